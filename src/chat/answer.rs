@@ -1,0 +1,75 @@
+//! A complete answer without a dialect.
+
+use super::request::{Extra, Part, RawJson};
+
+/// Why the model stopped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Finish {
+    /// It was done.
+    Stop,
+    /// A stop sequence was met; the sequence where the provider tells it.
+    StopSequence(Option<String>),
+    /// The token bound was met.
+    Length,
+    /// It wants tools.
+    ToolCalls,
+    /// The provider filtered the answer.
+    ContentFilter,
+    /// It declined.
+    Refusal,
+    /// It paused a long turn and expects to be called again.
+    Pause,
+    /// A reason we do not know, as the provider wrote it.
+    Other(String),
+}
+
+/// Tokens, as the provider counted them. `None` = not reported.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Usage {
+    /// All input tokens, those read from and written to the provider's prompt cache included.
+    pub input_tokens: u64,
+    /// All output tokens, reasoning included.
+    pub output_tokens: u64,
+    /// Input tokens read from the provider's prompt cache.
+    pub cache_read_tokens: Option<u64>,
+    /// Input tokens written to the provider's prompt cache.
+    pub cache_write_tokens: Option<u64>,
+    /// Output tokens spent on reasoning.
+    pub reasoning_tokens: Option<u64>,
+    /// Were the numbers counted by us, because the provider sent none?
+    pub estimated: bool,
+    /// The usage object as one dialect wrote it, so that details survive a same-dialect replay.
+    pub original: Option<Extra>,
+}
+
+/// One of the answers (`n`).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Choice {
+    /// Its number.
+    pub index: u64,
+    /// What the model said, in order: thinking, text, tool calls, refusals.
+    pub parts: Vec<Part>,
+    /// Why it stopped; `None` means that it did not finish.
+    pub finish: Option<Finish>,
+    /// Log probabilities, as OpenAI writes them.
+    pub logprobs: Option<RawJson>,
+    /// Fields of one dialect (e.g. `annotations` of the message).
+    pub extra: Vec<Extra>,
+}
+
+/// A whole answer.
+#[derive(Clone, Debug, PartialEq, Default)]
+pub struct Answer {
+    /// The provider's id.
+    pub id: String,
+    /// The model that the provider says it used.
+    pub model: String,
+    /// Unix seconds; 0 when the provider does not say.
+    pub created_s: u64,
+    /// The answers.
+    pub choices: Vec<Choice>,
+    /// Tokens.
+    pub usage: Option<Usage>,
+    /// Fields of one dialect (`system_fingerprint`, `service_tier` …).
+    pub extra: Vec<Extra>,
+}

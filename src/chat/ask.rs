@@ -1,0 +1,36 @@
+//! What the gateway must know of a request to judge it, read in one walk over the parsed body.
+//!
+//! The full [`Request`](super::Request) is built only when caller and provider speak different
+//! dialects; a request that passes through unchanged never pays for it.
+
+use std::borrow::Cow;
+
+/// The judgeable facts of one request, borrowed from its parsed body.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Ask<'a> {
+    /// The model as the caller named it.
+    pub model: Cow<'a, str>,
+    /// Stream the answer?
+    pub stream: bool,
+    /// Did the caller ask for usage in the stream?
+    pub include_usage: bool,
+    /// Explicit sampling temperature.
+    pub temperature: Option<f64>,
+    /// Number of answers asked for; 1 unless said.
+    pub choices: u64,
+    /// Explicit bound of the answer, tokens.
+    pub max_tokens: Option<u64>,
+    /// The last message's text when it is a user message made of exactly one text; borrowed from the
+    /// parsed body so that its address tells the cache which text to leave out of the scope.
+    pub last_user_text: Option<&'a str>,
+    /// Number of messages.
+    pub messages: usize,
+    /// Bytes of text over all messages.
+    pub text_bytes: usize,
+    /// Are tools declared, called or answered anywhere?
+    pub has_tools: bool,
+    /// Are images, files or sound anywhere?
+    pub has_media: bool,
+    /// Is a JSON form demanded?
+    pub has_response_format: bool,
+}

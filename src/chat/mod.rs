@@ -1,0 +1,18 @@
+//! The neutral middle: what a chat request, answer and stream event *mean*, in no dialect.
+//!
+//! N caller dialects and M provider dialects meet here, so there are N + M translations. The types
+//! must therefore be able to carry everything that any dialect can say; what one dialect alone
+//! understands travels as an [`Extra`] and is written back only by the dialect that read it.
+
+mod answer;
+mod ask;
+mod event;
+mod request;
+
+pub use answer::{Answer, Choice, Finish, Usage};
+pub use ask::Ask;
+pub use event::{Assembler, Event, answer_events};
+pub use request::{
+    Extra, FunctionTool, ImageDetail, MediaSource, Message, Part, RawJson, Reasoning, Request,
+    ResponseFormat, Role, Tool, ToolChoice,
+};

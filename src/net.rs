@@ -1,0 +1,90 @@
+//! The io layer: what the gateway asks of sockets and time, and nothing about who provides them.
+//!
+//! The machine (`shard`) implements [`Net`] on monoio; the simulation implements it on memory and
+//! virtual time. Nothing outside that implementation names the runtime. Buffers travel in the
+//! signature, because under io_uring the kernel owns them while an operation is pending.
+
+use crate::clock::Clock;
+use std::future::{Future, poll_fn};
+use std::io;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::task::Poll;
+use std::time::Duration;
+
+/// What the other end of a connection is doing, seen without reading.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Peer {
+    /// Connected and silent.
+    Quiet,
+    /// Connected; bytes are waiting.
+    Speaking,
+    /// Will send no more (FIN).
+    Finished,
+    /// Gone (RST or another error).
+    Gone,
+}
+
+/// A connected byte stream.
+///
+/// A future of `read` or `write_all` that is dropped before it completes leaves the stream unusable:
+/// the connection must be closed. `readable` may be dropped at any time.
+pub trait Stream: 'static {
+    /// Appends what has arrived to `buffer`, at most its spare capacity (which must not be zero), and
+    /// gives the buffer back. `Ok(0)` means that the peer will send no more.
+    fn read(&mut self, buffer: Vec<u8>) -> impl Future<Output = (io::Result<usize>, Vec<u8>)>;
+
+    /// Writes all of `buffer` and gives it back unchanged.
+    fn write_all(&mut self, buffer: Vec<u8>) -> impl Future<Output = (io::Result<()>, Vec<u8>)>;
+
+    /// Completes when bytes, the end or an error wait to be read.
+    fn readable(&self) -> impl Future<Output = io::Result<()>>;
+
+    /// A look at the peer without waiting.
+    fn peer(&self) -> Peer;
+
+    /// Says that we will write no more, and releases the connection.
+    fn shutdown(&mut self) -> impl Future<Output = ()>;
+
+    /// Makes the kernel reset the connection when it is dropped, so that the peer cannot mistake a
+    /// broken answer for a complete one.
+    fn abort(&mut self);
+}
+
+/// Sockets and time.
+pub trait Net: Clock + Clone + 'static {
+    /// A connection.
+    type Stream: Stream;
+
+    /// Connects to one address; TCP_NODELAY is set.
+    fn connect(&self, address: SocketAddr) -> impl Future<Output = io::Result<Self::Stream>>;
+}
+
+/// Whichever of two futures ends first; the first is preferred when both are ready.
+pub enum First<A, B> {
+    /// The first future's output.
+    A(A),
+    /// The second future's output.
+    B(B),
+}
+
+/// Runs two futures until one ends and drops the other.
+pub async fn race<A: Future, B: Future>(a: A, b: B) -> First<A::Output, B::Output> {
+    let mut a = pin!(a);
+    let mut b = pin!(b);
+    poll_fn(|context| {
+        if let Poll::Ready(output) = a.as_mut().poll(context) {
+            return Poll::Ready(First::A(output));
+        }
+        b.as_mut().poll(context).map(First::B)
+    })
+    .await
+}
+
+/// `None` when `limit` passes before `future` ends; the future is dropped then.
+pub async fn timeout<C: Clock, F: Future>(clock: &C, limit: Duration, future: F) -> Option<F::Output> {
+    match race(future, clock.sleep(limit)).await {
+        First::A(output) => Some(output),
+        First::B(()) => None,
+    }
+}

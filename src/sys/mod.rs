@@ -1,0 +1,1 @@
+//! The only module that may say `unsafe`: what the standard library does not offer of the kernel.
