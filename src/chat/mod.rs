@@ -11,7 +11,7 @@ mod request;
 
 pub use answer::{Answer, Choice, Finish, Usage};
 pub use ask::Ask;
-pub use event::{Assembler, Event, answer_events};
+pub use event::{Assembler, Event};
 pub use request::{
     Extra, FunctionTool, ImageDetail, MediaSource, Message, Part, RawJson, Reasoning, Request,
     ResponseFormat, Role, Tool, ToolChoice,

@@ -5,7 +5,7 @@
 //! duplicate keys are refused here: two readers of one body must never see two requests.
 
 use simd_json::value::tape::{Array, Object, Tape};
-use simd_json::{Buffers, Node};
+use simd_json::Buffers;
 
 pub use simd_json::prelude::{TypedArrayValue, TypedObjectValue, TypedScalarValue, TypedValue, ValueAsScalar};
 
