@@ -1,0 +1,451 @@
+//! What "the same request" means.
+//!
+//! A key is one SHA-256 over an unambiguous byte form of the parsed body, because a cache that
+//! answers for a *similar* request by accident of notation is a leak. Every value carries a tag and
+//! every string and container its length, so no two different bodies share a form: `1`, `1.0`, `"1"`,
+//! `true`, `null` and an absent field all differ. Only what JSON says is not meaning is dropped:
+//! white space, escapes, and the order of the top-level fields. Order further down is kept, since
+//! providers hash prompt prefixes and schemas as they were written.
+
+use std::fmt;
+use std::hash::{BuildHasherDefault, Hash, Hasher};
+
+use ring::digest;
+
+use crate::wire::json::TypedScalarValue;
+use crate::wire::json::Value;
+use crate::wire::json::ValueAsScalar;
+
+/// Names one request: equal keys mean that one answer serves both.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Key([u8; 32]);
+
+/// Names everything of a request but its last user text: only inside one scope may similarity decide.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Scope([u8; 32]);
+
+/// Hashes keys and scopes by taking eight of their bytes: they are digests already.
+pub(super) type DigestHasher = BuildHasherDefault<FirstBytes>;
+
+/// Top-level fields sorted without touching the heap; real requests have about ten.
+const FIELDS_INLINE: usize = 32;
+
+const TAG_NULL: u8 = b'n';
+const TAG_TRUE: u8 = b't';
+const TAG_FALSE: u8 = b'f';
+const TAG_UNSIGNED: u8 = b'u';
+const TAG_NEGATIVE: u8 = b'i';
+const TAG_FLOAT: u8 = b'd';
+const TAG_STRING: u8 = b's';
+const TAG_ARRAY: u8 = b'[';
+const TAG_OBJECT: u8 = b'{';
+const TAG_LEFT_OUT: u8 = b'_';
+const TAG_OTHER: u8 = b'?';
+
+/// The key of `body` within `namespace` (tenant, model group, policy version …). Top-level fields
+/// named in `volatile` do not count; `scratch` is memory to reuse.
+pub fn exact_key(namespace: &[&[u8]], body: Value<'_, '_>, volatile: &[&str], scratch: &mut Vec<u8>) -> Key {
+    Key(digest_of(b'K', namespace, body, volatile, None, scratch))
+}
+
+/// Same with the one string left out that *is* `last_user_text`: the same address, not merely the
+/// same words, so that an equal text elsewhere in the body still counts.
+pub fn scope_key(
+    namespace: &[&[u8]],
+    body: Value<'_, '_>,
+    volatile: &[&str],
+    last_user_text: &str,
+    scratch: &mut Vec<u8>,
+) -> Scope {
+    Scope(digest_of(b'S', namespace, body, volatile, Some(last_user_text), scratch))
+}
+
+impl Key {
+    /// A key from its 32 bytes: snapshots and tests.
+    pub fn from_bytes(bytes: [u8; 32]) -> Self {
+        Key(bytes)
+    }
+
+    /// The 32 bytes.
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// 64 lower-case hex digits: the opaque handle that callers see and purge by.
+    pub fn to_hex(&self) -> String {
+        self.0.iter().flat_map(|byte| [byte >> 4, byte & 15]).map(hex_digit).collect()
+    }
+
+    /// Reads [`Key::to_hex`] back.
+    pub fn from_hex(text: &str) -> Option<Key> {
+        let digits = text.as_bytes();
+        if digits.len() != 64 {
+            return None;
+        }
+        let mut bytes = [0; 32];
+        for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
+            *byte = (hex_value(pair[0])? << 4) | hex_value(pair[1])?;
+        }
+        Some(Key(bytes))
+    }
+}
+
+impl Scope {
+    /// A scope from its 32 bytes: snapshots and tests.
+    pub fn from_bytes(bytes: [u8; 32]) -> Self {
+        Scope(bytes)
+    }
+
+    /// The 32 bytes.
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl Hash for Key {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(word(&self.0, 0));
+    }
+}
+
+impl Hash for Scope {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(word(&self.0, 0));
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Key({:016x}…)", word(&self.0, 0).swap_bytes())
+    }
+}
+
+impl fmt::Debug for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Scope({:016x}…)", word(&self.0, 0).swap_bytes())
+    }
+}
+
+/// See [`DigestHasher`].
+#[derive(Clone, Copy, Debug, Default)]
+pub struct FirstBytes(u64);
+
+impl Hasher for FirstBytes {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.0 = (self.0.rotate_left(8) ^ u64::from(byte)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        }
+    }
+
+    fn write_u64(&mut self, word: u64) {
+        self.0 = word;
+    }
+}
+
+/// The little-endian word number `index` of a digest. Words 0, 1 and 3 choose hash bucket, owner
+/// shard and lock shard: separate bytes, so that one choice says nothing about another.
+pub(super) fn word(digest: &[u8; 32], index: usize) -> u64 {
+    let mut bytes = [0; 8];
+    bytes.copy_from_slice(&digest[index * 8..index * 8 + 8]);
+    u64::from_le_bytes(bytes)
+}
+
+fn digest_of(
+    purpose: u8,
+    namespace: &[&[u8]],
+    body: Value<'_, '_>,
+    volatile: &[&str],
+    left_out: Option<&str>,
+    scratch: &mut Vec<u8>,
+) -> [u8; 32] {
+    scratch.clear();
+    scratch.push(purpose);
+    write_length(namespace.len(), scratch);
+    for part in namespace {
+        write_bytes(part, scratch);
+    }
+    match body.as_object() {
+        Some(object) => write_sorted(object.iter(), object.len(), volatile, left_out, scratch),
+        None => write_value(body, left_out, scratch),
+    }
+    let mut out = [0; 32];
+    out.copy_from_slice(digest::digest(&digest::SHA256, scratch).as_ref());
+    out
+}
+
+fn write_sorted<'a>(
+    fields: impl Iterator<Item = (&'a str, Value<'a, 'a>)>,
+    count: usize,
+    volatile: &[&str],
+    left_out: Option<&str>,
+    out: &mut Vec<u8>,
+) {
+    let mut inline = [("", Value::NULL); FIELDS_INLINE];
+    let mut heap = Vec::new();
+    let room: &mut [(&str, Value<'_, '_>)] = if count <= FIELDS_INLINE {
+        &mut inline
+    } else {
+        heap.resize(count, ("", Value::NULL));
+        &mut heap
+    };
+    let mut kept = 0;
+    for (slot, field) in room.iter_mut().zip(fields.filter(|(name, _)| !volatile.contains(name))) {
+        *slot = field;
+        kept += 1;
+    }
+    let kept = &mut room[..kept];
+    // The parser refuses duplicate names, so an unstable sort has one outcome.
+    kept.sort_unstable_by(|left, right| left.0.cmp(right.0));
+    out.push(TAG_OBJECT);
+    write_length(kept.len(), out);
+    for (name, value) in kept.iter() {
+        write_bytes(name.as_bytes(), out);
+        write_value(*value, left_out, out);
+    }
+}
+
+/// Depth is bounded by the parser.
+fn write_value(value: Value<'_, '_>, left_out: Option<&str>, out: &mut Vec<u8>) {
+    if let Some(text) = value.as_str() {
+        write_text(text, left_out, out);
+    } else if let Some(object) = value.as_object() {
+        out.push(TAG_OBJECT);
+        write_length(object.len(), out);
+        for (name, inner) in object.iter() {
+            write_bytes(name.as_bytes(), out);
+            write_value(inner, left_out, out);
+        }
+    } else if let Some(array) = value.as_array() {
+        out.push(TAG_ARRAY);
+        write_length(array.len(), out);
+        for inner in array.iter() {
+            write_value(inner, left_out, out);
+        }
+    } else {
+        write_scalar(value, out);
+    }
+}
+
+fn write_text(text: &str, left_out: Option<&str>, out: &mut Vec<u8>) {
+    if left_out.is_some_and(|left_out| std::ptr::eq(left_out, text)) {
+        out.push(TAG_LEFT_OUT);
+    } else {
+        out.push(TAG_STRING);
+        write_bytes(text.as_bytes(), out);
+    }
+}
+
+fn write_scalar(value: Value<'_, '_>, out: &mut Vec<u8>) {
+    if let Some(flag) = value.as_bool() {
+        out.push(if flag { TAG_TRUE } else { TAG_FALSE });
+    } else if value.is_f64() {
+        out.push(TAG_FLOAT);
+        out.extend_from_slice(&value.as_f64().unwrap_or(f64::NAN).to_bits().to_le_bytes());
+    } else if let Some(number) = value.as_u64() {
+        out.push(TAG_UNSIGNED);
+        out.extend_from_slice(&number.to_le_bytes());
+    } else if let Some(number) = value.as_i64() {
+        out.push(TAG_NEGATIVE);
+        out.extend_from_slice(&number.to_le_bytes());
+    } else {
+        out.push(if value.is_null() { TAG_NULL } else { TAG_OTHER });
+    }
+}
+
+fn write_length(length: usize, out: &mut Vec<u8>) {
+    out.extend_from_slice(&(length as u64).to_le_bytes());
+}
+
+fn write_bytes(bytes: &[u8], out: &mut Vec<u8>) {
+    write_length(bytes.len(), out);
+    out.extend_from_slice(bytes);
+}
+
+fn hex_digit(value: u8) -> char {
+    char::from(b"0123456789abcdef"[usize::from(value & 15)])
+}
+
+fn hex_value(digit: u8) -> Option<u8> {
+    match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'a'..=b'f' => Some(digit - b'a' + 10),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::Value as Json;
+    use serde_json::json;
+
+    fn key_in(namespace: &[&[u8]], text: &str) -> Key {
+        let mut copy = text.as_bytes().to_vec();
+        let tape = simd_json::to_tape(&mut copy).expect("the test's JSON is valid");
+        exact_key(namespace, tape.as_value(), &["stream", "user"], &mut Vec::new())
+    }
+
+    fn key(text: &str) -> Key {
+        key_in(&[b"tenant"], text)
+    }
+
+    #[test]
+    fn notation_does_not_count() {
+        let plain = key(r#"{"model":"m","n":1,"messages":[{"role":"user","content":"é/x"}]}"#);
+        let spaced =
+            "{ \"messages\" : [ {\"role\":\"user\",\"content\":\"\\u00e9\\/x\"} ],\n\t\"n\":1, \"model\":\"m\"}";
+        assert_eq!(plain, key(spaced));
+    }
+
+    #[test]
+    fn volatile_fields_count_neither_present_nor_absent() {
+        assert_eq!(key(r#"{"model":"m","stream":true,"user":"u"}"#), key(r#"{"model":"m"}"#));
+        assert_ne!(key(r#"{"a":{"stream":true}}"#), key(r#"{"a":{}}"#), "only top-level fields are volatile");
+    }
+
+    #[test]
+    fn every_scalar_differs_from_every_other() {
+        let bodies = [
+            r#"{"a":1}"#,
+            r#"{"a":"1"}"#,
+            r#"{"a":1.0}"#,
+            r#"{"a":true}"#,
+            r#"{"a":false}"#,
+            r#"{"a":null}"#,
+            r#"{}"#,
+            r#"{"a":-1}"#,
+            r#"{"a":0}"#,
+            r#"{"a":""}"#,
+            r#"{"a":[]}"#,
+            r#"{"a":{}}"#,
+            r#"{"a":[1]}"#,
+            r#"{"a":[[1]]}"#,
+            r#"{"a":["1"]}"#,
+            r#"{"a":"null"}"#,
+            r#"{"a":18446744073709551615}"#,
+            r#"{"a":["a","b"]}"#,
+            r#"{"a":["ab"]}"#,
+            r#"{"a":["a"],"b":1}"#,
+            r#"{"a":["a",{"b":1}]}"#,
+            r#"{"a":[{"b":1},"a"]}"#,
+            r#"[]"#,
+            r#"1"#,
+            r#"null"#,
+        ];
+        for (i, left) in bodies.iter().enumerate() {
+            for right in &bodies[i + 1..] {
+                assert_ne!(key(left), key(right), "{left} and {right}");
+            }
+        }
+    }
+
+    #[test]
+    fn nested_order_is_kept() {
+        assert_ne!(key(r#"{"a":{"x":1,"y":2}}"#), key(r#"{"a":{"y":2,"x":1}}"#));
+    }
+
+    #[test]
+    fn namespace_parts_do_not_run_into_each_other() {
+        let body = r#"{"a":1}"#;
+        let spaces: [&[&[u8]]; 5] = [&[b"ab", b"c"], &[b"a", b"bc"], &[b"abc"], &[b"abc", b""], &[]];
+        for (i, left) in spaces.iter().enumerate() {
+            for right in &spaces[i + 1..] {
+                assert_ne!(key_in(left, body), key_in(right, body));
+            }
+        }
+    }
+
+    #[test]
+    fn more_fields_than_fit_inline_still_sort() {
+        let forward: Vec<String> = (0..100).map(|i| format!("\"f{i}\":{i}")).collect();
+        let backward: Vec<String> = forward.iter().rev().cloned().collect();
+        assert_eq!(key(&format!("{{{}}}", forward.join(","))), key(&format!("{{{}}}", backward.join(","))));
+    }
+
+    fn scope(text: &str, pick: fn(Value<'_, '_>) -> usize) -> Scope {
+        let mut copy = text.as_bytes().to_vec();
+        let tape = simd_json::to_tape(&mut copy).expect("the test's JSON is valid");
+        let messages = tape.as_value().as_object().and_then(|body| body.get("messages")).expect("messages");
+        let at = pick(messages);
+        let message = messages.as_array().and_then(|list| list.get(at)).expect("a message");
+        let content = message.as_object().and_then(|message| message.get("content")).expect("content");
+        let words = content.as_str().expect("text");
+        scope_key(&[b"t"], tape.as_value(), &[], words, &mut Vec::new())
+    }
+
+    fn last(messages: Value<'_, '_>) -> usize {
+        messages.as_array().map_or(0, |list| list.len() - 1)
+    }
+
+    #[test]
+    fn scope_leaves_out_the_last_text_by_address_and_nothing_else() {
+        let ask = |system: &str, user: &str| {
+            scope(&json!({"messages": [{"content": system}, {"content": user}]}).to_string(), last)
+        };
+        assert_eq!(ask("be brief", "one"), ask("be brief", "two"));
+        assert_eq!(ask("same", "same"), ask("same", "other"), "an equal text elsewhere still counts");
+        assert_ne!(ask("be brief", "one"), ask("be long", "one"));
+        assert_ne!(ask("one", "x"), ask("two", "x"));
+        let body = r#"{"messages":[{"content":"a"},{"content":"b"}]}"#;
+        assert_ne!(scope(body, last), scope(body, |_| 0));
+    }
+
+    #[test]
+    fn hex_reads_back() {
+        let key = key(r#"{"a":1}"#);
+        assert_eq!(Key::from_hex(&key.to_hex()), Some(key));
+        assert_eq!(Key::from_hex(&key.to_hex()[1..]), None);
+        assert_eq!(Key::from_hex(&key.to_hex().replace(|c: char| c.is_ascii_digit(), "g")), None);
+    }
+
+    fn any_json() -> impl Strategy<Value = Json> {
+        let leaf = prop_oneof![
+            Just(Json::Null),
+            any::<bool>().prop_map(Json::from),
+            (-3i64..3).prop_map(Json::from),
+            (-2i32..3).prop_map(|half| Json::from(f64::from(half) / 2.0)),
+            "[a1\"]{0,2}".prop_map(Json::from),
+        ];
+        leaf.prop_recursive(3, 12, 3, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..3).prop_map(Json::from),
+                prop::collection::vec(("[ab]{0,1}", inner), 0..3)
+                    .prop_map(|fields| Json::Object(fields.into_iter().collect())),
+            ]
+        })
+    }
+
+    fn any_body() -> impl Strategy<Value = Json> {
+        prop::collection::vec(("[abc]{1}", any_json()), 0..4)
+            .prop_map(|fields| Json::Object(fields.into_iter().collect()))
+    }
+
+    /// Equal as this module means it: text below the top level in order, numbers by notation.
+    fn meaning(body: &Json) -> Vec<(String, String)> {
+        let fields = body.as_object().expect("bodies are objects");
+        let mut fields: Vec<_> = fields.iter().map(|(name, value)| (name.clone(), value.to_string())).collect();
+        fields.sort();
+        fields
+    }
+
+    proptest! {
+        #[test]
+        fn equal_exactly_when_they_mean_the_same(left in any_body(), right in any_body()) {
+            // `-0.0` and `0.0` are told apart by both sides.
+            prop_assert_eq!(key(&left.to_string()) == key(&right.to_string()), meaning(&left) == meaning(&right));
+        }
+
+        #[test]
+        fn pretty_printing_and_field_order_change_nothing(body in any_body()) {
+            let fields = body.as_object().expect("bodies are objects");
+            let turned: serde_json::Map<_, _> = fields.iter().rev().map(|(k, v)| (k.clone(), v.clone())).collect();
+            let pretty = serde_json::to_string_pretty(&Json::Object(turned)).expect("JSON prints");
+            prop_assert_eq!(key(&body.to_string()), key(&pretty));
+        }
+    }
+}
