@@ -10,6 +10,7 @@ use ringgate::net::Peer;
 use ringgate::net::Stream;
 use rustls::ServerConfig;
 use rustls::ServerConnection;
+use rustls::SupportedProtocolVersion;
 use rustls::pki_types::PrivateKeyDer;
 use std::io;
 use std::io::Read;
@@ -36,6 +37,16 @@ impl Authority {
 
     /// A server configuration with a certificate for `name`, valid in these years.
     pub fn server(&self, name: &str, years: std::ops::Range<i32>) -> Arc<ServerConfig> {
+        self.server_of(rustls::DEFAULT_VERSIONS, name, years)
+    }
+
+    /// The same for these versions of TLS.
+    pub fn server_of(
+        &self,
+        versions: &[&'static SupportedProtocolVersion],
+        name: &str,
+        years: std::ops::Range<i32>,
+    ) -> Arc<ServerConfig> {
         let mut params = CertificateParams::new(vec![name.to_owned()]).expect("a sound name");
         params.not_before = rcgen::date_time_ymd(years.start, 1, 1);
         params.not_after = rcgen::date_time_ymd(years.end, 1, 1);
@@ -43,7 +54,7 @@ impl Authority {
         let certificate = params.signed_by(&key, &self.issuer).expect("a sound request");
         let key = PrivateKeyDer::try_from(key.serialize_der()).expect("a sound key");
         let mut config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .with_safe_default_protocol_versions()
+            .with_protocol_versions(versions)
             .expect("the provider supports them")
             .with_no_client_auth()
             .with_single_cert(vec![certificate.der().clone()], key)
