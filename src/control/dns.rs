@@ -102,3 +102,126 @@ fn addresses_of(found: &LookupIp) -> Answer {
     let left = found.valid_until().saturating_duration_since(tokio::time::Instant::now().into_std());
     Ok(Addresses { all: all.into(), ttl: left.clamp(TTL_MIN, TTL_MAX) })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Clock;
+    use crate::clock::Tick;
+    use crate::upstream::resolve::CachedResolver;
+    use crate::upstream::resolve::Resolve;
+    use hickory_resolver::config::ConnectionConfig;
+    use hickory_resolver::config::NameServerConfig;
+    use std::net::Ipv4Addr;
+    use tokio::net::UdpSocket;
+
+    const TYPE_A: u16 = 1;
+
+    /// The answer to `query`: addresses for `A` questions, nothing for others, by the first label.
+    fn response(query: &[u8]) -> Vec<u8> {
+        let name_bytes = query[12..].iter().position(|byte| *byte == 0).expect("a name ends") + 1;
+        let question = &query[12..12 + name_bytes + 4];
+        let kind = u16::from_be_bytes([question[name_bytes], question[name_bytes + 1]]);
+        let label = &question[1..1 + question[0] as usize];
+        let (code, addresses): (u8, &[[u8; 4]]) = match label {
+            b"missing" => (3, &[]),
+            b"broken" => (2, &[]),
+            _ if kind == TYPE_A => (0, &[[1, 1, 1, 1], [1, 0, 0, 1]]),
+            _ => (0, &[]),
+        };
+        let mut out = query[..2].to_vec();
+        out.extend_from_slice(&[0x81, 0x80 | code, 0, 1, 0, addresses.len() as u8, 0, 0, 0, 0]);
+        out.extend_from_slice(question);
+        let ttl: u32 = if label == b"hasty" { 0 } else { 300 };
+        for address in addresses {
+            out.extend_from_slice(&[0xc0, 12, 0, 1, 0, 1]);
+            out.extend_from_slice(&ttl.to_be_bytes());
+            out.extend_from_slice(&[0, 4]);
+            out.extend_from_slice(address);
+        }
+        out
+    }
+
+    /// A resolver that knows one name server, which answers from [`response`].
+    async fn against_a_name_server() -> Dns {
+        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("loopback exists");
+        let mut connection = ConnectionConfig::udp();
+        connection.port = socket.local_addr().expect("it is bound").port();
+        tokio::spawn(async move {
+            let mut query = [0; 512];
+            while let Ok((length, from)) = socket.recv_from(&mut query).await {
+                let _ = socket.send_to(&response(&query[..length]), from).await;
+            }
+        });
+        let server = NameServerConfig::new(IpAddr::V4(Ipv4Addr::LOCALHOST), true, vec![connection]);
+        let config = ResolverConfig::from_parts(None, Vec::new(), vec![server]);
+        let builder = TokioResolver::builder_with_config(config, TokioRuntimeProvider::default());
+        Dns { resolver: builder.build().expect("a sound configuration") }
+    }
+
+    fn on_the_control_thread<T>(future: impl Future<Output = T>) -> T {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        runtime.expect("a runtime can be built").block_on(future)
+    }
+
+    #[test]
+    fn answers_keep_order_and_a_bounded_time_to_live() {
+        on_the_control_thread(async {
+            let dns = against_a_name_server().await;
+            let usual = dns.lookup("api.acme.test.").await.expect("it is known");
+            assert_eq!(&usual.all[..], [IpAddr::from([1, 1, 1, 1]), IpAddr::from([1, 0, 0, 1])]);
+            assert!(usual.ttl > TTL_MIN && usual.ttl <= Duration::from_secs(300), "{:?}", usual.ttl);
+            assert_eq!(dns.lookup("hasty.acme.test.").await.expect("it is known").ttl, TTL_MIN);
+        });
+    }
+
+    #[test]
+    fn failures_are_told_apart() {
+        on_the_control_thread(async {
+            let dns = against_a_name_server().await;
+            assert_eq!(dns.lookup("missing.acme.test.").await, Err(ResolveFault::NoSuchName));
+            assert_eq!(dns.lookup("broken.acme.test.").await, Err(ResolveFault::Failed));
+        });
+    }
+
+    #[derive(Clone)]
+    struct TokioClock;
+
+    impl Clock for TokioClock {
+        fn now(&self) -> Tick {
+            Tick(0)
+        }
+
+        fn unix_ms(&self) -> u64 {
+            0
+        }
+
+        async fn sleep(&self, duration: Duration) {
+            tokio::time::sleep(duration).await;
+        }
+    }
+
+    #[test]
+    fn a_shard_on_another_thread_is_answered() {
+        let questions = Arc::new(Questions::default());
+        let asked = Arc::clone(&questions);
+        let shard = std::thread::spawn(move || {
+            on_the_control_thread(async {
+                let resolver = CachedResolver::new(TokioClock, asked);
+                let found = resolver.resolve("api.acme.test.").await.map(|found| found.len());
+                let missing = resolver.resolve("missing.acme.test.").await.map(|found| found.len());
+                (found, missing)
+            })
+        });
+        on_the_control_thread(async {
+            let dns = against_a_name_server().await;
+            let serving = tokio::spawn(dns.serve(questions));
+            while !shard.is_finished() {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+            serving.abort();
+        });
+        let answers = shard.join().expect("the shard does not panic");
+        assert_eq!(answers, (Ok(2), Err(ResolveFault::NoSuchName)));
+    }
+}

@@ -358,7 +358,7 @@ async fn hear_head<N: Net>(
     let mut interim = 0;
     let mut silent = true;
     loop {
-        if silent || !is_final_head(&mut buffer, &mut head, &mut interim).map_err(|what| garbage(what))? {
+        if silent || !is_final_head(&mut buffer, &mut head, &mut interim).map_err(garbage)? {
             let left = remaining(by, shared.net.now()).ok_or(Unheard { reason: Reason::TimedOut(late), silent })?;
             make_room(&mut buffer);
             let read = net::timeout(&shared.net, left, connection.link().read(buffer)).await;

@@ -184,7 +184,9 @@ impl Failure {
                  send less."
             ),
             Reason::Exhausted => {
-                format!("The gateway has no descriptors or ports left for a connection to provider `{provider}`.")
+                format!(
+                    "The gateway is out of descriptors, ports or lookups for another connection to provider `{provider}`."
+                )
             }
             Reason::Io(kind) => format!("The connection to provider `{provider}` failed {stage}: {kind}."),
         }

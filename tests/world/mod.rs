@@ -6,7 +6,10 @@
 //! sockets also enforce the io layer's contract: who uses a stream after a cancelled read or write
 //! panics.
 
-#![allow(dead_code, reason = "each test suite uses its part of the world")]
+#![allow(dead_code, unreachable_pub, reason = "each test suite uses its part of the world")]
+
+pub mod provider;
+pub mod tls;
 
 use ringgate::clock::Clock;
 use ringgate::clock::Tick;
@@ -238,13 +241,17 @@ impl World {
         }
     }
 
+    /// Jumps to the next timer and fires all of that instant, so that their order is the seed's.
     fn jump(&self) {
-        let Some(((due, _), waker)) = self.0.timers.borrow_mut().pop_first() else {
+        let first = self.0.timers.borrow_mut().pop_first();
+        let Some(((due, _), waker)) = first else {
             panic!("nobody can go on in the world of seed {}", self.0.seed);
         };
         self.0.now.set(self.0.now.get().max(due));
         self.note(due);
         waker.wake();
+        let later = self.0.timers.borrow_mut().split_off(&(due + 1, 0));
+        self.0.timers.replace(later).into_values().for_each(Waker::wake);
     }
 
     fn note(&self, what: u64) {
