@@ -202,6 +202,29 @@ fn a_farewell_is_seen_before_the_connection_is_used_again() {
 }
 
 #[test]
+fn a_farewell_that_came_with_the_answer_is_remembered() {
+    let authority = Authority::new("test");
+    let config = authority.server(NAME, 2020..2090);
+    let world = World::cut(1, Cut::Nowhere);
+    world.listen(address(), move |socket| {
+        let config = Arc::clone(&config);
+        async move {
+            let mut server = TlsServer::accept(socket, config).await.unwrap();
+            let mut pending = Vec::new();
+            let _ = read_request(&mut server, &mut pending).await;
+            server.last_words(&sized("{}")).await.unwrap();
+            let _ = read_request(&mut server, &mut pending).await;
+        }
+    });
+    let (upstreams, link) = (Upstreams::new(world.clone(), Acme), link(&authority, URL));
+    for _ in 0..3 {
+        assert_eq!(ask(&world, &upstreams, &link, "{}").unwrap(), b"{}");
+    }
+    let counters = upstreams.counters();
+    assert_eq!((counters.found_dead.get(), counters.stale_replays.get(), counters.connects.get()), (2, 0, 3));
+}
+
+#[test]
 fn what_cannot_be_trusted_is_refused_by_its_class() {
     let (authority, stranger) = (Authority::new("test"), Authority::new("stranger"));
     let refused = [

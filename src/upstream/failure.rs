@@ -31,15 +31,15 @@ pub enum Stage {
 pub enum Deadline {
     /// The name lookup's own.
     Resolve,
-    /// `connect`
+    /// `connect_timeout_ms`
     Connect,
-    /// `tls`
+    /// `tls_timeout_ms`
     Tls,
-    /// `first_byte`
+    /// `first_byte_timeout_ms`
     FirstByte,
-    /// `idle`
+    /// `idle_timeout_ms`
     Idle,
-    /// `total`
+    /// `total_timeout_ms`
     Total,
 }
 
@@ -198,17 +198,17 @@ fn timed_out(deadline: Deadline, stage: &str, provider: &str) -> String {
         Deadline::Resolve => {
             return format!("The host name of provider `{provider}` was not resolved in time; check the DNS servers.");
         }
-        Deadline::Connect => ("did not accept a connection in time", "connect"),
-        Deadline::Tls => ("did not finish the TLS handshake in time", "tls"),
-        Deadline::FirstByte => ("did not begin to answer in time", "first_byte"),
-        Deadline::Idle => ("fell silent in the middle of its answer", "idle"),
+        Deadline::Connect => ("did not accept a connection in time", "connect_timeout_ms"),
+        Deadline::Tls => ("did not finish the TLS handshake in time", "tls_timeout_ms"),
+        Deadline::FirstByte => ("did not begin to answer in time", "first_byte_timeout_ms"),
+        Deadline::Idle => ("fell silent in the middle of its answer", "idle_timeout_ms"),
         Deadline::Total => {
             return format!(
-                "The time for the whole request was over {stage} (provider `{provider}`); raise its `total` timeout."
+                "The time for the whole request was over {stage} (provider `{provider}`); raise its `total_timeout_ms`."
             );
         }
     };
-    format!("Provider `{provider}` {what}; raise its `{setting}` timeout if it needs longer.")
+    format!("Provider `{provider}` {what}; raise its `{setting}` if it needs longer.")
 }
 
 #[cfg(test)]
@@ -220,7 +220,11 @@ mod tests {
         let failure = Failure::fresh(Stage::FirstByte, Reason::TimedOut(Deadline::FirstByte));
         let fault = failure.fault("acme");
         assert_eq!(fault.kind, Kind::Timeout);
-        assert!(fault.message.contains("`acme`") && fault.message.contains("`first_byte`"), "{}", fault.message);
+        assert!(
+            fault.message.contains("`acme`") && fault.message.contains("`first_byte_timeout_ms`"),
+            "{}",
+            fault.message
+        );
     }
 
     #[test]

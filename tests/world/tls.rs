@@ -111,6 +111,13 @@ impl TlsServer {
         Ok(())
     }
 
+    /// Sends `bytes` and close_notify in one go and leaves the connection itself open.
+    pub async fn last_words(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.session.writer().write_all(bytes)?;
+        self.session.send_close_notify();
+        self.flush().await
+    }
+
     async fn read_some(&mut self, buffer: &mut Vec<u8>) -> io::Result<usize> {
         loop {
             let mut some = vec![0; buffer.capacity() - buffer.len()];
