@@ -21,6 +21,10 @@ const SKETCH_BITS: usize = 4096;
 /// Longest word that its length can say something about, bytes.
 const WORD_BYTES_MAX: usize = 64;
 
+/// Most fences that are followed; behind them everything is payload. Text made of nothing but fences
+/// would otherwise cost many times what prose costs.
+const FENCES_MAX: u32 = 256;
+
 macro_rules! features {
     ($($(#[$doc:meta])* $name:ident,)*) => {
         /// What the words of one prompt say. Counts and sizes are `ln(1 + n)`, shares lie in 0…1.
@@ -209,6 +213,9 @@ impl Counts {
                 self.read_prose(&text[..fence]);
             }
             self.fences += 1;
+            if self.fences >= FENCES_MAX {
+                return;
+            }
             fenced = !fenced;
             let ticks = text[fence..].iter().take_while(|byte| **byte == b'`').count();
             text = &text[fence + ticks..];
@@ -511,6 +518,13 @@ mod tests {
         assert_eq!(number(features.reasoning_words), 1, "why");
         let open = super::features("Look: ```` a ` b `` c");
         assert_eq!((number(open.code_fences), number(open.words)), (1, 1));
+    }
+
+    #[test]
+    fn endless_fences_are_followed_only_so_far() {
+        let features = features(&"```a".repeat(2_000));
+        assert_eq!(number(features.code_fences), FENCES_MAX);
+        assert_eq!(number(features.words), FENCES_MAX / 2 - 1);
     }
 
     #[test]
