@@ -4,6 +4,8 @@
 //! A row belongs to a [`Group`], which decides its open labels (values known only at run time) and
 //! with them who owns its cells. Closed labels (all words known here) multiply the cells of the row.
 
+use self::Kind::Counter;
+use self::Kind::Gauge;
 use super::words::AttemptOutcome;
 use super::words::CacheOutcome;
 use super::words::CacheTier;
@@ -201,9 +203,6 @@ const RELOAD: Label = Label { name: "outcome", words: &["applied", "refused"] };
 const RESOLVED: Label = Label { name: "outcome", words: &["ok", "no_address", "refused", "failed"] };
 const SHARD: Label = Label { name: "shard", words: &[] };
 const VERSION: Label = Label { name: "version", words: &[] };
-
-use Kind::Counter;
-use Kind::Gauge;
 
 catalogue! {
     Requests: Counter, "requests_total", Request [Outcome::LABEL], Count,
