@@ -74,7 +74,7 @@ pub(crate) const GARBAGE: &[u8] = b"\x16\x03\x01\x00\x2aHTTP/9.9 teapot\x00\r\n\
 pub(crate) const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
 /// Begins every stream.
 pub(crate) const STREAM_HEAD: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream; charset=utf-8\r\n\
-cache-control: no-cache\r\nx-accel-buffering: no\r\nx-request-id: req_mock\r\ntransfer-encoding: chunked\r\n\r\n";
+cache-control: no-cache\r\nx-request-id: req_mock\r\ntransfer-encoding: chunked\r\n\r\n";
 const HTML: &str = "<!DOCTYPE html><html><head><title>502 Bad Gateway</title></head>\
 <body><center><h1>502 Bad Gateway</h1></center><hr><center>edge</center></body></html>";
 
