@@ -26,7 +26,7 @@ pub mod wire;
 
 pub mod cache;
 pub mod classify;
-// pub mod dialects; // switched on with its first dialect
+pub mod dialects;
 pub mod keys;
 pub mod limits;
 

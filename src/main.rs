@@ -6,12 +6,12 @@ use ringgate::cache::ExactCache;
 use ringgate::clock::Clock;
 use ringgate::config;
 use ringgate::config::KnownNames;
-use ringgate::config::Placement;
 use ringgate::config::Settings;
 use ringgate::control;
 use ringgate::dialects;
 use ringgate::embed;
 use ringgate::embed::Companion;
+use ringgate::embed::onnx::OnnxSource;
 use ringgate::gateway::Deployment;
 use ringgate::gateway::Postbox;
 use ringgate::gateway::RequestLogSink;
@@ -30,6 +30,7 @@ use ringgate::shard::Kernel;
 use ringgate::sys::process;
 use ringgate::sys::process::Signal;
 use ringgate::sys::socket;
+use ringgate::sys::thread;
 use ringgate::upstream::resolve::Questions;
 use ring::rand::SecureRandom;
 use ring::rand::SystemRandom;
@@ -271,7 +272,7 @@ impl Process {
     ) -> Result<(Vec<JoinHandle<()>>, Vec<Companion>), String> {
         let deployment = self.shared.deployment.load_full();
         let server = &deployment.settings.server;
-        let cores = process::allowed_cores();
+        let cores = thread::allowed_cores().unwrap_or_default();
         let shards = server.shards.unwrap_or(cores.len()).max(1);
         let (_port, listen) =
             socket::reserve(server.listen).map_err(|error| format!("cannot listen on {}: {error}", server.listen))?;
@@ -314,27 +315,17 @@ impl Process {
 
     fn companions(&self, deployment: &Deployment, shards: usize, cores: &[usize]) -> Vec<Companion> {
         let embedding = &deployment.settings.embedding;
-        if embedding.placement == Placement::Off || !deployment.wants_vectors() {
+        if !deployment.wants_vectors() {
             return (0..shards).map(|_| Companion::absent("no route asks for semantic caching")).collect();
         }
-        let source = Arc::new(embed::OnnxSource::new(embedding));
-        (0..shards)
-            .map(|index| {
-                let log = self.log.clone();
-                let spec = embed::Spec {
-                    name: format!("embed-{index}"),
-                    core: (shards <= cores.len()).then(|| cores[index]),
-                    class: ringgate::sys::thread::Class::Idle,
-                    queue_max: embedding.queue_max,
-                    text_bytes_max: embed::text_bytes_max(source.tokens_max()),
-                    announce: Some(Box::new(move |readiness| announce_embedder(&log, index, readiness))),
-                };
-                let source = Arc::clone(&source);
-                Companion::start(spec, move || {
-                    source.open().map(|embedder| Box::new(embedder) as Box<dyn embed::Embedder>)
-                })
-            })
-            .collect()
+        let source = Arc::new(OnnxSource::new(embedding));
+        let companion = |shard: usize| {
+            let log = self.log.clone();
+            let core = (shards <= cores.len()).then(|| cores[shard]);
+            let announce = Box::new(move |readiness: &embed::Readiness| announce_embedder(&log, shard, readiness));
+            embed::companion_of_shard(shard, core, embedding, &source, Some(announce))
+        };
+        (0..shards).map(companion).collect()
     }
 
     fn announce(&self, driver: Driver, listen: SocketAddr, shards: usize, deployment: &Deployment) {

@@ -3,7 +3,7 @@
 
 use crate::gateway::RequestLogSink;
 use crate::observe::Log;
-use crate::observe::metrics::SharedCounter;
+use crate::observe::SharedCounter;
 use crossbeam::channel::Receiver;
 use crossbeam::channel::Sender;
 use crossbeam::channel::bounded;

@@ -18,8 +18,8 @@ use crate::providers::Credential;
 use crate::routing;
 use crate::routing::Strategy;
 use crate::routing::Table;
-use crate::upstream::Endpoint;
 use crate::upstream::ProviderLink;
+use crate::upstream::TlsConfigs;
 use secrecy::ExposeSecret;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -104,8 +104,9 @@ impl Deployment {
         demo: Option<SocketAddr>,
         previous: Option<&Deployment>,
     ) -> Result<Deployment, AssemblyError> {
+        let tls = TlsConfigs::new();
         let providers =
-            settings.providers.iter().map(|written| provider(written, demo)).collect::<Result<Vec<_>, _>>()?;
+            settings.providers.iter().map(|written| provider(written, demo, &tls)).collect::<Result<Vec<_>, _>>()?;
         let routes =
             settings.routes.iter().map(|written| route(written, &providers)).collect::<Result<Vec<_>, _>>()?;
         let mut table = Table::default();
@@ -148,7 +149,11 @@ fn rates(settings: &Settings, previous: Option<&Deployment>) -> Vec<Option<Arc<R
     settings.keys.iter().map(|key| key.requests_per_minute.map(|limit| rate(&key.name, limit))).collect()
 }
 
-fn provider(written: &crate::config::Provider, demo: Option<SocketAddr>) -> Result<Provider, AssemblyError> {
+fn provider(
+    written: &crate::config::Provider,
+    demo: Option<SocketAddr>,
+    tls: &TlsConfigs,
+) -> Result<Provider, AssemblyError> {
     let name = &written.name;
     let kind = match &written.kind {
         Some(kind) => Some(providers::named(kind).ok_or_else(|| {
@@ -177,29 +182,29 @@ fn provider(written: &crate::config::Provider, demo: Option<SocketAddr>) -> Resu
         (None, Some(kind)) => kind.base_url.to_owned(),
         (None, None) => return Err(AssemblyError(format!("provider `{name}`: set `base_url`"))),
     };
-    let endpoint = Endpoint::parse(&base_url)
-        .map_err(|reason| AssemblyError(format!("provider `{name}`: base_url: {reason}")))?;
+    let link = ProviderLink::new(written, &base_url, tls)
+        .map_err(|reason| AssemblyError(format!("provider `{name}`: {reason}")))?;
     let credential =
         kind.map_or_else(|| providers::credential_of_dialect(dialect_name), |kind| kind.credential);
     let dialect_kind = providers::ALL.iter().find(|kind| kind.dialect == dialect_name);
     Ok(Provider {
         name: Arc::from(name.as_str()),
         dialect,
-        fixed_head: fixed_head(&endpoint, credential, written),
+        fixed_head: fixed_head(&link.endpoint.authority, credential, written),
         default_headers: kind.or(dialect_kind.copied()).map_or(&[], |kind| kind.headers),
         default_max_tokens: written
             .default_max_tokens
             .or(kind.or(dialect_kind.copied()).and_then(|kind| kind.default_max_tokens)),
         legacy_max_tokens: kind.is_none_or(|kind| kind.legacy_max_tokens),
         models: written.models.clone(),
-        link: ProviderLink::new(name, endpoint, written),
+        link,
     })
 }
 
 /// The header lines that are the same for every request to this provider.
-fn fixed_head(endpoint: &Endpoint, credential: Credential, written: &crate::config::Provider) -> Vec<u8> {
+fn fixed_head(authority: &str, credential: Credential, written: &crate::config::Provider) -> Vec<u8> {
     let mut head = Vec::with_capacity(256);
-    push_header(&mut head, "host", endpoint.authority().as_bytes());
+    push_header(&mut head, "host", authority.as_bytes());
     push_header(&mut head, "content-type", b"application/json");
     push_header(&mut head, "accept-encoding", b"identity");
     push_header(&mut head, "user-agent", concat!("ringgate/", env!("CARGO_PKG_VERSION")).as_bytes());

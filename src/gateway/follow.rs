@@ -15,7 +15,6 @@ use super::story::Story;
 use super::stream::Translation;
 use crate::cache::Flight;
 use crate::cache::FlightMeta;
-use crate::cache::Follower;
 use crate::cache::Form;
 use crate::cache::Record;
 use crate::cache::Step;
@@ -25,8 +24,12 @@ use crate::fault::Fault;
 use crate::fault::Kind;
 use crate::net::Net;
 use crate::net::timeout;
-use crate::upstream::Resolve;
+use crate::upstream::resolve::Resolve;
 use std::sync::Arc;
+use std::time::Duration;
+
+/// Longest silence of a leader; it has deadlines of its own, this is the net below them.
+const PATIENCE: Duration = Duration::from_secs(900);
 
 /// How following ended.
 pub(super) enum Followed {
@@ -50,13 +53,12 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         story: &mut Story,
     ) -> Followed {
         story.cache = CacheOutcome::Coalesced;
-        let mut follower = Follower::new(flight);
+        let mut follower = flight.follow();
         let mut live: Option<Live> = None;
         let nobody = Remembrance::default();
         loop {
             let before = self.net.now();
-            let patience = request.deployment.settings.server.answer_timeout();
-            let step = timeout(&self.net, patience, follower.next());
+            let step = timeout(&self.net, PATIENCE, follower.next());
             let step = self.unless_left(step, client, &nobody).await;
             story.upstream += self.net.now().since(before);
             let step = match step {

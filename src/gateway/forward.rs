@@ -31,7 +31,7 @@ use crate::observe::AttemptOutcome;
 use crate::routing::Plan;
 use crate::upstream;
 use crate::upstream::Exchange;
-use crate::upstream::Resolve;
+use crate::upstream::resolve::Resolve;
 use crate::upstream::Stage;
 use crate::wire::http1::Known;
 use std::future::Future;

@@ -46,7 +46,7 @@ use crate::limits::Allowance;
 use crate::net::Net;
 use crate::observe::Recorder;
 use crate::upstream::Buffers;
-use crate::upstream::Resolve;
+use crate::upstream::resolve::Resolve;
 use crate::upstream::Upstreams;
 use crate::wire::http1::Known;
 use crate::wire::http1::RequestHead;
@@ -128,6 +128,8 @@ pub struct Turned {
     pub fault: Fault,
     /// What is known so far.
     pub story: Story,
+    /// The status, where it is finer than the fault's kind (HTTP framing).
+    pub status: Option<u16>,
 }
 
 /// A request as it arrived.
@@ -223,6 +225,16 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         &self.embedder
     }
 
+    /// What all shards share.
+    pub fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
+    /// An id for a request whose head could not be read.
+    pub fn new_request_id(&self) -> Box<str> {
+        self.ids.request_id()
+    }
+
     /// Is the process finishing what runs?
     pub fn draining(&self) -> bool {
         self.shared.draining.load(Ordering::Relaxed)
@@ -260,7 +272,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
                 story.caller = caller;
                 Ok(Visit { surface, caller, story, deployment })
             }
-            Err(fault) => Err(Box::new(Turned { dialect: receive::dialect_of(path), fault, story })),
+            Err(fault) => Err(Box::new(Turned { dialect: receive::dialect_of(path), fault, story, status: None })),
         }
     }
 

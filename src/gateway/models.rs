@@ -20,7 +20,7 @@ use crate::fault::Kind;
 use crate::keys::Caller;
 use crate::net::Net;
 use crate::routing::matches;
-use crate::upstream::Resolve;
+use crate::upstream::resolve::Resolve;
 use crate::wire::http1::Known;
 use crate::wire::json::write_string;
 
@@ -51,7 +51,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
                 Some(found) => write_model(&found, anthropic, created_s, &mut body),
                 None => {
                     let fault = Fault::new(Kind::NotFound, "this model does not exist or this key may not use it");
-                    let turned = Turned { dialect, fault, story };
+                    let turned = Turned { dialect, fault, story, status: None };
                     return self.turn_away(turned, client).await;
                 }
             },

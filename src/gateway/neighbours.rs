@@ -133,6 +133,11 @@ impl Neighbours {
         (mine.len(), mine.bytes())
     }
 
+    /// Entries this shard has dropped to make room.
+    pub fn evictions(&self) -> u64 {
+        self.mine.borrow().evictions()
+    }
+
     fn search(&self, scope: &Scope, vector: &[f32], now: Tick) -> Vec<Candidate> {
         self.mine.borrow_mut().nearest(scope, vector, now, CANDIDATES_MAX, CANDIDATE_SIMILARITY_MIN)
     }

@@ -21,7 +21,7 @@ use crate::config::RouteCache;
 use crate::embed::Pending;
 use crate::net::Net;
 use crate::net::timeout;
-use crate::upstream::Resolve;
+use crate::upstream::resolve::Resolve;
 use crate::wire::http1::Known;
 use std::sync::Arc;
 

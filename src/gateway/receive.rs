@@ -91,12 +91,7 @@ pub fn ask<'input>(dialect: &dyn Dialect, body: Value<'_, 'input>) -> Result<Ask
 
 /// What to tell a caller whose body is not acceptable JSON.
 pub fn json_fault(fault: JsonFault) -> Fault {
-    let message = match fault {
-        JsonFault::Invalid => "the request body is not valid JSON",
-        JsonFault::TooDeep => "the request body is nested more than 128 levels deep",
-        JsonFault::DuplicateKey => "the request body names the same key twice in one object",
-    };
-    Fault::new(Kind::BadRequest, message)
+    Fault::new(Kind::BadRequest, format!("the request body is not acceptable JSON: {}", fault.message()))
 }
 
 #[cfg(test)]

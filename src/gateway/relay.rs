@@ -23,7 +23,7 @@ use crate::fault::Fault;
 use crate::fault::Kind;
 use crate::net::Net;
 use crate::upstream::Exchange;
-use crate::upstream::Resolve;
+use crate::upstream::resolve::Resolve;
 use bytes::Bytes;
 
 /// A whole answer, read and understood.
@@ -124,6 +124,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
                 dialect: provider.dialect.name(),
                 provider: provider.name.clone(),
                 model: story.model.clone().unwrap_or_else(|| "".into()),
+                status: 200,
                 form: Form::Events,
             });
         }
@@ -203,7 +204,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
             let fault = match next {
                 Err(Vanished) if self.expired() => None,
                 Err(Vanished) => return Err(Interrupted::Vanished),
-                Ok(Err(failure)) => Some(failure.fault(&story.provider_name(request.deployment))),
+                Ok(Err(failure)) => Some(failure.fault(provider_name(request, story))),
                 Ok(Ok(None)) => translation.verdict(),
                 Ok(Ok(Some(bytes))) => translation.feed(&self.parser, bytes, out).err(),
             };
@@ -251,6 +252,10 @@ enum Interrupted {
     Vanished,
 }
 
+fn provider_name<'r>(request: &Request<'r, '_>, story: &Story) -> &'r str {
+    story.provider.map_or("", |index| &*request.deployment.providers[index].name)
+}
+
 /// The provider's numbers; without them an estimate from the bytes, marked as one.
 fn usage_of<N: Net>(answer: &StreamedAnswer<N>, request: &Request<'_, '_>) -> Usage {
     const BYTES_PER_TOKEN: u64 = 4;
@@ -268,11 +273,11 @@ fn usage_of<N: Net>(answer: &StreamedAnswer<N>, request: &Request<'_, '_>) -> Us
 /// What the provider said about itself, under names that cannot be mistaken for ours.
 fn upstream_fields<N: Net>(head: &mut Vec<u8>, exchange: &Exchange<N>) {
     for (name, value) in exchange.headers() {
-        if name.eq_ignore_ascii_case("x-request-id") || name.eq_ignore_ascii_case("request-id") {
+        if name.eq_ignore_ascii_case(b"x-request-id") || name.eq_ignore_ascii_case(b"request-id") {
             reply::field(head, "x-ringgate-upstream-request-id", value);
         } else if is_rate_header(name) {
             head.extend_from_slice(b"x-ringgate-upstream-");
-            head.extend(name.bytes().map(|byte| byte.to_ascii_lowercase()));
+            head.extend(name.iter().map(u8::to_ascii_lowercase));
             head.extend_from_slice(b": ");
             head.extend_from_slice(value);
             head.extend_from_slice(b"\r\n");
@@ -280,7 +285,7 @@ fn upstream_fields<N: Net>(head: &mut Vec<u8>, exchange: &Exchange<N>) {
     }
 }
 
-fn is_rate_header(name: &str) -> bool {
-    let starts = |prefix: &str| name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
-    starts("x-ratelimit-") || starts("anthropic-ratelimit-")
+fn is_rate_header(name: &[u8]) -> bool {
+    let starts = |prefix: &[u8]| name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
+    starts(b"x-ratelimit-") || starts(b"anthropic-ratelimit-")
 }

@@ -7,12 +7,12 @@
 use super::stream::EVENT_BYTES_MAX;
 use crate::cache::Form;
 use crate::cache::Record;
-use crate::cache::Template;
 use crate::chat::Answer;
 use crate::chat::Assembler;
 use crate::chat::answer_events;
 use crate::dialects;
 use crate::dialects::Dialect;
+use crate::dialects::ReplayTemplate;
 use crate::dialects::StreamOptions;
 use crate::wire::json::Parser;
 use crate::wire::sse::Splitter;
@@ -39,12 +39,8 @@ pub fn whole(
     out: &mut Vec<u8>,
 ) -> bool {
     if record.form == Form::Whole && record.dialect == caller.name() {
-        let template = record.template_with(|record| {
-            let template = caller.replay_template(&record.bytes)?;
-            Some(Template { raw: template.raw, id_at: template.id_at, created_at: template.created_at })
-        });
-        if let Some(template) = template {
-            fill(template, caller, occasion, out);
+        if let Some(template) = record.template_with(|record| caller.replay_template(&record.bytes)) {
+            fill(&template, caller, occasion, out);
             return true;
         }
     }
@@ -76,7 +72,7 @@ pub fn stream_answer(answer: &Answer, caller: &'static dyn Dialect, occasion: Oc
     }
 }
 
-fn fill(template: &Template, caller: &dyn Dialect, occasion: Occasion, out: &mut Vec<u8>) {
+fn fill(template: &ReplayTemplate, caller: &dyn Dialect, occasion: Occasion, out: &mut Vec<u8>) {
     let id = caller.answer_id(occasion.random);
     let mut created = itoa::Buffer::new();
     let mut holes = [

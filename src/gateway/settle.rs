@@ -21,7 +21,7 @@ use crate::observe::Attempt;
 use crate::observe::Facts;
 use crate::observe::RequestLabels;
 use crate::observe::request_log::Entry;
-use crate::upstream::Resolve;
+use crate::upstream::resolve::Resolve;
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -19,7 +19,7 @@ use crate::fault::Fault;
 use crate::limits::Allowance;
 use crate::net::Net;
 use crate::observe::AttemptOutcome;
-use crate::upstream::Resolve;
+use crate::upstream::resolve::Resolve;
 use crate::wire::http1::Method;
 use std::sync::Arc;
 
@@ -33,7 +33,8 @@ impl Story {
 impl<N: Net, R: Resolve> Gateway<N, R> {
     /// Refuses a head, or a body that could not be read.
     pub async fn turn_away(&self, turned: Turned, client: &mut Client<'_, N::Stream>) {
-        let Turned { dialect, fault, mut story } = turned;
+        let Turned { dialect, fault, mut story, status } = turned;
+        story.status = status.unwrap_or(0);
         self.tell(dialect, fault, None, &mut story, client).await;
         let deployment = self.deployment();
         self.settle(&deployment, dialect.name(), &story, client.bytes_out, client.first_byte);
@@ -49,7 +50,9 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         client: &mut Client<'_, N::Stream>,
     ) {
         debug_assert_eq!(client.progress(), Progress::Waiting, "a fault is told before anything else");
-        story.status = dialect.status(&fault);
+        if story.status == 0 {
+            story.status = dialect.status(&fault);
+        }
         let mut head = self.memory.take();
         let mut body = self.memory.take();
         dialect.write_fault(&fault, &story.request_id, &mut body);

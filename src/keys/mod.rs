@@ -157,6 +157,11 @@ impl KeyRing {
         &self.callers
     }
 
+    /// The caller at `index`.
+    pub fn caller(&self, index: usize) -> Option<&Caller> {
+        self.callers.get(index)
+    }
+
     /// Who is calling? One key in several spellings is fine, two different keys are refused.
     pub fn authenticate(&self, credentials: &Credentials<'_>) -> Result<&Caller, Fault> {
         if self.open {

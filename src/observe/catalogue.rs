@@ -258,13 +258,13 @@ catalogue! {
         "Tries at a provider by how they ended.";
     Failovers: Counter, "failovers_total", Provider [], Count,
         "Attempts at this provider after which another attempt was made.";
-    UpstreamConnections: Gauge, "upstream_connections", Provider [ConnectionState::LABEL], Count,
-        "Pooled connections to a provider.";
-    UpstreamConnects: Counter, "upstream_connects_total", Provider [], Count,
-        "Connections opened to a provider.";
-    Handshakes: Counter, "tls_handshakes_total", Provider [Handshake::LABEL], Count,
-        "TLS sessions begun with a provider.";
-    StaleReplays: Counter, "stale_replays_total", Provider [], Count,
+    UpstreamConnections: Gauge, "upstream_connections", Shard [ConnectionState::LABEL], Count,
+        "Connections to providers.";
+    UpstreamConnects: Counter, "upstream_connects_total", Shard [], Count,
+        "Connections opened to providers.";
+    Handshakes: Counter, "tls_handshakes_total", Shard [Handshake::LABEL], Count,
+        "TLS sessions begun with providers.";
+    StaleReplays: Counter, "stale_replays_total", Shard [], Count,
         "Requests sent again because a reused connection had closed without a byte of answer.";
     Connections: Gauge, "connections", EachShard [], Count,
         "Open client connections.";

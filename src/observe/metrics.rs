@@ -243,26 +243,6 @@ impl ProviderSeries {
     pub fn failed_over(&self) {
         self.0.add(Id::Failovers, 0, 1);
     }
-
-    /// A connection was opened.
-    pub fn connected(&self) {
-        self.0.add(Id::UpstreamConnects, 0, 1);
-    }
-
-    /// A TLS session began.
-    pub fn handshaken(&self, kind: Handshake) {
-        self.0.add(Id::Handshakes, kind as usize, 1);
-    }
-
-    /// A request was sent again on a fresh connection.
-    pub fn replayed(&self) {
-        self.0.add(Id::StaleReplays, 0, 1);
-    }
-
-    /// So many pooled connections are in this state now.
-    pub fn connections(&self, state: ConnectionState, number: usize) {
-        self.0.set(Id::UpstreamConnections, state as usize, number as u64);
-    }
 }
 
 /// The cells of one set of request labels on one shard, with those of its model and provider.
@@ -400,6 +380,26 @@ impl Recorder {
     /// How long a vector took.
     pub fn embed_took(&self, duration: Duration) {
         self.inner.shard.observe(Id::EmbedDuration, 0, duration);
+    }
+
+    /// So many connections to providers are in this state now.
+    pub fn pooled(&self, state: ConnectionState, number: usize) {
+        self.inner.shard.set(Id::UpstreamConnections, state as usize, number as u64);
+    }
+
+    /// Connections opened to providers by this shard so far.
+    pub fn connected(&self, total: u64) {
+        self.inner.shard.set(Id::UpstreamConnects, 0, total);
+    }
+
+    /// TLS sessions begun by this shard so far.
+    pub fn handshaken(&self, kind: Handshake, total: u64) {
+        self.inner.shard.set(Id::Handshakes, kind as usize, total);
+    }
+
+    /// Requests this shard has sent again on a fresh connection so far.
+    pub fn replayed(&self, total: u64) {
+        self.inner.shard.set(Id::StaleReplays, 0, total);
     }
 
     /// A panic was contained.

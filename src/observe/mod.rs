@@ -16,5 +16,7 @@ pub mod words;
 
 pub use catalogue::Id;
 pub use facts::{Attempt, Facts};
+pub use log::{Level, Log};
 pub use metrics::{Held, ModelSeries, ProviderSeries, Recorder, Registry, RequestLabels, RequestSeries, SharedCounter};
 pub use prometheus::CONTENT_TYPE;
+pub use words::{AttemptOutcome, CacheOutcome, CacheTier, ConnectionState, Handshake, Lookup};

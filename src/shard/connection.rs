@@ -4,7 +4,6 @@
 //! the buffer and are served in order. Every wait has a deadline, and anything cancelled in the middle
 //! of a read or write ends the connection.
 
-use crate::clock::Clock;
 use crate::clock::Tick;
 use crate::config::Server;
 use crate::dialects;
@@ -21,7 +20,7 @@ use crate::gateway::Visit;
 use crate::net::Net;
 use crate::net::Stream;
 use crate::net::timeout;
-use crate::upstream::Resolve;
+use crate::upstream::resolve::Resolve;
 use crate::wire::chunked::ChunkedDecoder;
 use crate::wire::http1::Framing;
 use crate::wire::http1::HeadFault;
@@ -144,7 +143,7 @@ impl<N: Net, R: Resolve> Connection<N, R> {
             head_bytes: server.head_bytes_max,
             fields: server.head_fields_max,
         };
-        self.head.reset();
+        self.head.restart();
         let mut deadline: Option<Tick> = None;
         loop {
             if !self.input.is_empty() {
@@ -416,7 +415,7 @@ async fn apologise<N: Net, R: Resolve>(gateway: &Gateway<N, R>, client: &mut Cli
 }
 
 /// Runs `future` with its panics caught: one broken request must not take the shard's others along.
-async fn contained<F: Future>(future: F) -> Result<F::Output, ()> {
+pub(super) async fn contained<F: Future>(future: F) -> Result<F::Output, ()> {
     let mut future = pin!(future);
     poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
         Ok(Poll::Pending) => Poll::Pending,

@@ -24,6 +24,8 @@ use crate::gateway::Postbox;
 use crate::gateway::Shared;
 use crate::net::Stream;
 use crate::observe::CacheTier;
+use crate::observe::ConnectionState;
+use crate::observe::Handshake;
 use crate::observe::Log;
 use crate::observe::Recorder;
 use crate::observe::Registry;
@@ -250,7 +252,7 @@ fn expired(gateway: &ShardGateway) -> bool {
 /// Totals already handed to the metrics, so that only differences are added.
 #[derive(Default)]
 struct Published {
-    exact_evictions: u64,
+    evictions: u64,
 }
 
 impl Published {
@@ -259,11 +261,16 @@ impl Published {
         let (entries, bytes) = gateway.neighbours().size();
         recorder.cache_holds(CacheTier::Semantic, entries, bytes);
         let (idle, busy) = gateway.upstreams().connections();
-        recorder.pooled(idle, busy);
-        recorder.reached(gateway.upstreams().counters());
+        recorder.pooled(ConnectionState::Idle, idle);
+        recorder.pooled(ConnectionState::Busy, busy);
+        let done = gateway.upstreams().counters();
+        recorder.connected(done.connects.get());
+        recorder.handshaken(Handshake::Full, done.tls_full.get());
+        recorder.handshaken(Handshake::Resumed, done.tls_resumed.get());
+        recorder.replayed(done.stale_replays.get());
         let evictions = gateway.neighbours().evictions();
-        recorder.evicted(CacheTier::Semantic, evictions - self.exact_evictions);
-        self.exact_evictions = evictions;
+        recorder.evicted(CacheTier::Semantic, evictions - self.evictions);
+        self.evictions = evictions;
     }
 }
 

@@ -1,5 +1,7 @@
 //! Process-wide switches: signals, and keeping memory with keys out of core dumps.
 
+use std::env;
+use std::fs;
 use std::io;
 
 /// A signal the gateway acts on.
@@ -67,15 +69,49 @@ pub fn raise_file_limit() -> u64 {
     }
 }
 
-/// Cores this process may run on, in order.
-pub fn allowed_cores() -> Vec<usize> {
-    // SAFETY: an all-zero cpu_set_t is valid; the kernel fills at most the size given; CPU_ISSET reads
-    // inside it because `core` is below its bit count.
-    unsafe {
-        let mut set: libc::cpu_set_t = std::mem::zeroed();
-        if libc::sched_getaffinity(0, size_of::<libc::cpu_set_t>(), &raw mut set) != 0 {
-            return vec![0];
-        }
-        (0..libc::CPU_SETSIZE as usize).filter(|core| libc::CPU_ISSET(*core, &set)).collect()
+/// Physical memory this process holds, bytes; 0 when the kernel does not say.
+pub fn resident_bytes() -> u64 {
+    const PAGE_BYTES: u64 = 4096;
+    let statm = fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    statm.split_whitespace().nth(1).and_then(|pages| pages.parse::<u64>().ok()).unwrap_or(0) * PAGE_BYTES
+}
+
+/// Sets the environment variable `name` of this process unless it already has `value`.
+///
+/// # Errors
+/// Fails when more than one thread runs: call it first thing in `main`.
+pub fn set_variable(name: &str, value: &str) -> io::Result<()> {
+    if env::var_os(name).is_some_and(|present| present == value) {
+        return Ok(());
+    }
+    if threads()? != 1 {
+        return Err(io::Error::other(format!("{name} can only be set before the first thread starts")));
+    }
+    // SAFETY: this is the only thread of the process, so nobody reads or writes the environment meanwhile.
+    unsafe { env::set_var(name, value) };
+    Ok(())
+}
+
+fn threads() -> io::Result<usize> {
+    Ok(fs::read_dir("/proc/self/task")?.count())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_environment_is_not_touched_beside_other_threads() {
+        let refusal = std::thread::scope(|scope| {
+            scope.spawn(|| set_variable("RINGGATE_TEST_NEVER_SET", "1")).join().expect("no panic")
+        });
+        assert!(refusal.is_err());
+        assert!(env::var_os("RINGGATE_TEST_NEVER_SET").is_none());
+    }
+
+    #[test]
+    fn a_variable_that_already_holds_the_value_is_fine() {
+        let (name, value) = env::vars().find(|(_, value)| !value.is_empty()).expect("some variable is set");
+        assert!(set_variable(&name, &value).is_ok());
     }
 }

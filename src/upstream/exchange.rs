@@ -225,6 +225,21 @@ impl<N: Net> Exchange<N> {
         Ok((!piece.is_empty()).then_some(piece))
     }
 
+    /// What the last call of [`Exchange::whole`] or [`Exchange::next`] gave, once more.
+    pub fn body(&self) -> &[u8] {
+        if self.given { &self.buffer[self.body_from..] } else { &[] }
+    }
+
+    /// Reads the proper end of a body whose content is complete, so that the connection can be used
+    /// again. Providers send it right behind their last event; one that does not loses the connection.
+    pub async fn finish(&mut self) {
+        const FAREWELL: Duration = Duration::from_millis(50);
+        if !self.is_complete() {
+            let clock = self.shared.net.clone();
+            let _ = net::timeout(&clock, FAREWELL, self.next()).await;
+        }
+    }
+
     fn forget_given(&mut self) {
         if std::mem::take(&mut self.given) {
             self.buffer.truncate(self.body_from);

@@ -259,8 +259,8 @@ impl<N: Net, R: Resolve> Upstreams<N, R> {
     }
 
     /// The shard's buffers: requests are best written into one, it returns after the exchange.
-    pub fn buffers(&self) -> &Buffers {
-        &self.shared.buffers
+    pub fn buffers(&self) -> Rc<Buffers> {
+        Rc::clone(&self.shared.buffers)
     }
 
     /// For metrics.
