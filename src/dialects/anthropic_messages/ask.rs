@@ -22,7 +22,7 @@ pub(super) fn read_ask<'input>(body: Value<'_, 'input>) -> Result<Ask<'input>, F
             "model" => model = Some(fields::string(value, || name.to_owned())?),
             "messages" => messages = Some(fields::array(value, || name.to_owned())?),
             "system" => {
-                weigh_content(value, || name.to_owned(), &mut ask)?;
+                weigh_content(value, &|| name.to_owned(), &mut ask)?;
             }
             "stream" => ask.stream = fields::boolean(value, name)?,
             "temperature" => ask.temperature = Some(fields::number(value, name)?),
@@ -53,7 +53,7 @@ fn weigh_messages<'input>(messages: JsonArray<'_, 'input>, ask: &mut Ask<'input>
         let role = fields::string(message.get("role").ok_or_else(missing)?, || format!("messages[{place}].role"))?;
         let param = || format!("messages[{place}].content");
         let missing = || Fault::bad_field(param(), "every message needs a `content`");
-        let only_text = weigh_content(message.get("content").ok_or_else(missing)?, param, ask)?;
+        let only_text = weigh_content(message.get("content").ok_or_else(missing)?, &param, ask)?;
         ask.last_user_text = only_text.filter(|_| role == "user");
     }
     Ok(())
@@ -62,7 +62,7 @@ fn weigh_messages<'input>(messages: JsonArray<'_, 'input>, ask: &mut Ask<'input>
 /// Returns the text of content that is made of exactly one.
 fn weigh_content<'input>(
     content: Value<'_, 'input>,
-    param: impl Fn() -> String,
+    param: &dyn Fn() -> String,
     ask: &mut Ask<'input>,
 ) -> Result<Option<&'input str>, Fault> {
     if let Some(text) = content.into_string() {
@@ -85,7 +85,7 @@ fn weigh_content<'input>(
             Some("tool_result") => {
                 ask.has_tools = true;
                 if let Some(result) = block.get("content") {
-                    weigh_content(result, || format!("{}[{number}].content", param()), ask)?;
+                    weigh_content(result, &|| format!("{}[{number}].content", param()), ask)?;
                 }
             }
             Some("tool_use" | "server_tool_use" | "mcp_tool_use" | "mcp_tool_result") => ask.has_tools = true,

@@ -103,7 +103,7 @@ fn read_choice(place: usize, choice: Value<'_, '_>) -> Result<Choice, Fault> {
 
 fn read_finish(value: Value<'_, '_>, keeper: &mut Keeper) -> Option<Finish> {
     let word = value.as_str()?;
-    if word == "function_call" {
+    if matches!(word, "" | "function_call") {
         keeper.keep("finish_reason", value);
     }
     finish_of(word)

@@ -8,6 +8,7 @@ use super::super::fields::ObjectWriter;
 use super::NAME;
 use super::message;
 use crate::chat::FunctionTool;
+use crate::chat::MediaSource;
 use crate::chat::Message;
 use crate::chat::Part;
 use crate::chat::RawJson;
@@ -544,7 +545,7 @@ fn turns(message: &Message) -> Vec<Turn<'_>> {
         match part {
             Part::ToolResult { parts, .. } => {
                 turns.push(Turn::Result(part));
-                said.extend(parts.iter().filter(|part| matches!(part, Part::Image { .. } | Part::File { .. })));
+                said.extend(parts.iter().filter(|part| is_media(part)));
             }
             other => said.push(other),
         }
@@ -553,6 +554,15 @@ fn turns(message: &Message) -> Vec<Turn<'_>> {
         turns.push(Turn::Said(said));
     }
     turns
+}
+
+/// Is it more than text?
+fn is_media(part: &Part) -> bool {
+    match part {
+        Part::Image { .. } => true,
+        Part::File { source, .. } => !matches!(source, MediaSource::Text { .. }),
+        _ => false,
+    }
 }
 
 fn write_turn(
@@ -607,8 +617,7 @@ fn write_result(message: &Message, result: &Part, place: usize, out: &mut Vec<u8
     writer.string("role", "tool");
     writer.string("tool_call_id", call_id);
     if let Some(out) = writer.field("content") {
-        let texts = parts.iter().filter(|part| !matches!(part, Part::Image { .. } | Part::File { .. }));
-        let texts: Vec<&Part> = texts.collect();
+        let texts: Vec<&Part> = parts.iter().filter(|part| !is_media(part)).collect();
         write_content(&texts, *plain || texts.is_empty(), place, out)?;
     }
     writer.optional_string("name", message.name.as_deref().filter(|_| message.role == Role::Tool));
