@@ -1,7 +1,4 @@
 //! The only module that may say `unsafe`: what the standard library does not offer of the kernel.
-//!
-//! Every block names its invariant. Nothing here keeps state.
 
 pub mod process;
-pub mod socket;
 pub mod thread;
