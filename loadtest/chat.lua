@@ -25,7 +25,7 @@ function init(args)
   end
   local finish = table.concat(fill) .. '"}]}'
   local length = #start + 9 + #finish
-  local head = "POST " .. path .. " HTTP/1.1\r\nHost: " .. wrk.host .. "\r\nContent-Type: application/json\r\n"
+  local head = "POST " .. path .. " HTTP/1.1\r\nHost: " .. wrk.host .. ":" .. (wrk.port or "80") .. "\r\nContent-Type: application/json\r\n"
   if key ~= "" then
     head = head .. "Authorization: Bearer " .. key .. "\r\n"
   end

@@ -23,8 +23,8 @@ import time
 from pathlib import Path
 
 import table
-from rig import HOST, SCHED_IDLE, Placement, RigError, Server, ask, cpu_times, mock_counts, raise_descriptor_limit
-from rig import real_time_permitted, stolen_share
+from rig import HOST, SCHED_IDLE, Placement, RigError, Server, ask, become_real_time, cpu_times, mock_counts
+from rig import raise_descriptor_limit, real_time_permitted, stolen_share
 
 ROOT = Path(__file__).resolve().parent.parent
 LUA = ROOT / "loadtest" / "chat.lua"
@@ -554,12 +554,14 @@ def first_match(pattern, text):
 def main():
     chosen = options()
     raise_descriptor_limit()
-    os.sched_setaffinity(0, {chosen.load_core})
     comparison = Comparison(chosen)
     try:
         comparison.prepare()
         described = environment(chosen, comparison.real_time)
         print(described["scheduling"], flush=True)
+        os.sched_setaffinity(0, {chosen.load_core})
+        if comparison.real_time:
+            become_real_time()
         comparison.rounds()
         refused = comparison.publish(described)
     except (RigError, subprocess.CalledProcessError) as error:

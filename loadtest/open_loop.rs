@@ -4,6 +4,9 @@
 //!
 //! Any free connection takes the next due request, as in a client's pool. How late requests left is
 //! reported beside the latencies: it is the driver's own error while connections are free.
+//!
+//! It keeps the system's allocator: one with a heap per thread clears huge pages for each of hundreds of
+//! connections while the clock runs, which cost more than all the requests.
 
 mod chunked;
 mod draw;
@@ -32,9 +35,6 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
 use std::time::Instant;
-
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Stack of a connection's thread, bytes: thousands of streams need thousands of threads.
 const STACK_BYTES: usize = 128 * 1024;

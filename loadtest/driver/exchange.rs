@@ -15,8 +15,10 @@ use std::time::Instant;
 const HEAD_BYTES_MAX: usize = 64 * 1024;
 /// Most header fields of an answer.
 const FIELDS_MAX: usize = 96;
-/// Read at a time, bytes.
-const READ_BYTES: usize = 16 * 1024;
+/// Read at a time, bytes: holds a usual answer, and is cleared before every read.
+const READ_BYTES: usize = 4 * 1024;
+/// Room for an answer made before the clock runs, bytes.
+const BUFFER_BYTES: usize = 32 * 1024;
 /// A complete stream holds one of these.
 const END_MARKS: [&[u8]; 2] = [b"data: [DONE]\n", b"event: message_stop\n"];
 
@@ -87,7 +89,8 @@ struct Head {
 impl Connection {
     /// No connection is made yet.
     pub(crate) fn new(address: SocketAddr, timeout: Duration) -> Connection {
-        Connection { address, timeout, stream: None, received: Vec::new(), body: Vec::new() }
+        let (received, body) = (Vec::with_capacity(BUFFER_BYTES), Vec::with_capacity(BUFFER_BYTES));
+        Connection { address, timeout, stream: None, received, body }
     }
 
     /// Connects unless connected.

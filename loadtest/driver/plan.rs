@@ -240,7 +240,7 @@ mod tests {
             assert_eq!(body["stream"] == true, *kind == Kind::Stream);
         }
         for (kind, expected) in [(Kind::Repeat, 12_000), (Kind::New, 6_000), (Kind::Stream, 2_000)] {
-            assert!((counts[&kind] - expected as i32).abs() < 300, "{counts:?}");
+            assert!(i32::abs(counts[&kind] - expected) < 300, "{counts:?}");
         }
         assert!(prompts.iter().all(|((kind, _), count)| *kind == Kind::Repeat || *count == 1));
         let most = prompts.values().max().copied().unwrap_or(0);
