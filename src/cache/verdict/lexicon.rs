@@ -47,6 +47,8 @@ pub(super) enum Role {
     From,
     To,
     By,
+    /// Stands where `did X …` puts the one who does.
+    Subject,
 }
 
 /// What sort of answer is wanted.
@@ -107,6 +109,8 @@ pub(super) struct Sense {
     pub(super) said_by: u16,
     /// `largest`: belongs to the word after it.
     pub(super) is_superlative: bool,
+    /// `borders`: who and whom may change places.
+    pub(super) is_mutual: bool,
 }
 
 /// A fixed sequence of words and what it stands for.
@@ -156,7 +160,7 @@ impl Lexicon {
                 lexicon.irregular.insert(word_hash(form), base);
             }
         }
-        for (words, weight) in [(EMPTY, Weight::Empty), (LIGHT, Weight::Light), (SORTS, Weight::Sort)] {
+        for (words, weight) in [(EMPTY, Weight::Empty), (LIGHT, Weight::Light), (SORTS, Weight::Sort), (GIVEN_NAMES, Weight::Sort)] {
             for word in words.split_whitespace() {
                 let stem = lexicon.stem(word);
                 lexicon.senses.entry(stem).or_insert(Sense { weight, ..Sense::default() });
@@ -165,6 +169,10 @@ impl Lexicon {
         for word in SUPERLATIVES.split_whitespace() {
             let stem = lexicon.stem(word);
             lexicon.senses.entry(stem).or_default().is_superlative = true;
+        }
+        for word in MUTUAL.split_whitespace() {
+            let stem = lexicon.stem(word);
+            lexicon.senses.entry(stem).or_default().is_mutual = true;
         }
         for (wanted, words) in SAID {
             for word in words.split_whitespace() {
@@ -452,7 +460,7 @@ const LIGHT: &str = "make take come put use become call involve require contain 
     quickly effectively successfully efficiently nice suitable appropriate available given named called known other \
     another lot lots much many entire complete run play bring associate relate relevant current now existing featured \
     feature member part calculate compute evaluate size happen live normally usually generally often actual total \
-    overall person people human individual stay meet";
+    overall person people human individual stay meet flow pass inc ltd llc corp corporation plc";
 
 /// Words for what sort of thing a name is.
 const SORTS: &str = "city town country nation state province region area river lake mountain ocean sea island continent \
@@ -481,9 +489,30 @@ const SAID: &[(Wanted, &str)] = &[
     (Wanted::Manner, "way method step work"),
 ];
 
+/// Given names: beside a family name they may be missing.
+const GIVEN_NAMES: &str = "james john robert michael william david richard joseph thomas charles christopher daniel matthew \
+    anthony donald steven paul andrew joshua kenneth kevin brian george edward ronald timothy jason jeffrey ryan jacob gary \
+    nicholas eric jonathan stephen larry justin scott brandon benjamin samuel gregory alexander raymond patrick jack \
+    dennis jerry aaron jose adam nathan henry douglas zachary peter kyle walter ethan jeremy harold keith \
+    roger noah gerald carl terry sean arthur lawrence jesse dylan bryan joe billy bruce albert willie gabriel \
+    alan juan wayne roy ralph randy eugene vincent russell elijah louis bobby philip johnny mary patricia jennifer linda \
+    elizabeth barbara susan jessica sarah karen nancy lisa betty margaret sandra ashley kimberly emily donna michelle \
+    amanda dorothy melissa deborah stephanie rebecca sharon laura cynthia kathleen amy angela shirley anna brenda pamela \
+    emma nicole helen samantha katherine christine debra rachel carolyn janet catherine maria heather diane ruth julie \
+    olivia joyce kelly lauren christina joan evelyn judith megan andrea cheryl hannah jacqueline martha \
+    gloria teresa ann sara frances kathryn janice abigail alice julia judy sophia denise doris \
+    marilyn danielle beverly isabella theresa diana natalie brittany marie kayla alexis lori franklin abraham \
+    theodore winston vladimir barack hillary steve elon jeff tim tom jim mike dave bob dan sam ben alex max lance \
+    leonardo vincent pablo luciano ludwig wolfgang johann sebastian";
+
+/// Verbs that say the same in both directions.
+const MUTUAL: &str = "border neighbour neighbor adjacent marry meet equal differ compare connect resemble adjoin touch \
+    combine mix link";
+
 /// One group a line; within a group words stand for each other.
 const SYNONYMS: &str = "\
 big large huge great giant
+big large major main
 bigger larger greater
 biggest largest greatest most highest maximum max
 small little tiny

@@ -170,18 +170,19 @@ impl<'a> Pairs<'a> {
         pairs
     }
 
-    /// A word that stands twice on one side meets the same single partner.
+    /// First comes to first, second to second; a word said once more than there meets the last.
     fn join_equal(&mut self) {
         for (partner, item) in self.partners.iter_mut().zip(&self.asked.items) {
-            for (at, other) in self.stored.items.iter().enumerate() {
-                if item.stem == other.stem {
-                    let first_free = !self.taken[at] || partner.is_none();
-                    if first_free && partner.is_none_or(|kept| self.taken[usize::from(kept)]) && partner.is_none() {
-                        *partner = Some(at as u16);
-                    }
+            for (at, other) in self.stored.items.iter().enumerate().filter(|(_, other)| other.stem == item.stem) {
+                *partner = Some(at as u16);
+                if !self.taken[at] {
                     self.taken[at] = true;
+                    break;
                 }
             }
+        }
+        for (at, item) in self.stored.items.iter().enumerate() {
+            self.taken[at] |= self.asked.items.iter().any(|other| other.stem == item.stem);
         }
     }
 
@@ -250,6 +251,7 @@ impl<'a> Pairs<'a> {
         match wanted {
             _ if said.items.iter().any(|item| says(wanted, item)) => Ok(0.0),
             Asked::For(Person) => Ok(0.0),
+            Asked::For(Manner) if said.orders => Err(Veto::Question),
             Asked::For(Manner) if said.asked == Asked::Unasked => Ok(0.0),
             Asked::For(Amount | Truth) => Ok(0.5),
             Asked::For(Manner) => Ok(1.0),
@@ -276,7 +278,7 @@ impl<'a> Pairs<'a> {
     fn check_superlatives(&self) -> Result<(), Veto> {
         let noun_after = |reading: &Reading, at: usize| {
             let after = reading.items.iter().enumerate().skip(at + 1);
-            after.filter(|(_, item)| !item.is_name).map(|(at, _)| at).next()
+            after.filter(|(_, item)| !item.is_name && item.weight > Weight::Light).map(|(at, _)| at).next()
         };
         for (at, item) in self.asked.items.iter().enumerate().filter(|(_, item)| item.sense.is_superlative) {
             let Some(partner) = self.partners[at].filter(|partner| *partner != EXPLAINED) else { continue };
@@ -344,13 +346,37 @@ impl<'a> Pairs<'a> {
             if let Some((left_before, right_before)) = before {
                 if right.at < right_before.at {
                     self.check_swap((left_before, right_before), (left, right))?;
-                } else if (left.role == Role::By) != (right.role == Role::By) {
-                    return Err(Veto::Roles);
                 }
             }
             before = Some((left, right));
         }
+        self.check_doers()?;
         self.check_mirror()
+    }
+
+    /// `who did X pay` and `who paid X`; `A was paid by B` and `A paid B`.
+    fn check_doers(&self) -> Result<(), Veto> {
+        for (at, left) in self.asked.items.iter().enumerate() {
+            let Some(partner) = self.partners[at].filter(|partner| *partner != EXPLAINED).map(usize::from) else { continue };
+            let right = &self.stored.items[partner];
+            let turned = match (left.role, right.role) {
+                (Role::Subject, Role::None) => self.is_pair(at + 1, object_verb(self.stored, partner)),
+                (Role::By, Role::None) => self.is_pair(at.wrapping_sub(1), object_verb(self.stored, partner)),
+                (Role::None, Role::Subject) => object_verb(self.asked, at).is_some_and(|verb| self.is_pair(verb, Some(partner + 1))),
+                (Role::None, Role::By) => object_verb(self.asked, at).is_some_and(|verb| self.is_pair(verb, partner.checked_sub(1))),
+                _ => false,
+            };
+            if turned {
+                return Err(Veto::Roles);
+            }
+        }
+        Ok(())
+    }
+
+    fn is_pair(&self, left: usize, right: Option<usize>) -> bool {
+        let partner = self.partners.get(left).copied().flatten();
+        let mutual = self.asked.items.get(left).is_some_and(|item| item.sense.is_mutual);
+        !mutual && partner.is_some() && partner.map(usize::from) == right
     }
 
     /// Two names changed places. It matters when the same word or preposition stands between them.
@@ -378,14 +404,51 @@ impl<'a> Pairs<'a> {
                 && last.checked_add(1) == Some(middle)
                 && middle.checked_add(1) == Some(first)
             {
-                let (one, three) = (self.asked.items[at].at, self.asked.items[at + 2].at);
-                if !joins_equals(self.asked, one, three) {
+                let asked = &self.asked.items[at..at + 3];
+                let stored = &self.stored.items[usize::from(last)..=usize::from(first)];
+                let is_verb = |verb: &Item| !verb.is_name && !verb.sense.is_mutual && verb.weight != Weight::Sort;
+                let close = |reading: &Reading, items: &[Item]| {
+                    is_close(reading, items[0].at, items[1].at) && is_close(reading, items[1].at, items[2].at)
+                };
+                let said = asked[0].weight != Weight::Empty && asked[2].weight != Weight::Empty;
+                let passive = asked[1].is_past != stored[1].is_past;
+                let symmetric = joins_equals(self.asked, asked[0].at, asked[2].at);
+                if said && is_verb(&asked[1]) && !passive && !symmetric && close(self.asked, asked) && close(self.stored, stored) {
                     return Err(Veto::Roles);
                 }
             }
         }
         Ok(())
     }
+}
+
+/// The verb that this word follows without a preposition between.
+fn object_verb(reading: &Reading, at: usize) -> Option<usize> {
+    let verb = at.checked_sub(1)?;
+    let (before, item) = (&reading.items[verb], &reading.items[at]);
+    (!before.is_name && before.weight != Weight::Sort && is_close(reading, before.at, item.at)).then_some(verb)
+}
+
+/// Do only articles and auxiliaries stand between two places?
+fn is_close(reading: &Reading, from: u16, to: u16) -> bool {
+    use lexicon::Function;
+    const LINKS: [u64; 10] = [
+        word_hash("of"),
+        word_hash("in"),
+        word_hash("on"),
+        word_hash("at"),
+        word_hash("for"),
+        word_hash("with"),
+        word_hash("as"),
+        word_hash("about"),
+        word_hash("per"),
+        word_hash("if"),
+    ];
+    let between = reading.tokens.list.get(usize::from(from) + 1..usize::from(to)).unwrap_or_default();
+    let functions = &lexicon::LEXICON.functions;
+    !between.iter().any(|token| {
+        LINKS.contains(&token.hash) || token.kind == Kind::Joint || matches!(functions.get(&token.hash), Some(Function::Role(_)))
+    })
 }
 
 /// Are the tokens between two places only such as join equals?
@@ -461,7 +524,7 @@ fn heaviest<'i>(reading: &Reading, unmatched: impl Iterator<Item = &'i Item>) ->
     let weigh = |item: &Item| {
         let beside = |other: &Item| other.is_name && other.at != item.at && other.at.abs_diff(item.at) <= 2;
         match item.weight {
-            Weight::Sort if !reading.items.iter().any(beside) => Weight::Full,
+            Weight::Sort if !item.is_type && !reading.items.iter().any(beside) => Weight::Full,
             weight => weight,
         }
     };

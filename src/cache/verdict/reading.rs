@@ -21,6 +21,8 @@ pub(super) struct Item {
     pub(super) is_name: bool,
     /// A past form: `produced`, `won`.
     pub(super) is_past: bool,
+    /// `which city is …`: only says what sort of thing is meant.
+    pub(super) is_type: bool,
 }
 
 /// A number in canonical spelling.
@@ -58,6 +60,8 @@ pub(super) struct Reading {
     pub(super) tenses: u8,
     /// I am 1, you are 2.
     pub(super) beings: u8,
+    /// Begins with an order to make something: `write`, `create`.
+    pub(super) orders: bool,
 }
 
 /// Reads `text`.
@@ -136,6 +140,10 @@ impl Reader {
             return 1;
         }
         let stem = self.lexicon.stem(self.reading.tokens.text(token));
+        if MAKES.contains(&token.hash) && self.reading.asked == Asked::Unasked && self.reading.items.is_empty() {
+            self.reading.orders = true;
+            return 1;
+        }
         self.content(stem, token, token.is_name && !self.reading.tokens.is_title);
         1
     }
@@ -151,6 +159,10 @@ impl Reader {
         let token = self.token(0)?;
         match phrase.meaning {
             Meaning::Word(stem) => self.content(stem, token, false),
+            // `what is the number of` asks for a count, not for a thing.
+            Meaning::Function(Function::Asks(wanted)) if self.reading.asked == Asked::Thing => {
+                self.reading.asked = Asked::For(wanted);
+            }
             Meaning::Function(function) => {
                 self.apply(function, token);
             }
@@ -239,6 +251,11 @@ impl Reader {
         }
     }
 
+    fn is_being(&self, offset: isize) -> bool {
+        const WORDS: [u64; 4] = [word_hash("is"), word_hash("are"), word_hash("was"), word_hash("were")];
+        WORDS.contains(&self.hash(offset))
+    }
+
     fn is_month(&self, token: Token) -> bool {
         const LEADS_IN: [u64; 10] = [word_hash("in"), word_hash("of"), word_hash("since"), word_hash("until"), word_hash("by"), word_hash("last"), word_hash("next"), word_hash("this"), word_hash("on"), word_hash("through")];
         let before = self.hash(-1);
@@ -278,7 +295,7 @@ impl Reader {
         let sense = self.lexicon.sense(stem);
         let known = self.lexicon.senses.contains_key(&stem);
         let weight = if is_name { Weight::Full } else { sense.weight };
-        let role = self.role;
+        let role = if self.role == Role::None && self.follows_do() { Role::Subject } else { self.role };
         if weight != Weight::Empty {
             self.role = Role::None;
         }
@@ -288,7 +305,14 @@ impl Reader {
         let is_past = text.ends_with("ed") || self.lexicon.irregular.contains_key(&token.hash);
         self.name_language(token.hash);
         let is_name = is_name || !known || token.is_quoted;
-        self.reading.items.push(Item { stem, sense, weight, at, role, is_name, is_past });
+        let is_type = PICKS.contains(&self.hash(-1)) && self.is_being(1);
+        self.reading.items.push(Item { stem, sense, weight, at, role, is_name, is_past, is_type });
+    }
+
+    /// `did X`, `does the X`.
+    fn follows_do(&self) -> bool {
+        const DO: [u64; 3] = [word_hash("do"), word_hash("does"), word_hash("did")];
+        DO.contains(&self.hash(-1)) || (self.hash(-1) == word_hash("the") && DO.contains(&self.hash(-2)))
     }
 
     /// `French translation of this German text`: into French, from German.
@@ -447,6 +471,15 @@ fn roman_value(letters: &[u8]) -> Option<f64> {
     Some(f64::from(VALUES[at]))
 }
 
+const PICKS: [u64; 2] = [word_hash("which"), word_hash("what")];
+const MAKES: [u64; 6] = [
+    word_hash("write"),
+    word_hash("create"),
+    word_hash("make"),
+    word_hash("generate"),
+    word_hash("draft"),
+    word_hash("compose"),
+];
 const LANGUAGE_TARGETS: [u64; 2] = [word_hash("translation"), word_hash("version")];
 const LANGUAGE_SOURCES: [u64; 7] = [
     word_hash("text"),

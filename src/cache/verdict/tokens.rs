@@ -219,8 +219,25 @@ impl Scanner<'_> {
         }
         match apostrophe {
             Some(apostrophe) => self.contraction(start, apostrophe),
-            None => self.push(Kind::Word, start, self.at),
+            None => {
+                self.push(Kind::Word, start, self.at);
+                self.mend_unmarked();
+            }
         }
+    }
+
+    /// `whats` for `what's`.
+    fn mend_unmarked(&mut self) {
+        let Some(last) = self.out.list.last_mut() else { return };
+        let whole = match &self.out.lower[last.start as usize..last.end as usize] {
+            "whats" => "what",
+            "whos" => "who",
+            "wheres" => "where",
+            "hows" => "how",
+            _ => return,
+        };
+        last.hash = word_hash(whole);
+        self.push_text(Kind::Word, "is");
     }
 
     fn contraction(&mut self, start: usize, apostrophe: usize) {
