@@ -16,8 +16,7 @@ pub use flight::{FLIGHT_BYTES_MAX, Flight, FlightMeta, Follower, Lead, Step};
 pub use key::{Key, Scope, exact_key, scope_key};
 pub use record::{Derived, Form, RECORD_OVERHEAD_BYTES, Record};
 pub use semantic::{Candidate, DIMENSIONS, IndexBounds, SCAN_FROM, ScopeIndex, owner};
-
-pub struct Policy { pub similarity_min: f32 }
-pub enum Verdict { Serve { index: usize, similarity: f32 }, Refuse(Vec<u8>) }
-pub fn judge(_: &str, c: &[Candidate], p: &Policy) -> Verdict { match c.iter().position(|c| c.similarity >= p.similarity_min) { Some(index) => Verdict::Serve { index, similarity: c[index].similarity }, None => Verdict::Refuse(Vec::new()) } }
+mod verdict;
+pub use verdict::{Policy, Verdict, Veto, judge};
+/// interim
 pub fn eligible(_: &str) -> Result<(), ()> { Ok(()) }

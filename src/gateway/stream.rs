@@ -210,8 +210,8 @@ fn note(facts: &mut StreamFacts, event: EventFacts) {
     if let Some(finish) = event.finish {
         note_finish(facts, &finish);
     }
-    if event.usage.is_some() {
-        facts.usage = event.usage;
+    if let Some(usage) = event.usage {
+        note_usage(facts, usage);
     }
     if facts.model.is_none() {
         facts.model = event.model;
@@ -232,8 +232,16 @@ fn note_event(facts: &mut StreamFacts, event: &Event) {
         }
         Event::Whole { .. } => facts.content = true,
         Event::Finish { finish, .. } => note_finish(facts, finish),
-        Event::Usage(usage) => facts.usage = Some(usage.clone()),
+        Event::Usage(usage) => note_usage(facts, usage.clone()),
         _ => {}
+    }
+}
+
+/// Some dialects tell input at the start and output at the end.
+fn note_usage(facts: &mut StreamFacts, usage: Usage) {
+    match &mut facts.usage {
+        Some(known) => known.update(&usage),
+        None => facts.usage = Some(usage),
     }
 }
 
