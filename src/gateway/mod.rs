@@ -116,8 +116,8 @@ pub struct Visit {
     pub deployment: Rc<Arc<Deployment>>,
     /// Who asks.
     pub caller: usize,
-    /// What is known so far.
-    pub story: Story,
+    /// What is known so far; boxed, because it travels through every stage.
+    pub story: Box<Story>,
 }
 
 /// A head that was refused, with what is needed to say so.
@@ -126,8 +126,8 @@ pub struct Turned {
     pub dialect: &'static dyn Dialect,
     /// What to say.
     pub fault: Fault,
-    /// What is known so far.
-    pub story: Story,
+    /// What is known so far; boxed, because it travels through every stage.
+    pub story: Box<Story>,
     /// The status, where it is finer than the fault's kind (HTTP framing).
     pub status: Option<u16>,
 }
@@ -257,7 +257,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
     /// Judges a head: what is asked, and by whom.
     pub fn greet(&self, head: &RequestHead, bytes: &[u8]) -> Result<Visit, Box<Turned>> {
         let deployment = self.deployment();
-        let mut story = Story::begin(self.net.now(), self.net.unix_ms(), self.request_id(head, bytes));
+        let mut story = Box::new(Story::begin(self.net.now(), self.net.unix_ms(), self.request_id(head, bytes)));
         let path = head.path(bytes);
         let judged = receive::surface(head.method, path).and_then(|surface| {
             if matches!(surface, Surface::Live | Surface::Ready) {

@@ -365,7 +365,7 @@ impl<N: Net, R: Resolve> Connection<N, R> {
 
     fn turned(&self, fault: Fault, status: Option<u16>) -> Turned {
         let net = self.gateway.net();
-        let story = Story::begin(net.now(), net.unix_ms(), self.gateway.new_request_id());
+        let story = Box::new(Story::begin(net.now(), net.unix_ms(), self.gateway.new_request_id()));
         Turned { dialect: openai(), fault, story, status }
     }
 
@@ -414,7 +414,7 @@ async fn apologise<N: Net, R: Resolve>(gateway: &Gateway<N, R>, client: &mut Cli
         return;
     }
     let net = gateway.net();
-    let story = Story::begin(net.now(), net.unix_ms(), gateway.new_request_id());
+    let story = Box::new(Story::begin(net.now(), net.unix_ms(), gateway.new_request_id()));
     let fault = Fault::new(Kind::Internal, "the gateway failed at this request; it is counted and logged");
     gateway.turn_away(Turned { dialect: openai(), fault, story, status: None }, client).await;
 }
