@@ -85,6 +85,8 @@ pub(super) enum Function {
     /// `how`: what follows says what is asked.
     How,
     Possessive(u8),
+    /// `have to`.
+    Must,
     Present,
     Past,
     Future,
@@ -102,7 +104,7 @@ pub(super) enum Function {
 pub(super) struct Sense {
     pub(super) weight: Weight,
     /// Numbers of the synonym groups it belongs to, 0 = none.
-    pub(super) groups: [u16; 3],
+    pub(super) groups: [u16; 6],
     /// Numbers of its antonym pairs, signed by the side.
     pub(super) poles: [i16; 2],
     /// The sorts of question that say this noun already, one bit each.
@@ -455,12 +457,7 @@ const EMPTY: &str = "tell give show list name find provide explain describe know
     advice regarding concerning own anyone someone somebody anybody everyone something anything form format";
 
 /// General words that rarely change what is asked.
-const LIGHT: &str = "make take come put use become call involve require contain include offer belong lie situate locate \
-    set keep turn hold serve think believe feel seem appear like plan decide consider handle deal apply follow easily \
-    quickly effectively successfully efficiently nice suitable appropriate available given named called known other \
-    another lot lots much many entire complete run play bring associate relate relevant current now existing featured \
-    feature member part calculate compute evaluate size happen live normally usually generally often actual total \
-    overall person people human individual stay meet flow pass inc ltd llc corp corporation plc";
+const LIGHT: &str = "make take come put use become call involve require contain include offer belong lie situate locate set keep turn hold serve think believe feel seem appear like plan decide consider handle deal apply follow easily quickly effectively successfully efficiently nice suitable appropriate available given named called known lot lots much many run play bring associate relate relevant current now featured feature member part calculate compute evaluate size happen live normally usually generally often actual total overall person people human individual stay meet flow pass inc ltd llc corp corporation plc co sa ag gmbh";
 
 /// Words for what sort of thing a name is.
 const SORTS: &str = "city town country nation state province region area river lake mountain ocean sea island continent \
@@ -512,7 +509,6 @@ const MUTUAL: &str = "border neighbour neighbor adjacent marry meet equal differ
 /// One group a line; within a group words stand for each other.
 const SYNONYMS: &str = "\
 big large huge great giant
-big large major main
 bigger larger greater
 biggest largest greatest most highest maximum max
 small little tiny
@@ -583,7 +579,6 @@ step procedure instruction guide
 example instance sample
 rule law regulation
 country nation
-city town
 store shop
 phone telephone mobile cellphone smartphone
 email mail
@@ -704,11 +699,8 @@ angry mad
 rich wealthy
 poor needy
 famous popular well-known renowned
-best top finest ideal optimal greatest
 worst bad
 good great nice fine decent excellent
-new recent latest newest added introduced
-currently now present
 recipe make
 symptom sign
 treat treatment cure remedy therapy
@@ -753,7 +745,6 @@ border adjacent neighbour neighbor neighboring surround
 flow run pass traverse
 cross crossing
 near nearby close
-star rating
 gdp grossdomesticproduct
 ceo chiefexecutive chief executive
 ww1 worldwarone
@@ -857,7 +848,6 @@ boy man
 baby infant
 dog puppy
 cat kitten
-lose shed
 fat weight
 eat consume eating food
 drink beverage
@@ -885,9 +875,6 @@ prepare make
 become be
 handle deal manage cope
 overcome deal beat
-stop avoid prevent
-gain increase put
-lose reduce
 company firm business
 business enterprise
 shop shopping
@@ -917,15 +904,11 @@ compile compilation compiling
 execute run
 database db
 science scientific
-research study
 religion faith
 election vote
 army military
 police cop
 prison jail
-country national
-city capital
-language tongue
 word term
 term semester
 meaning sense
@@ -943,7 +926,6 @@ team squad
 player athlete
 match game
 goal aim objective purpose
-win defeat beat
 run govern
 weather climate
 sun solar
@@ -985,7 +967,327 @@ fail failure
 skill ability
 knowledge know
 idea concept notion
-history historical";
+history historical
+best top finest ideal optimal greatest
+big large major main
+new recent
+star rating review
+author writer write written publish
+cite citation reference
+book reserve reservation booking
+ticket fare airfare
+cheapest lowest
+flight fly plane
+nonstop direct
+depart departure leave
+arrive arrival land
+roundtrip return
+airport airfield
+passenger traveller
+route path
+schedule timetable
+delay late
+cancel cancellation
+refund reimburse reimbursement
+deliver delivery ship shipping shipment
+track trace
+parcel package
+receipt invoice bill
+card creditcard
+block freeze
+activate activation
+verify verification confirm confirmation
+identity id
+transfer send
+withdraw withdrawal
+exchange convert conversion
+expire expiry expiration
+renew renewal
+subscribe subscription
+register registration enrollment
+reset recover restore retrieve forgot forget
+password passcode pin
+crash freeze
+slow lag
+repair fix
+replace replacement
+broken damaged
+lost missing
+stolen theft
+warranty guarantee
+screen display
+update upgrade
+version release
+install download
+restart reboot
+server host
+deploy deployment
+test testing
+debug debugging
+compile build
+function method procedure routine
+parameter argument
+integer int
+dictionary map hashmap
+sort sorting order
+reverse invert
+merge combine join concatenate
+split separate divide
+count counting
+check verify test
+validate validation
+parse parsing
+read load
+print output
+save store persist
+copy clone duplicate
+add append insert
+first initial
+last final
+calculate computation
+estimate approximate
+graph chart plot
+plot story storyline
+summary overview outline
+poem verse
+letter mail
+resume cv
+hire recruit employ
+employee worker staff
+employer boss
+salary wage
+fire dismiss
+retire retirement
+tax taxation
+insurance insure
+loan mortgage credit
+interest rate
+invest investor
+stock share
+trade trading
+profit earnings
+economy economic
+unemployment jobless
+president leader
+king monarch
+election vote poll
+law legal legislation
+court judge
+murder homicide
+thief robber
+army troops
+bomb explosive
+treaty agreement
+independence independent
+battle fight
+found establish set
+discover find
+explore exploration
+invention invent
+physics physical
+chemistry chemical
+biology biological
+gene genetic
+evolution evolve
+gravity gravitational
+speed velocity
+mass weight
+volume capacity
+boil boiling cook
+bake baking
+fry frying
+recipe dish
+ingredient component
+substitute replacement alternative replace
+vegetarian veggie
+healthy health
+diet dieting
+symptom indication
+pain ache hurt
+headache migraine
+fever temperature
+cold flu
+pregnant pregnancy
+doctor doc gp
+hospital clinic
+surgery operation
+cancer tumor tumour
+heart cardiac
+kidney renal
+tooth dental
+sleep insomnia
+vaccine vaccination vaccinate immunization
+infection infect
+disease disorder condition
+mental psychological
+therapy therapist
+train training
+practice practise
+champion championship
+tournament cup
+goal score
+coach trainer
+stadium arena
+match fixture
+actor performer
+film filmed
+character role
+director filmmaker
+award prize
+album record
+band group
+paint painter
+museum gallery
+architecture architect
+building structure
+border boundary
+coast shore
+island isle
+earthquake quake
+flood flooding
+rain rainfall
+grow cultivate
+breed race
+kill slay
+teenager teen adolescent
+adult grown
+old elderly senior
+friend buddy
+dating date
+divorce separate
+wedding marriage
+christmas xmas
+toilet bathroom restroom washroom
+sofa couch
+clean cleaning wash
+wash laundry
+cut trim
+lawn grass
+car vehicle auto
+truck lorry
+bike bicycle cycle
+motorcycle motorbike
+road highway
+park parking
+drive driving driver
+gas fuel
+engine motor
+tire tyre
+accident crash collision
+school academy
+university college
+grade mark
+homework assignment
+degree diploma
+teacher educator
+explain clarify elaborate
+summarize condense
+rewrite rephrase paraphrase
+correct proofread
+list enumerate
+difference contrast
+pro advantage
+con disadvantage
+important importance
+famous celebrity
+alone lonely
+bore boring
+smart intelligence
+true truth
+quote quotation saying
+joke funny
+secret hidden
+letter alphabet
+pronounce pronunciation
+spell spelling
+abbreviation acronym
+symbol sign
+code cipher
+shape figure
+circle circular
+area surface
+formula equation
+solve solution
+proof prove
+derivative differentiate
+integral integrate
+probability chance likelihood odds
+between among
+near nearby
+opposite reverse
+thick thickness
+strong strength
+weak weakness
+poor poverty
+free complimentary
+cheap cheaply
+available availability
+valid validity
+legal lawful
+illegal unlawful
+allow allowed permissible
+safe harmless
+possible feasible possibility
+necessary needed essential required
+sure certain
+attend attendance
+complete finish completion
+satisfy fulfill fulfil meet
+qualify qualification eligible eligibility
+apply application applicant
+submit submission
+deadline due
+accept admission admit
+reject rejection
+cause factor
+spread transmit transmission
+protect protection
+attack assault
+threat threaten
+manufacturer maker manufacture
+maker creator
+produce manufacture
+design designer
+own ownership
+sponsor fund finance
+headquarters hq base
+branch office
+belong owned
+consist composed
+contain comprise
+connect link
+similar comparable equivalent
+equal equivalent
+compatible compatibility
+gender sex
+nationality citizenship citizen
+profession occupation
+child offspring
+religion religious
+language speak spoken
+speak spoken
+native indigenous
+nickname alias
+famous known
+appear appearance
+held hosted
+play played
+award awarded
+earn earned
+rank ranking ranked
+category type kind
+genre style
+type kind sort
+level rank
+kind variety
+origin originate
+hotel accommodation lodging
+paper article publication
+rich wealth
+string str
+title called named
+town municipality
+host held hosted";
 
 /// Left and right never stand for each other.
 const ANTONYMS: &str = "\
@@ -1247,6 +1549,7 @@ const FUNCTION_PHRASES: &[(&str, Function)] = &[
     ("other than,apart from,aside from,but not,in addition to,rather than,instead of", Function::Negation),
     ("not only,whether or not,or not,no matter,of course,a lot of,lots of,at all,no doubt", Function::Filler),
     ("going to,gonna", Function::Future),
+    ("have to,has to,had to,got to", Function::Must),
     ("out of,starting from,start from", Function::Role(Role::From)),
     (
         "how do i,how do you,how do we,how does one,how can i,how can you,how can we,how can one,how to,how should i,how should \
@@ -1258,6 +1561,10 @@ const FUNCTION_PHRASES: &[(&str, Function)] = &[
     ),
     ("how come,what is the reason,what are the reasons,what was the reason,reason for,reasons for,reason why,what causes,what caused", Function::Asks(Wanted::Reason)),
     ("what time,at what time,what date,what day,which day,what year,which year,in what year,in which year,what month", Function::Asks(Wanted::Time)),
+    (
+        "what type of,what types of,which type of,which types of,what kind of,what kinds of,which kind of,which kinds of,what sort of,what sorts of",
+        Function::Asks(Wanted::Anything),
+    ),
     ("what place,which place,whereabouts,what location", Function::Asks(Wanted::Place)),
     ("which person,what person,what people,which people", Function::Asks(Wanted::Person)),
     ("how many,number of,what number of,the number of,count of,total number of", Function::Asks(Wanted::Count)),
@@ -1290,7 +1597,7 @@ const MEASURES: &[(&str, &str, Wanted)] = &[
     ("how safe", "safe", Wanted::Anything),
     ("how important", "important", Wanted::Anything),
     ("how populous", "population", Wanted::Anything),
-    ("how many people live,how many people are living,how many inhabitants,how many residents,number of people living", "population", Wanted::Anything),
+    ("how many people live,how many people are living,how many inhabitants,how many residents,number of people living,number of people,number of inhabitants,number of residents", "population", Wanted::Anything),
 ];
 
 /// Base form first, then spellings glued to or standing beside a number.

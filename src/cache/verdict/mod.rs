@@ -114,7 +114,7 @@ pub fn judge(prompt: &str, candidates: &[Candidate], policy: &Policy) -> Verdict
 
 /// The cosine that `distance` of wording demands.
 fn similarity_for(distance: f32) -> f32 {
-    0.80 + 0.06 * distance
+    0.72 + 0.06 * distance
 }
 
 /// How far apart two readings are that nothing tells apart for certain: half a point for each general
@@ -124,6 +124,10 @@ pub fn distance(asked: &Reading, stored: &Reading) -> Result<f32, Veto> {
         return Err(Veto::Numbers);
     }
     if asked.negations % 2 != stored.negations % 2 || (asked.negations == 0) != (stored.negations == 0) {
+        return Err(Veto::Negation);
+    }
+    // `not all` is not `none`.
+    if asked.negations > 0 && asked.says_all != stored.says_all {
         return Err(Veto::Negation);
     }
     if asked.bounds != stored.bounds {
@@ -191,14 +195,21 @@ impl<'a> Pairs<'a> {
             if partner.is_some() || item.sense.groups[0] == 0 {
                 continue;
             }
-            let meets = |other: &Item| {
-                item.sense.groups.iter().any(|group| *group != 0 && other.sense.groups.contains(group))
-            };
+            let meets = |other: &Item| shares_group(item, other);
             let free = |at: &usize| !self.taken[*at];
             if let Some(at) = (0..self.taken.len()).filter(free).find(|&at| meets(&self.stored.items[at])) {
                 *partner = Some(at as u16);
                 self.taken[at] = true;
             }
+        }
+        // `sort in ascending order` and `sort ascending`: said twice here, once there.
+        for (partner, item) in self.partners.iter_mut().zip(&self.asked.items) {
+            if partner.is_none() && self.stored.items.iter().any(|other| shares_group(item, other)) {
+                *partner = Some(EXPLAINED);
+            }
+        }
+        for (taken, item) in self.taken.iter_mut().zip(&self.stored.items) {
+            *taken |= self.asked.items.iter().any(|other| shares_group(item, other));
         }
     }
 
@@ -239,7 +250,11 @@ impl<'a> Pairs<'a> {
         use Wanted::{Amount, Count, Manner, Person, Truth};
         let (left, right) = (self.asked.asked, self.stored.asked);
         if left == right {
-            return Ok(0.0);
+            let moods = if left == Asked::For(Truth) { (self.asked.moods, self.stored.moods) } else { (0, 0) };
+            return match moods {
+                (1, 2) | (2, 1) => Err(Veto::Question),
+                (one, other) => Ok(if one == other { 0.0 } else { 0.5 }),
+            };
         }
         let (wanted, said) = match (left, right) {
             (Asked::For(Count), Asked::For(Amount)) | (Asked::For(Amount), Asked::For(Count)) => return Ok(0.5),
@@ -297,7 +312,7 @@ impl<'a> Pairs<'a> {
 
     fn is_same(&self, left: usize, right: usize) -> bool {
         let (left, right) = (&self.asked.items[left], &self.stored.items[right]);
-        left.stem == right.stem || left.sense.groups.iter().any(|group| *group != 0 && right.sense.groups.contains(group))
+        left.stem == right.stem || shares_group(left, right)
     }
 
     fn unmatched_asked(&self) -> impl Iterator<Item = &Item> + Clone {
@@ -383,7 +398,9 @@ impl<'a> Pairs<'a> {
     fn check_swap(&self, first: (&Item, &Item), second: (&Item, &Item)) -> Result<(), Veto> {
         let told = is_from_to(first.0.role, second.0.role) && is_from_to(first.1.role, second.1.role);
         let symmetric = joins_equals(self.asked, first.0.at, second.0.at) && joins_equals(self.stored, second.1.at, first.1.at);
-        if told || symmetric {
+        // `A paid B` and `B was paid by A`: who has a `by` may change places.
+        let agents = [first.0, second.0, first.1, second.1].iter().filter(|item| item.role == Role::By).count();
+        if told || symmetric || agents == 1 {
             return Ok(());
         }
         let between = |reading: &'a Reading, from: u16, to: u16| {
@@ -411,7 +428,8 @@ impl<'a> Pairs<'a> {
                     is_close(reading, items[0].at, items[1].at) && is_close(reading, items[1].at, items[2].at)
                 };
                 let said = asked[0].weight != Weight::Empty && asked[2].weight != Weight::Empty;
-                let passive = asked[1].is_past != stored[1].is_past;
+                let agents = asked.iter().chain(stored).filter(|item| item.role == Role::By).count();
+                let passive = asked[1].is_past != stored[1].is_past || agents == 1;
                 let symmetric = joins_equals(self.asked, asked[0].at, asked[2].at);
                 if said && is_verb(&asked[1]) && !passive && !symmetric && close(self.asked, asked) && close(self.stored, stored) {
                     return Err(Veto::Roles);
@@ -500,6 +518,10 @@ fn spelt_out(
     None
 }
 
+fn shares_group(left: &Item, right: &Item) -> bool {
+    left.sense.groups.iter().take_while(|group| **group != 0).any(|group| right.sense.groups.contains(group))
+}
+
 /// Does asking so say this noun?
 fn says(asked: Asked, item: &Item) -> bool {
     matches!(asked, Asked::For(wanted) if item.sense.said_by & (1 << wanted as u16) != 0)
@@ -523,14 +545,31 @@ fn has_relation(reading: &Reading, from: u16, to: u16) -> bool {
 fn heaviest<'i>(reading: &Reading, unmatched: impl Iterator<Item = &'i Item>) -> Weight {
     let weigh = |item: &Item| {
         let beside = |other: &Item| other.is_name && other.at != item.at && other.at.abs_diff(item.at) <= 2;
+        let numbered = || {
+            let near = usize::from(item.at).saturating_sub(1)..=usize::from(item.at) + 1;
+            reading.tokens.list.iter().enumerate().any(|(at, token)| near.contains(&at) && token.kind == Kind::Number)
+        };
         match item.weight {
-            Weight::Sort if !item.is_type && !reading.items.iter().any(beside) => Weight::Full,
+            Weight::Sort if !item.is_type && !numbered() && !reading.items.iter().any(beside) => Weight::Full,
             weight => weight,
         }
     };
     unmatched.map(weigh).max().unwrap_or(Weight::Empty)
 }
 
-pub fn probe(a: &str, b: &str) -> Result<f32, Veto> {
-    distance(&read(a), &read(b))
+pub fn probe(a: &str, b: &str) -> Result<f32, String> {
+    let (a, b) = (read(a), read(b));
+    distance(&a, &b).map_err(|v| {
+        if matches!(v, Veto::Added | Veto::Exchanged) {
+            let p = Pairs::of(&a, &b);
+            let f = |i: &Item| if i.weight == Weight::Empty { "".into() } else { format!("{}{}", if i.is_name { "N" } else { "k" }, "") };
+            let l: String = p.unmatched_asked().map(f).collect();
+            let r: String = p.unmatched_stored().map(f).collect();
+            let mut z = [l, r];
+            z.sort();
+            format!("{}:{}|{}", v.label(), z[0], z[1])
+        } else {
+            v.label().into()
+        }
+    })
 }

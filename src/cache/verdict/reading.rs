@@ -60,6 +60,10 @@ pub(super) struct Reading {
     pub(super) tenses: u8,
     /// I am 1, you are 2.
     pub(super) beings: u8,
+    /// Something is said of all.
+    pub(super) says_all: bool,
+    /// Can 1, must 2.
+    pub(super) moods: u8,
     /// Begins with an order to make something: `write`, `create`.
     pub(super) orders: bool,
 }
@@ -160,7 +164,9 @@ impl Reader {
         match phrase.meaning {
             Meaning::Word(stem) => self.content(stem, token, false),
             // `what is the number of` asks for a count, not for a thing.
-            Meaning::Function(Function::Asks(wanted)) if self.reading.asked == Asked::Thing => {
+            Meaning::Function(Function::Asks(wanted))
+                if self.reading.asked == Asked::Thing && wanted != Wanted::Anything =>
+            {
                 self.reading.asked = Asked::For(wanted);
             }
             Meaning::Function(function) => {
@@ -189,9 +195,11 @@ impl Reader {
                 }
             }
             Function::Role(role) => self.role = role,
+            Function::Asks(Wanted::Anything) => self.ask(Asked::Thing),
             Function::Asks(wanted) => self.ask(Asked::For(wanted)),
             Function::How => self.how(),
             Function::Possessive(person) => self.reading.possessives |= 1 << person,
+            Function::Must => self.reading.moods |= 2,
             Function::Present => self.tense(1, token),
             Function::Past => self.tense(2, token),
             Function::Future => self.tense(4, token),
@@ -225,11 +233,17 @@ impl Reader {
 
     fn filler(&mut self, token: Token) {
         let hash = token.hash;
+        self.note_scope(hash);
         if hash == word_hash("what") || hash == word_hash("which") {
             self.ask(Asked::Thing);
         } else if token.is_first && self.reading.asked == Asked::Unasked && is_modal(hash) {
             self.reading.asked = Asked::For(Wanted::Truth);
         }
+    }
+
+    fn note_scope(&mut self, word: u64) {
+        self.reading.says_all |= ALLS.contains(&word);
+        self.reading.moods |= u8::from(CANS.contains(&word)) | (u8::from(MUSTS.contains(&word)) << 1);
     }
 
     fn how(&mut self) {
@@ -292,9 +306,12 @@ impl Reader {
     }
 
     fn content(&mut self, stem: u64, token: Token, is_name: bool) {
+        self.note_scope(token.hash);
         let sense = self.lexicon.sense(stem);
         let known = self.lexicon.senses.contains_key(&stem);
-        let weight = if is_name { Weight::Full } else { sense.weight };
+        // `I do not want` is not `I do not know`: what is denied is content.
+        let denied = matches!(self.function(-1), Some(Function::Negation));
+        let weight = if is_name || denied { Weight::Full } else { sense.weight };
         let role = if self.role == Role::None && self.follows_do() { Role::Subject } else { self.role };
         if weight != Weight::Empty {
             self.role = Role::None;
@@ -480,6 +497,9 @@ const MAKES: [u64; 6] = [
     word_hash("draft"),
     word_hash("compose"),
 ];
+const ALLS: [u64; 12] = [word_hash("all"), word_hash("every"), word_hash("everything"), word_hash("everyone"), word_hash("everybody"), word_hash("always"), word_hash("entire"), word_hash("entirely"), word_hash("complete"), word_hash("completely"), word_hash("whole"), word_hash("enough")];
+const CANS: [u64; 7] = [word_hash("can"), word_hash("could"), word_hash("able"), word_hash("may"), word_hash("might"), word_hash("possible"), word_hash("allowed")];
+const MUSTS: [u64; 8] = [word_hash("must"), word_hash("need"), word_hash("should"), word_hash("ought"), word_hash("required"), word_hash("mandatory"), word_hash("necessary"), word_hash("obliged")];
 const LANGUAGE_TARGETS: [u64; 2] = [word_hash("translation"), word_hash("version")];
 const LANGUAGE_SOURCES: [u64; 7] = [
     word_hash("text"),
