@@ -47,6 +47,7 @@ pub(super) enum Role {
     From,
     To,
     By,
+    Than,
     /// Stands where `did X …` puts the one who does.
     Subject,
 }
@@ -81,6 +82,8 @@ pub(super) enum Function {
     Role(Role),
     /// Joins equals: what stands on both sides of it may be swapped.
     Symmetric,
+    And,
+    Or,
     Asks(Wanted),
     /// `how`: what follows says what is asked.
     How,
@@ -111,6 +114,8 @@ pub(super) struct Sense {
     pub(super) said_by: u16,
     /// `largest`: belongs to the word after it.
     pub(super) is_superlative: bool,
+    /// A name although it is listed.
+    pub(super) is_name: bool,
     /// `borders`: who and whom may change places.
     pub(super) is_mutual: bool,
 }
@@ -213,13 +218,16 @@ impl Lexicon {
         };
         add(FILLERS, Function::Filler);
         add(NEGATIONS, Function::Negation);
-        add("and or vs versus between & alongside plus together with both either", Function::Symmetric);
+        add("vs versus between & alongside plus together with both either", Function::Symmetric);
+        add("and", Function::And);
+        add("or", Function::Or);
         add("is are am do does has have 's 're 've being", Function::Present);
         add("was were did had been", Function::Past);
         add("will shall 'll going", Function::Future);
         add("from departing leaving", Function::Role(Role::From));
         add("to into toward towards onto arriving", Function::Role(Role::To));
         add("by", Function::Role(Role::By));
+        add("than", Function::Role(Role::Than));
         add("who whom whose", Function::Asks(Wanted::Person));
         add("when", Function::Asks(Wanted::Time));
         add("where", Function::Asks(Wanted::Place));
@@ -276,10 +284,12 @@ impl Lexicon {
     }
 
     fn add_groups(&mut self) {
-        for (number, line) in SYNONYMS.lines().enumerate() {
+        let named = NATIONS.lines().map(|line| (line, true));
+        for (number, (line, is_name)) in SYNONYMS.lines().map(|line| (line, false)).chain(named).enumerate() {
             for word in line.split_whitespace() {
                 let stem = self.stem(word);
                 let sense = self.senses.entry(stem).or_default();
+                sense.is_name |= is_name;
                 if let Some(slot) = sense.groups.iter_mut().find(|slot| **slot == 0) {
                     *slot = number as u16 + 1;
                 }
@@ -339,7 +349,7 @@ const FILLERS: &str = "a an the this that these those some any each every all of
     again ever still already currently presently nowadays now today o's s t re ll ve d m eg ie etc sir madam";
 
 const NEGATIONS: &str = "not n't no never without none nobody nothing nowhere neither nor cannot except excluding exclude \
-    excludes unless lacking lacks lack minus besides non aint dont doesnt didnt isnt arent wasnt werent cant couldnt wont \
+    excludes unless lacking lacks lack minus besides non freeof aint dont doesnt didnt isnt arent wasnt werent cant couldnt wont \
     wouldnt shouldnt hasnt havent hadnt sans";
 
 /// Base form first, then forms that no rule reaches.
@@ -486,6 +496,49 @@ const SAID: &[(Wanted, &str)] = &[
     (Wanted::Manner, "way method step work"),
 ];
 
+/// Names of countries and what they call their people, languages and food.
+const NATIONS: &str = "\
+europe european
+america american
+france french
+germany german
+italy italian
+spain spanish
+china chinese
+japan japanese
+india indian
+russia russian
+canada canadian
+australia australian
+mexico mexican
+brazil brazilian
+africa african
+asia asian
+egypt egyptian
+greece greek
+turkey turkish
+poland polish
+korea korean
+israel israeli
+iran iranian
+iraq iraqi
+pakistan pakistani
+ireland irish
+scotland scottish
+portugal portuguese
+sweden swedish
+norway norwegian
+denmark danish
+finland finnish
+switzerland swiss
+austria austrian
+netherlands dutch holland
+vietnam vietnamese
+thailand thai
+indonesia indonesian
+ukraine ukrainian
+argentina argentinian argentine";
+
 /// Given names: beside a family name they may be missing.
 const GIVEN_NAMES: &str = "james john robert michael william david richard joseph thomas charles christopher daniel matthew \
     anthony donald steven paul andrew joshua kenneth kevin brian george edward ronald timothy jason jeffrey ryan jacob gary \
@@ -589,46 +642,6 @@ uk britain british unitedkingdom
 learn study
 teach instruct lecture
 enroll register signup enrol
-europe european
-america american
-france french
-germany german
-italy italian
-spain spanish
-china chinese
-japan japanese
-india indian
-russia russian
-canada canadian
-australia australian
-mexico mexican
-brazil brazilian
-africa african
-asia asian
-egypt egyptian
-greece greek
-turkey turkish
-poland polish
-korea korean
-israel israeli
-iran iranian
-iraq iraqi
-pakistan pakistani
-ireland irish
-scotland scottish
-portugal portuguese
-sweden swedish
-norway norwegian
-denmark danish
-finland finnish
-switzerland swiss
-austria austrian
-netherlands dutch holland
-vietnam vietnamese
-thailand thai
-indonesia indonesian
-ukraine ukrainian
-argentina argentinian argentine
 class course
 teacher instructor professor lecturer
 student pupil
@@ -1547,7 +1560,7 @@ const FUNCTION_PHRASES: &[(&str, Function)] = &[
     ("prior to,earlier than,ahead of,leading up to", Function::Bound(Bound::Before)),
     ("later than", Function::Bound(Bound::After)),
     ("other than,apart from,aside from,but not,in addition to,rather than,instead of", Function::Negation),
-    ("not only,whether or not,or not,no matter,of course,a lot of,lots of,at all,no doubt", Function::Filler),
+    ("not only,whether or not,or not,no matter,of course,a lot of,lots of,at all,no doubt,in the world,in the whole world,of the world", Function::Filler),
     ("going to,gonna", Function::Future),
     ("have to,has to,had to,got to", Function::Must),
     ("out of,starting from,start from", Function::Role(Role::From)),

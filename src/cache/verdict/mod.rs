@@ -127,7 +127,7 @@ pub fn distance(asked: &Reading, stored: &Reading) -> Result<f32, Veto> {
         return Err(Veto::Negation);
     }
     // `not all` is not `none`.
-    if asked.negations > 0 && asked.says_all != stored.says_all {
+    if asked.negations > 0 && asked.quantities & 1 != stored.quantities & 1 {
         return Err(Veto::Negation);
     }
     if asked.bounds != stored.bounds {
@@ -138,7 +138,14 @@ pub fn distance(asked: &Reading, stored: &Reading) -> Result<f32, Veto> {
         return Err(Veto::Quotes);
     }
     let differ = |left: u8, right: u8| left != 0 && right != 0 && left != right;
-    if differ(asked.possessives, stored.possessives) || differ(asked.beings, stored.beings) {
+    let [one, other] = asked.persons;
+    if other != 0 && stored.persons == [other, one] {
+        return Err(Veto::Person);
+    }
+    if differ(asked.joins, stored.joins) && asked.joins & stored.joins == 0 {
+        return Err(Veto::Bounds);
+    }
+    if differ(asked.thirds, stored.thirds) || differ(asked.possessives, stored.possessives) || differ(asked.beings, stored.beings) {
         return Err(Veto::Person);
     }
     let pairs = Pairs::of(asked, stored);
@@ -147,6 +154,7 @@ pub fn distance(asked: &Reading, stored: &Reading) -> Result<f32, Veto> {
     let wording = pairs.wording_distance()?;
     pairs.check_tense()?;
     pairs.check_superlatives()?;
+    pairs.check_bindings()?;
     pairs.check_roles()?;
     Ok(question + wording)
 }
@@ -161,7 +169,10 @@ struct Pairs<'a> {
     taken: Vec<bool>,
 }
 
+/// Stands for a partner that is no single word.
 const EXPLAINED: u16 = u16::MAX;
+/// Names whose order is compared.
+const NAMES_MAX: usize = 12;
 
 impl<'a> Pairs<'a> {
     fn of(asked: &'a Reading, stored: &'a Reading) -> Self {
@@ -251,6 +262,10 @@ impl<'a> Pairs<'a> {
         let (left, right) = (self.asked.asked, self.stored.asked);
         if left == right {
             let moods = if left == Asked::For(Truth) { (self.asked.moods, self.stored.moods) } else { (0, 0) };
+            let quantities = (self.asked.quantities, self.stored.quantities);
+            if left == Asked::For(Truth) && matches!(quantities, (1, 2) | (2, 1)) {
+                return Err(Veto::Question);
+            }
             return match moods {
                 (1, 2) | (2, 1) => Err(Veto::Question),
                 (one, other) => Ok(if one == other { 0.0 } else { 0.5 }),
@@ -278,7 +293,13 @@ impl<'a> Pairs<'a> {
     fn check_tense(&self) -> Result<(), Veto> {
         const FUTURE: u8 = 4;
         const PAST: u8 = 2;
-        let (left, right) = (self.asked.tenses, self.stored.tenses);
+        const PRESENT: u8 = 1;
+        // A past form without an auxiliary may be a participle of either.
+        let told = |reading: &Reading| match reading.tenses {
+            0 if reading.items.iter().any(|item| item.is_past) => PAST | PRESENT,
+            tenses => tenses,
+        };
+        let (left, right) = (told(self.asked), told(self.stored));
         if left == 0 || right == 0 || left & right != 0 {
             return Ok(());
         }
@@ -305,6 +326,22 @@ impl<'a> Pairs<'a> {
             {
                 let _ = item;
                 return Err(Veto::Roles);
+            }
+        }
+        Ok(())
+    }
+
+    /// `before 2000 and after 1990` and `before 1990 and after 2000`.
+    fn check_bindings(&self) -> Result<(), Veto> {
+        let real = |partner: u16| partner != EXPLAINED;
+        for (operator, at) in &self.asked.bindings {
+            let Some(partner) = self.partners.get(usize::from(*at)).copied().flatten().filter(|partner| real(*partner)) else {
+                continue;
+            };
+            let same = || self.stored.bindings.iter().filter(|(other, _)| other == operator);
+            let is_other = |(_, other): &(_, u16)| *other != partner && self.partners.contains(&Some(*other));
+            if !same().any(|(_, other)| *other == partner) && same().any(is_other) {
+                return Err(Veto::Bounds);
             }
         }
         Ok(())
@@ -353,17 +390,25 @@ impl<'a> Pairs<'a> {
             let partners = self.asked.items.iter().zip(&self.partners);
             partners.filter_map(|(item, partner)| Some((item, self.stored.items.get(usize::from((*partner)?))?)))
         };
-        if matched().any(|(left, right)| is_from_to(left.role, right.role)) {
+        if matched().any(|(left, right)| are_opposed(left.role, right.role)) {
             return Err(Veto::Roles);
         }
-        let mut before: Option<(&Item, &Item)> = None;
-        for (left, right) in matched().filter(|(left, right)| left.is_name && right.is_name) {
-            if let Some((left_before, right_before)) = before {
-                if right.at < right_before.at {
-                    self.check_swap((left_before, right_before), (left, right))?;
-                }
+        let stranded = |reading: &Reading| matches!(reading.stranded, Role::From | Role::To | Role::Than).then_some(reading.stranded);
+        if stranded(self.asked) != stranded(self.stored) {
+            return Err(Veto::Roles);
+        }
+        for role in [Role::From, Role::To, Role::By, Role::Than] {
+            let lost = matched().any(|(left, right)| left.role == role && right.role != role);
+            let won = matched().any(|(left, right)| left.role != role && right.role == role);
+            if lost && won {
+                return Err(Veto::Roles);
             }
-            before = Some((left, right));
+        }
+        let names = || matched().filter(|(left, right)| left.is_name && right.is_name).take(NAMES_MAX);
+        for (count, second) in names().enumerate() {
+            for first in names().take(count).filter(|first| second.1.at < first.1.at) {
+                self.check_swap(first, second)?;
+            }
         }
         self.check_doers()?;
         self.check_mirror()
@@ -375,9 +420,9 @@ impl<'a> Pairs<'a> {
             let Some(partner) = self.partners[at].filter(|partner| *partner != EXPLAINED).map(usize::from) else { continue };
             let right = &self.stored.items[partner];
             let turned = match (left.role, right.role) {
-                (Role::Subject, Role::None) => self.is_pair(at + 1, object_verb(self.stored, partner)),
+                (Role::Subject, Role::None) => self.is_pair(verb_after(self.asked, at), object_verb(self.stored, partner)),
                 (Role::By, Role::None) => self.is_pair(at.wrapping_sub(1), object_verb(self.stored, partner)),
-                (Role::None, Role::Subject) => object_verb(self.asked, at).is_some_and(|verb| self.is_pair(verb, Some(partner + 1))),
+                (Role::None, Role::Subject) => object_verb(self.asked, at).is_some_and(|verb| self.is_pair(verb, Some(verb_after(self.stored, partner)))),
                 (Role::None, Role::By) => object_verb(self.asked, at).is_some_and(|verb| self.is_pair(verb, partner.checked_sub(1))),
                 _ => false,
             };
@@ -394,6 +439,16 @@ impl<'a> Pairs<'a> {
         !mutual && partner.is_some() && partner.map(usize::from) == right
     }
 
+    /// Is the word before or after it the same on both sides (`3 credits`, `winter 2007`)?
+    fn keeps_company(&self, pair: (&Item, &Item)) -> bool {
+        let place = |reading: &Reading, item: &Item| reading.items.iter().position(|other| other.at == item.at);
+        let (Some(left), Some(right)) = (place(self.asked, pair.0), place(self.stored, pair.1)) else { return false };
+        let meets = |left: usize, right: usize| {
+            self.partners.get(left).copied().flatten().is_some_and(|partner| usize::from(partner) == right)
+        };
+        meets(left + 1, right + 1) || (left > 0 && right > 0 && meets(left - 1, right - 1))
+    }
+
     /// Two names changed places. It matters when the same word or preposition stands between them.
     fn check_swap(&self, first: (&Item, &Item), second: (&Item, &Item)) -> Result<(), Veto> {
         let told = is_from_to(first.0.role, second.0.role) && is_from_to(first.1.role, second.1.role);
@@ -402,6 +457,9 @@ impl<'a> Pairs<'a> {
         let agents = [first.0, second.0, first.1, second.1].iter().filter(|item| item.role == Role::By).count();
         if told || symmetric || agents == 1 {
             return Ok(());
+        }
+        if first.0.is_number && second.0.is_number && !self.keeps_company(first) && !self.keeps_company(second) {
+            return Err(Veto::Roles);
         }
         let between = |reading: &'a Reading, from: u16, to: u16| {
             reading.items.iter().enumerate().filter(move |(_, item)| item.at > from && item.at < to)
@@ -413,38 +471,57 @@ impl<'a> Pairs<'a> {
         if verb || relation { Err(Veto::Roles) } else { Ok(()) }
     }
 
-    /// `cats eat mice` and `mice eat cats`: a word whose two neighbours changed places.
+    /// `cats eat mice` and `mice eat cats`: a word whose neighbours changed places.
     fn check_mirror(&self) -> Result<(), Veto> {
-        for (at, window) in self.partners.windows(3).enumerate() {
-            if let [Some(first), Some(middle), Some(last)] = *window
-                && middle != EXPLAINED
-                && last.checked_add(1) == Some(middle)
-                && middle.checked_add(1) == Some(first)
-            {
-                let asked = &self.asked.items[at..at + 3];
-                let stored = &self.stored.items[usize::from(last)..=usize::from(first)];
-                let is_verb = |verb: &Item| !verb.is_name && !verb.sense.is_mutual && verb.weight != Weight::Sort;
-                let close = |reading: &Reading, items: &[Item]| {
-                    is_close(reading, items[0].at, items[1].at) && is_close(reading, items[1].at, items[2].at)
-                };
-                let said = asked[0].weight != Weight::Empty && asked[2].weight != Weight::Empty;
-                let agents = asked.iter().chain(stored).filter(|item| item.role == Role::By).count();
-                let passive = asked[1].is_past != stored[1].is_past || agents == 1;
-                let symmetric = joins_equals(self.asked, asked[0].at, asked[2].at);
-                if said && is_verb(&asked[1]) && !passive && !symmetric && close(self.asked, asked) && close(self.stored, stored) {
-                    return Err(Veto::Roles);
-                }
+        for verb in 1..self.partners.len() {
+            let Some(partner) = self.partners[verb].filter(|partner| *partner != EXPLAINED).map(usize::from) else { continue };
+            let Some(before) = partner.checked_sub(1) else { continue };
+            let (doer, other) = (verb - 1, self.partners.iter().position(|partner| *partner == Some(before as u16)));
+            let doer_there = self.partners[doer].filter(|there| *there != EXPLAINED).map(usize::from);
+            let (Some(other), Some(doer_there)) = (other, doer_there) else { continue };
+            let turned = other > verb && doer_there > partner;
+            if turned && self.tells_doers([doer, verb, other], [before, partner, doer_there]) {
+                return Err(Veto::Roles);
             }
         }
         Ok(())
     }
+
+    /// Does it matter which of two words stands before a third?
+    fn tells_doers(&self, asked: [usize; 3], stored: [usize; 3]) -> bool {
+        let asked = asked.map(|at| &self.asked.items[at]);
+        let stored = stored.map(|at| &self.stored.items[at]);
+        let said = asked[0].weight != Weight::Empty && asked[2].weight != Weight::Empty;
+        let agents = asked.iter().chain(&stored).filter(|item| item.role == Role::By).count();
+        let passive = asked[1].is_past != stored[1].is_past || agents == 1;
+        let symmetric = asked[1].sense.is_mutual || joins_equals(self.asked, asked[0].at, asked[2].at);
+        let close = is_close(self.asked, asked[0].at, asked[1].at)
+            && is_close(self.stored, stored[0].at, stored[1].at)
+            && is_complement(self.asked, asked[1].at, asked[2].at)
+            && is_complement(self.stored, stored[1].at, stored[2].at);
+        said && !passive && !symmetric && close
+    }
+}
+
+/// The first word after this one that is no number.
+fn verb_after(reading: &Reading, at: usize) -> usize {
+    let after = reading.items.iter().enumerate().skip(at + 1);
+    after.filter(|(_, item)| !item.is_number).map(|(at, _)| at).next().unwrap_or(usize::MAX)
 }
 
 /// The verb that this word follows without a preposition between.
 fn object_verb(reading: &Reading, at: usize) -> Option<usize> {
     let verb = at.checked_sub(1)?;
     let (before, item) = (&reading.items[verb], &reading.items[at]);
-    (!before.is_name && before.weight != Weight::Sort && is_close(reading, before.at, item.at)).then_some(verb)
+    is_close(reading, before.at, item.at).then_some(verb)
+}
+
+/// May what stands at `to` be what a verb at `from` is about? `plot of Hamlet` is not, `sat on the mat` is.
+fn is_complement(reading: &Reading, from: u16, to: u16) -> bool {
+    const LINKS: [u64; 6] =
+        [word_hash("of"), word_hash("for"), word_hash("if"), word_hash("with"), word_hash("without"), word_hash("no")];
+    let between = reading.tokens.list.get(usize::from(from) + 1..usize::from(to)).unwrap_or_default();
+    !between.iter().any(|token| LINKS.contains(&token.hash))
 }
 
 /// Do only articles and auxiliaries stand between two places?
@@ -475,7 +552,7 @@ fn joins_equals(reading: &Reading, from: u16, to: u16) -> bool {
     let between = reading.tokens.list.get(usize::from(from) + 1..usize::from(to)).unwrap_or_default();
     let functions = &lexicon::LEXICON.functions;
     let joins = |token: &&Token| {
-        token.kind == Kind::Joint || matches!(functions.get(&token.hash), Some(Function::Symmetric))
+        token.kind == Kind::Joint || matches!(functions.get(&token.hash), Some(Function::Symmetric | Function::And | Function::Or))
     };
     between.iter().any(|token| joins(&token))
 }
@@ -527,6 +604,12 @@ fn says(asked: Asked, item: &Item) -> bool {
     matches!(asked, Asked::For(wanted) if item.sense.said_by & (1 << wanted as u16) != 0)
 }
 
+/// Both told, and not the same; who does and by whom is one thing.
+fn are_opposed(left: Role, right: Role) -> bool {
+    let agent = |role: Role| if role == Role::Subject { Role::By } else { role };
+    left != Role::None && right != Role::None && agent(left) != agent(right)
+}
+
 fn is_from_to(left: Role, right: Role) -> bool {
     matches!((left, right), (Role::From, Role::To) | (Role::To, Role::From))
 }
@@ -534,10 +617,9 @@ fn is_from_to(left: Role, right: Role) -> bool {
 /// Does a preposition that tells roles stand between two places?
 fn has_relation(reading: &Reading, from: u16, to: u16) -> bool {
     use lexicon::Function;
-    const THAN: u64 = word_hash("than");
     let between = reading.tokens.list.get(usize::from(from) + 1..usize::from(to)).unwrap_or_default();
     let functions = &lexicon::LEXICON.functions;
-    between.iter().any(|token| token.hash == THAN || matches!(functions.get(&token.hash), Some(Function::Role(_))))
+    between.iter().any(|token| matches!(functions.get(&token.hash), Some(Function::Role(_))))
 }
 
 /// The heaviest weight. What only names the sort of a name beside it weighs little; elsewhere a sort
@@ -545,12 +627,8 @@ fn has_relation(reading: &Reading, from: u16, to: u16) -> bool {
 fn heaviest<'i>(reading: &Reading, unmatched: impl Iterator<Item = &'i Item>) -> Weight {
     let weigh = |item: &Item| {
         let beside = |other: &Item| other.is_name && other.at != item.at && other.at.abs_diff(item.at) <= 2;
-        let numbered = || {
-            let near = usize::from(item.at).saturating_sub(1)..=usize::from(item.at) + 1;
-            reading.tokens.list.iter().enumerate().any(|(at, token)| near.contains(&at) && token.kind == Kind::Number)
-        };
         match item.weight {
-            Weight::Sort if !item.is_type && !numbered() && !reading.items.iter().any(beside) => Weight::Full,
+            Weight::Sort if !item.is_type && !reading.items.iter().any(beside) => Weight::Full,
             weight => weight,
         }
     };

@@ -21,6 +21,7 @@ pub(super) struct Item {
     pub(super) is_name: bool,
     /// A past form: `produced`, `won`.
     pub(super) is_past: bool,
+    pub(super) is_number: bool,
     /// `which city is …`: only says what sort of thing is meant.
     pub(super) is_type: bool,
 }
@@ -31,6 +32,13 @@ pub(super) struct Number {
     /// Hash of its decimal digits: `3.10` and `3.1` differ, `1,000` and `thousand` do not.
     pub(super) value: u64,
     pub(super) is_ordinal: bool,
+}
+
+/// What is bound to a word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Operator {
+    Bound(Bound),
+    Without,
 }
 
 /// How the prompt asks.
@@ -60,8 +68,18 @@ pub(super) struct Reading {
     pub(super) tenses: u8,
     /// I am 1, you are 2.
     pub(super) beings: u8,
-    /// Something is said of all.
-    pub(super) says_all: bool,
+    /// Which content word a bound or a denial stands before.
+    pub(super) bindings: Vec<(Operator, u16)>,
+    /// A preposition that nothing follows: `cheaper than`.
+    pub(super) stranded: Role,
+    /// `he`, `she`, `they`: one bit each.
+    pub(super) thirds: u8,
+    /// `and` 1, `or` 2.
+    pub(super) joins: u8,
+    /// `all` 1, `some` 2.
+    pub(super) quantities: u8,
+    /// The first two persons named by pronouns, in order.
+    pub(super) persons: [u8; 2],
     /// Can 1, must 2.
     pub(super) moods: u8,
     /// Begins with an order to make something: `write`, `create`.
@@ -98,6 +116,7 @@ impl Reader {
                 Kind::Joint => 1,
             };
         }
+        self.reading.stranded = self.role;
         self.reading.numbers.sort_unstable();
         self.reading.bounds.sort_unstable();
     }
@@ -125,7 +144,7 @@ impl Reader {
             return count;
         }
         if let Some(value) = self.roman(token) {
-            self.push_number(value, false);
+            self.push_number(whole_hash(value), false);
             return 1;
         }
         if token.is_shouted && is_shouted_name(token.hash) {
@@ -169,6 +188,7 @@ impl Reader {
             {
                 self.reading.asked = Asked::For(wanted);
             }
+            Meaning::Function(Function::Filler) => {}
             Meaning::Function(function) => {
                 self.apply(function, token);
             }
@@ -183,15 +203,18 @@ impl Reader {
     fn apply(&mut self, function: Function, token: Token) -> usize {
         match function {
             Function::Filler => self.filler(token),
+            Function::Symmetric if token.hash == word_hash("between") => self.reading.joins |= 3,
             Function::Symmetric => {}
+            Function::And => self.reading.joins |= 1,
+            Function::Or => self.reading.joins |= 2,
             // `no. 5` counts nothing away.
             Function::Negation if token.hash == word_hash("no") && self.is_digits(1) => {}
-            Function::Negation => self.reading.negations += 1,
-            Function::Bound(bound) => self.reading.bounds.push(bound),
+            Function::Negation => self.deny(token),
+            Function::Bound(bound) => self.bound(bound),
             Function::BoundOfNumber(bound) => {
                 let numeric = matches!(self.function(1), Some(Function::Number(_) | Function::Scale(_)));
                 if self.is_digits(1) || numeric || self.hash(1) == word_hash("$") {
-                    self.reading.bounds.push(bound);
+                    self.bound(bound);
                 }
             }
             Function::Role(role) => self.role = role,
@@ -216,6 +239,25 @@ impl Reader {
         1
     }
 
+    fn bound(&mut self, bound: Bound) {
+        self.reading.bounds.push(bound);
+        self.bind(Operator::Bound(bound));
+    }
+
+    /// `no eggs`, `but not physics` deny a word; `does not` denies the sentence.
+    fn deny(&mut self, token: Token) {
+        const OF_SENTENCE: [u64; 5] = [word_hash("freeof"), word_hash("not"), word_hash("never"), word_hash("cannot"), word_hash("unless")];
+        const BEFORE: [u64; 2] = [word_hash("but"), word_hash("and")];
+        self.reading.negations += 1;
+        if !OF_SENTENCE.contains(&token.hash) || BEFORE.contains(&self.hash(-1)) {
+            self.bind(Operator::Without);
+        }
+    }
+
+    fn bind(&mut self, operator: Operator) {
+        self.reading.bindings.push((operator, self.reading.items.len() as u16));
+    }
+
     /// An auxiliary at the head asks for a truth.
     fn tense(&mut self, bit: u8, token: Token) {
         self.reading.tenses |= bit;
@@ -233,6 +275,7 @@ impl Reader {
 
     fn filler(&mut self, token: Token) {
         let hash = token.hash;
+        self.note_person(hash);
         self.note_scope(hash);
         if hash == word_hash("what") || hash == word_hash("which") {
             self.ask(Asked::Thing);
@@ -241,8 +284,35 @@ impl Reader {
         }
     }
 
+    fn note_person(&mut self, word: u64) {
+        const FORMS: [(u64, u8); 11] = [
+            (word_hash("i"), 1),
+            (word_hash("me"), 1),
+            (word_hash("you"), 2),
+            (word_hash("he"), 3),
+            (word_hash("him"), 3),
+            (word_hash("she"), 4),
+            (word_hash("her"), 4),
+            (word_hash("they"), 5),
+            (word_hash("them"), 5),
+            (word_hash("we"), 6),
+            (word_hash("us"), 6),
+        ];
+        let Some(&(_, person)) = FORMS.iter().find(|(form, _)| *form == word) else { return };
+        self.role = Role::None;
+        if (3..=5).contains(&person) {
+            self.reading.thirds |= 1 << person;
+        }
+        let [first, second] = &mut self.reading.persons;
+        if *first == 0 {
+            *first = person;
+        } else if *second == 0 && *first != person {
+            *second = person;
+        }
+    }
+
     fn note_scope(&mut self, word: u64) {
-        self.reading.says_all |= ALLS.contains(&word);
+        self.reading.quantities |= u8::from(ALLS.contains(&word)) | (u8::from(SOMES.contains(&word)) << 1);
         self.reading.moods |= u8::from(CANS.contains(&word)) | (u8::from(MUSTS.contains(&word)) << 1);
     }
 
@@ -313,17 +383,22 @@ impl Reader {
         let denied = matches!(self.function(-1), Some(Function::Negation));
         let weight = if is_name || denied { Weight::Full } else { sense.weight };
         let role = if self.role == Role::None && self.follows_do() { Role::Subject } else { self.role };
-        if weight != Weight::Empty {
-            self.role = Role::None;
-        }
+        self.role = Role::None;
+        let is_name = is_name || !known || token.is_quoted || sense.is_name;
+        let role = if role == Role::None && is_name { self.role_of_name() } else { role };
         let at = self.at.min(usize::from(u16::MAX)) as u16;
         self.month_near = false;
         let text = self.reading.tokens.text(token);
         let is_past = text.ends_with("ed") || self.lexicon.irregular.contains_key(&token.hash);
         self.name_language(token.hash);
-        let is_name = is_name || !known || token.is_quoted;
         let is_type = PICKS.contains(&self.hash(-1)) && self.is_being(1);
-        self.reading.items.push(Item { stem, sense, weight, at, role, is_name, is_past, is_type });
+        self.reading.items.push(Item { stem, sense, weight, at, role, is_name, is_past, is_number: false, is_type });
+    }
+
+    /// `by Prof. Ada King`: a name of several words has one role.
+    fn role_of_name(&self) -> Role {
+        let last = self.reading.items.last().filter(|last| usize::from(last.at) + 1 == self.at);
+        last.map_or(Role::None, |last| last.role)
     }
 
     /// `did X`, `does the X`.
@@ -387,15 +462,25 @@ impl Reader {
             }
             count += 1;
         }
-        self.reading.numbers.push(Number { value: sum.hash(), is_ordinal: is_ordinal && !self.month_near });
+        self.push_number(sum.hash(), is_ordinal && !self.month_near);
         self.month_near = false;
         count.max(1)
     }
 
-    fn push_number(&mut self, value: f64, is_ordinal: bool) {
-        let mut sum = Sum::default();
-        sum.word(value);
-        self.reading.numbers.push(Number { value: sum.hash(), is_ordinal });
+    /// A number is also a name among the words, so that it has a place and a role.
+    fn push_number(&mut self, value: u64, is_ordinal: bool) {
+        self.reading.numbers.push(Number { value, is_ordinal });
+        self.reading.items.push(Item {
+            stem: value,
+            sense: Sense::default(),
+            weight: Weight::Empty,
+            at: self.at.min(usize::from(u16::MAX)) as u16,
+            role: std::mem::take(&mut self.role),
+            is_name: true,
+            is_past: false,
+            is_number: true,
+            is_type: false,
+        });
     }
 
     /// `this one`, `what must one do`: counts only before a unit or inside a larger number.
@@ -460,13 +545,14 @@ impl Sum {
         let value = self.total + self.current;
         match self.text {
             Some(hash) => hash,
-            None if value.fract() == 0.0 && value < 1e15 => {
-                let mut digits = itoa::Buffer::new();
-                word_hash(digits.format(value as u64))
-            }
+            None if value.fract() == 0.0 && value < 1e15 => whole_hash(value),
             None => value.to_bits(),
         }
     }
+}
+
+fn whole_hash(value: f64) -> u64 {
+    word_hash(itoa::Buffer::new().format(value as u64))
 }
 
 /// Digits without separators and leading zeros.
@@ -498,6 +584,7 @@ const MAKES: [u64; 6] = [
     word_hash("compose"),
 ];
 const ALLS: [u64; 12] = [word_hash("all"), word_hash("every"), word_hash("everything"), word_hash("everyone"), word_hash("everybody"), word_hash("always"), word_hash("entire"), word_hash("entirely"), word_hash("complete"), word_hash("completely"), word_hash("whole"), word_hash("enough")];
+const SOMES: [u64; 9] = [word_hash("some"), word_hash("any"), word_hash("someone"), word_hash("somebody"), word_hash("something"), word_hash("anyone"), word_hash("anybody"), word_hash("anything"), word_hash("sometimes")];
 const CANS: [u64; 7] = [word_hash("can"), word_hash("could"), word_hash("able"), word_hash("may"), word_hash("might"), word_hash("possible"), word_hash("allowed")];
 const MUSTS: [u64; 8] = [word_hash("must"), word_hash("need"), word_hash("should"), word_hash("ought"), word_hash("required"), word_hash("mandatory"), word_hash("necessary"), word_hash("obliged")];
 const LANGUAGE_TARGETS: [u64; 2] = [word_hash("translation"), word_hash("version")];

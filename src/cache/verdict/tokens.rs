@@ -288,7 +288,7 @@ impl Scanner<'_> {
             '&' => self.push(Kind::Joint, self.at, self.at + 1),
             '-' if self.char(self.at + 1).eq_ignore_ascii_case(&'f') && self.is_free() => {
                 // `sugar-free` is `without sugar`.
-                self.push_text(Kind::Word, "without");
+                self.push_text(Kind::Word, "freeof");
                 self.at += 4;
             }
             '+' | '*' | '-' | '/' => {
