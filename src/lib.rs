@@ -7,7 +7,7 @@
 //! |--:|---|
 //! | 0 | [`fault`], [`clock`], [`chat`]: words |
 //! | 1 | [`wire`], [`net`], [`config`], [`observe`], [`sys`]: bytes in, bytes out |
-//! | 2 | `dialects`, [`keys`], [`limits`], [`cache`], [`classify`]: judges, given `now` |
+//! | 2 | [`dialects`], [`keys`], [`limits`], [`cache`], [`classify`]: judges, given `now` |
 //! | 3 | [`providers`], [`routing`], [`embed`]: choices and compute |
 //! | 4 | [`upstream`]: resolve, pool, TLS, exchange |
 //! | 5 | [`gateway`]: the story of one request |
@@ -26,7 +26,7 @@ pub mod wire;
 
 pub mod cache;
 pub mod classify;
-// pub mod dialects; // switched on with its first dialect
+pub mod dialects;
 pub mod keys;
 pub mod limits;
 

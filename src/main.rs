@@ -1,3 +1,458 @@
-//! The command line of the gateway.
+//! The command line: `serve`, `check`, `keys new`, `version`.
 
-fn main() {}
+use clap::Parser;
+use clap::Subcommand;
+use ringgate::cache::ExactCache;
+use ringgate::clock::Clock;
+use ringgate::config;
+use ringgate::config::KnownNames;
+use ringgate::config::Settings;
+use ringgate::control;
+use ringgate::dialects;
+use ringgate::embed;
+use ringgate::embed::Companion;
+use ringgate::embed::onnx::OnnxSource;
+use ringgate::gateway::Deployment;
+use ringgate::gateway::Postbox;
+use ringgate::gateway::RequestLogSink;
+use ringgate::gateway::Shared;
+use ringgate::keys;
+use ringgate::observe;
+use ringgate::observe::Id;
+use ringgate::observe::Level;
+use ringgate::observe::Log;
+use ringgate::observe::Registry;
+use ringgate::providers;
+use ringgate::routing;
+use ringgate::shard;
+use ringgate::shard::Driver;
+use ringgate::shard::Kernel;
+use ringgate::sys::process;
+use ringgate::sys::process::Signal;
+use ringgate::sys::socket;
+use ringgate::sys::thread;
+use ringgate::upstream::resolve::Questions;
+use ring::rand::SecureRandom;
+use ring::rand::SystemRandom;
+use std::net::SocketAddr;
+use std::net::TcpListener;
+use std::path::Path;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::sync_channel;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// An LLM gateway: one binary between applications and every model provider.
+#[derive(Parser)]
+#[command(name = "ringgate", version, arg_required_else_help = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve requests until SIGTERM; SIGHUP reads the configuration again.
+    Serve {
+        /// The configuration file; without one, demo settings.
+        #[arg(long, short)]
+        config: Option<PathBuf>,
+        /// Shards (threads), instead of the file's number or one per core.
+        #[arg(long)]
+        shards: Option<usize>,
+        /// How long the embedded demo provider thinks, milliseconds.
+        #[arg(long, default_value_t = 60)]
+        demo_delay_ms: u64,
+        /// Say more.
+        #[arg(long, short)]
+        verbose: bool,
+    },
+    /// Check a configuration file and say what is wrong with it.
+    Check {
+        /// The configuration file.
+        #[arg(long, short)]
+        config: PathBuf,
+    },
+    /// Virtual keys.
+    Keys {
+        #[command(subcommand)]
+        command: KeysCommand,
+    },
+    /// Print the version.
+    Version,
+}
+
+#[derive(Subcommand)]
+enum KeysCommand {
+    /// Make a key: prints the secret, once, and its lines for the configuration file.
+    New {
+        /// The key's name, for logs and metrics.
+        #[arg(long, default_value = "my-key")]
+        name: String,
+    },
+}
+
+fn main() -> ExitCode {
+    // Before any thread exists: the environment must not change under one.
+    if let Err(error) = embed::forbid_telemetry() {
+        eprintln!("ringgate: cannot switch off ONNX Runtime's telemetry: {error}");
+        return ExitCode::FAILURE;
+    }
+    let done = match Arguments::parse().command {
+        Command::Serve { config, shards, demo_delay_ms, verbose } => {
+            let level = if verbose { Level::Debug } else { Level::Info };
+            serve(Launch { config, shards, demo_delay: Duration::from_millis(demo_delay_ms) }, level)
+        }
+        Command::Check { config } => check(&config),
+        Command::Keys { command: KeysCommand::New { name } } => new_key(&name),
+        Command::Version => {
+            println!("ringgate {}", env!("CARGO_PKG_VERSION"));
+            Ok(())
+        }
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(reason) => {
+            eprintln!("ringgate: {reason}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// What the command line asked for.
+struct Launch {
+    config: Option<PathBuf>,
+    shards: Option<usize>,
+    demo_delay: Duration,
+}
+
+fn check(path: &Path) -> Result<(), String> {
+    let settings = load(Some(path))?;
+    // Any loopback address will do: nothing is contacted.
+    let demo = Some(SocketAddr::from(([127, 0, 0, 1], 1)));
+    let deployment = Deployment::assemble(settings, demo, None).map_err(|error| error.to_string())?;
+    println!(
+        "{} is valid: {} providers, {} routes, {} keys",
+        path.display(),
+        deployment.providers.len(),
+        deployment.routes.len(),
+        deployment.settings.keys.len()
+    );
+    Ok(())
+}
+
+fn new_key(name: &str) -> Result<(), String> {
+    let mut random = [0u8; 32];
+    SystemRandom::new().fill(&mut random).map_err(|_| "the system gives no random numbers".to_owned())?;
+    let key = keys::generate(&random);
+    println!("# Give this to the caller; it is shown only now:\n#   {}\n", key.secret);
+    println!("# Put this into the configuration file:\n[[keys]]\nname = {name:?}\nhash = \"{}\"", key.hash);
+    Ok(())
+}
+
+fn load(path: Option<&Path>) -> Result<Settings, String> {
+    let dialects: Vec<&str> = dialects::ALL.iter().map(|dialect| dialect.name()).collect();
+    let kinds: Vec<&str> = providers::ALL.iter().map(|kind| kind.name).collect();
+    let strategies: Vec<&str> = routing::ALL.iter().map(|strategy| strategy.name()).collect();
+    let names = KnownNames { dialects: &dialects, kinds: &kinds, strategies: &strategies };
+    let environment = |name: &str| std::env::var(name).ok();
+    let is_set = |name: &str| environment(name).is_some_and(|value| !value.is_empty());
+    let loaded = match path {
+        Some(path) => config::load(path, &names),
+        None => {
+            let text = config::demo(is_set("OPENAI_API_KEY"), is_set("ANTHROPIC_API_KEY"));
+            config::parse(&text, "demo settings", &environment, &names)
+        }
+    };
+    loaded.map_err(|error| error.to_string())
+}
+
+/// Everything that lives as long as the process.
+struct Process {
+    launch: Launch,
+    shared: Arc<Shared>,
+    demo: Option<SocketAddr>,
+    registry: Arc<Registry>,
+    log: Log,
+}
+
+fn serve(launch: Launch, level: Level) -> Result<(), String> {
+    let kernel = Kernel::start();
+    process::block_signals().map_err(|error| format!("cannot block signals: {error}"))?;
+    process::forbid_dumps();
+    process::raise_file_limit();
+    let (log, drain) = observe::log::open(level);
+    let writer = std::thread::Builder::new()
+        .name("log".to_owned())
+        .spawn(move || drain.run(std::io::stderr(), move || kernel.unix_ms()))
+        .map_err(|error| format!("cannot start the log's thread: {error}"))?;
+    let served = run(launch, kernel, &log);
+    log.close();
+    let _ = writer.join();
+    served
+}
+
+fn run(launch: Launch, kernel: Kernel, log: &Log) -> Result<(), String> {
+    let mut settings = load(launch.config.as_deref())?;
+    if let Some(shards) = launch.shards {
+        settings.server.shards = Some(shards.max(1));
+    }
+    let demo = start_demo(&settings, launch.demo_delay)?;
+    let registry = Arc::new(Registry::new());
+    let (request_log, flush) = match &settings.request_log {
+        None => (None, None),
+        Some(written) => {
+            let dropped = registry.counter(Id::RequestLogDropped, &[]);
+            let opened = control::request_log::open(&written.path, dropped, log.clone())
+                .map_err(|error| format!("cannot open the request log {}: {error}", written.path.display()))?;
+            (Some(Box::new(opened.0) as Box<dyn RequestLogSink>), Some(opened.1))
+        }
+    };
+    let exact = Arc::new(ExactCache::new(settings.cache.bytes_max));
+    let admin = match &settings.admin {
+        None => None,
+        Some(admin) => Some(
+            TcpListener::bind(admin.listen)
+                .map_err(|error| format!("cannot listen on {} (admin): {error}", admin.listen))?,
+        ),
+    };
+    let deployment = Deployment::assemble(settings, demo, None).map_err(|error| error.to_string())?;
+    let shared = Arc::new(Shared {
+        generation: AtomicU64::new(0),
+        exact,
+        request_log,
+        draining: AtomicBool::new(false),
+        expired: AtomicBool::new(false),
+        instance: format!("ringgate-{:08x}", random_u64()? >> 32),
+        deployment: arc_swap::ArcSwap::from_pointee(deployment),
+    });
+    let process = Process { launch, shared, demo, registry, log: log.clone() };
+    let (threads, companions) = process.start(kernel, admin)?;
+    process.obey_signals(kernel);
+    for thread in threads {
+        let _ = thread.join();
+    }
+    companions.iter().for_each(Companion::stop);
+    if let Some(flush) = flush {
+        flush.finish();
+    }
+    log.info("stopped", &[]);
+    Ok(())
+}
+
+fn start_demo(settings: &Settings, delay: Duration) -> Result<Option<SocketAddr>, String> {
+    let wanted = settings.providers.iter().any(|provider| {
+        let kind = provider.kind.as_deref().unwrap_or(&provider.name);
+        kind == providers::demo::KIND.name && provider.base_url.is_none()
+    });
+    let started = wanted.then(|| control::demo::start(delay)).transpose();
+    started.map_err(|error| format!("cannot start the demo provider: {error}"))
+}
+
+fn random_u64() -> Result<u64, String> {
+    let mut bytes = [0u8; 8];
+    SystemRandom::new().fill(&mut bytes).map_err(|_| "the system gives no random numbers".to_owned())?;
+    Ok(u64::from_ne_bytes(bytes))
+}
+
+impl Process {
+    /// Starts every thread; returns when all shards listen.
+    fn start(
+        &self,
+        kernel: Kernel,
+        admin: Option<TcpListener>,
+    ) -> Result<(Vec<JoinHandle<()>>, Vec<Companion>), String> {
+        let deployment = self.shared.deployment.load_full();
+        let server = &deployment.settings.server;
+        let cores = thread::allowed_cores().unwrap_or_default();
+        let shards = server.shards.unwrap_or(cores.len()).max(1);
+        let (_port, listen) =
+            socket::reserve(server.listen).map_err(|error| format!("cannot listen on {}: {error}", server.listen))?;
+        let boxes: Arc<[Postbox]> = (0..shards).map(|_| Postbox::default()).collect();
+        let questions = Arc::new(Questions::default());
+        let companions = self.companions(&deployment, shards, &cores);
+        let (ready, started) = sync_channel(shards);
+        let mut threads = Vec::with_capacity(shards);
+        for index in 0..shards {
+            let spec = shard::Spec {
+                index,
+                // More shards than cores would only fight over one core each: let the kernel choose.
+                core: (shards <= cores.len()).then(|| cores[index]),
+                listen,
+                kernel,
+                shared: Arc::clone(&self.shared),
+                boxes: Arc::clone(&boxes),
+                questions: Arc::clone(&questions),
+                registry: Arc::clone(&self.registry),
+                log: self.log.clone(),
+                embedder: companions[index].clone(),
+                require_io_uring: server.require_io_uring,
+                seed: random_u64()?,
+            };
+            let thread = shard::start(spec, ready.clone()).map_err(|error| format!("cannot start a shard: {error}"))?;
+            threads.push(thread);
+        }
+        let mut driver = None;
+        for _ in 0..shards {
+            driver = Some(started.recv().map_err(|_| "a shard died while starting".to_owned())??);
+        }
+        let driver = driver.expect("there is at least one shard");
+        self.announce(driver, listen, shards, &deployment);
+        self.register(kernel, driver, &companions);
+        let admin = admin.map(|listener| (listener, self.admin(&companions)));
+        control::start(questions, admin, self.log.clone())
+            .map_err(|error| format!("cannot start the control thread: {error}"))?;
+        Ok((threads, companions))
+    }
+
+    fn companions(&self, deployment: &Deployment, shards: usize, cores: &[usize]) -> Vec<Companion> {
+        let embedding = &deployment.settings.embedding;
+        if !deployment.wants_vectors() {
+            return (0..shards).map(|_| Companion::absent("no route asks for semantic caching")).collect();
+        }
+        let source = Arc::new(OnnxSource::new(embedding));
+        let companion = |shard: usize| {
+            let log = self.log.clone();
+            let core = (shards <= cores.len()).then(|| cores[shard]);
+            let announce = Box::new(move |readiness: &embed::Readiness| announce_embedder(&log, shard, readiness));
+            embed::companion_of_shard(shard, core, embedding, &source, Some(announce))
+        };
+        (0..shards).map(companion).collect()
+    }
+
+    fn announce(&self, driver: Driver, listen: SocketAddr, shards: usize, deployment: &Deployment) {
+        match driver {
+            Driver::IoUringCooperative => {}
+            Driver::IoUring => self.log.warn("io_uring without COOP_TASKRUN: expect a quarter more CPU", &[]),
+            Driver::Epoll => self.log.warn("io_uring cannot be used; falling back to epoll", &[]),
+        }
+        let url = format!("http://{listen}");
+        let config = self.launch.config.as_ref().map_or("demo settings".to_owned(), |path| path.display().to_string());
+        self.log.info("serving", &[
+            ("url", &url),
+            ("shards", &shards),
+            ("driver", &driver.label()),
+            ("config", &config),
+            ("providers", &deployment.providers.len()),
+            ("keys", &deployment.settings.keys.len()),
+        ]);
+        if let Some(admin) = &deployment.settings.admin {
+            let metrics = format!("http://{}/metrics", admin.listen);
+            self.log.info("admin", &[("metrics", &metrics)]);
+        }
+        if self.demo.is_some() {
+            self.log.info("no provider key is set: the embedded demo provider answers", &[]);
+        }
+    }
+
+    /// Numbers that are kept elsewhere and read when metrics are rendered.
+    fn register(&self, kernel: Kernel, driver: Driver, companions: &[Companion]) {
+        let registry = &self.registry;
+        registry.provide(Id::IoDriver, &[driver.label()], || 1);
+        registry.provide(Id::BuildInfo, &[env!("CARGO_PKG_VERSION")], || 1);
+        let started_ns = kernel.unix_ms().saturating_mul(1_000_000);
+        registry.provide(Id::StartTime, &[], move || started_ns);
+        registry.provide(Id::Uptime, &[], move || kernel.now().0);
+        registry.provide(Id::ResidentMemory, &[], process::resident_bytes);
+        let log = self.log.clone();
+        registry.provide(Id::LogDropped, &[], move || log.dropped());
+        for (index, companion) in companions.iter().enumerate() {
+            let companion = companion.clone();
+            registry.provide(Id::EmbedQueue, &[&index.to_string()], move || {
+                companion.counters().waiting.load(Ordering::Relaxed) as u64
+            });
+        }
+        let exact = [Id::CacheEntries, Id::CacheBytes, Id::CacheEvictions];
+        for id in exact {
+            let cache = Arc::clone(&self.shared.exact);
+            registry.provide(id, &["exact"], move || match id {
+                Id::CacheEntries => cache.entries() as u64,
+                Id::CacheBytes => cache.bytes() as u64,
+                _ => cache.evictions(),
+            });
+        }
+    }
+
+    fn admin(&self, companions: &[Companion]) -> control::admin::Admin {
+        let shared = Arc::clone(&self.shared);
+        let companions = companions.to_vec();
+        let readiness = move || {
+            if shared.draining.load(Ordering::Relaxed) {
+                return Err("draining\n".to_owned());
+            }
+            let embedder = companions.first().map(|companion| companion.readiness());
+            Ok(match embedder {
+                Some(embed::Readiness::Disabled(reason)) => format!("ready\nsemantic cache: off ({reason})\n"),
+                Some(embed::Readiness::Starting) => "ready\nsemantic cache: starting\n".to_owned(),
+                _ => "ready\nsemantic cache: on\n".to_owned(),
+            })
+        };
+        control::admin::Admin { registry: Arc::clone(&self.registry), readiness: Arc::new(readiness) }
+    }
+
+    /// Waits for signals until one says to stop, then drains.
+    fn obey_signals(&self, kernel: Kernel) {
+        loop {
+            match process::wait_for_signal() {
+                Ok(Signal::Reload) => self.reload(),
+                Ok(Signal::Stop) => break,
+                Err(error) => {
+                    self.log.error("cannot wait for signals", &[("error", &error)]);
+                    break;
+                }
+            }
+        }
+        let patience = self.shared.deployment.load().settings.server.drain_timeout;
+        self.log.info("draining", &[("timeout_s", &patience.as_secs())]);
+        self.shared.draining.store(true, Ordering::Relaxed);
+        let shared = Arc::clone(&self.shared);
+        let deadline = kernel.now().after(patience);
+        let _ = std::thread::Builder::new().name("drain".to_owned()).spawn(move || {
+            std::thread::sleep(deadline.since(kernel.now()));
+            shared.expired.store(true, Ordering::Relaxed);
+        });
+    }
+
+    /// Reads the file again and swaps the deployment, or says why not and goes on as before.
+    fn reload(&self) {
+        let applied = self.registry.counter(Id::ConfigReloads, &["applied"]);
+        let refused = self.registry.counter(Id::ConfigReloads, &["refused"]);
+        let before = self.shared.deployment.load_full();
+        let reloaded = load(self.launch.config.as_deref()).and_then(|settings| {
+            Deployment::assemble(settings, self.demo, Some(&before)).map_err(|error| error.to_string())
+        });
+        match reloaded {
+            Ok(deployment) => {
+                if deployment.settings.server.listen != before.settings.server.listen {
+                    self.log.warn("server.listen changed; it takes effect at the next start", &[]);
+                }
+                self.shared.deployment.store(Arc::new(deployment));
+                self.shared.generation.fetch_add(1, Ordering::Release);
+                applied.add(1);
+                self.log.info("configuration reloaded", &[]);
+            }
+            Err(reason) => {
+                refused.add(1);
+                self.log.error("the new configuration is refused; the old one stays", &[("reason", &reason)]);
+            }
+        }
+    }
+}
+
+fn announce_embedder(log: &Log, shard: usize, readiness: &embed::Readiness) {
+    match readiness {
+        embed::Readiness::Ready if shard == 0 => log.info("semantic cache ready", &[]),
+        embed::Readiness::Disabled(reason) if shard == 0 => {
+            log.warn("semantic cache off; requests are forwarded without it", &[("reason", reason)]);
+        }
+        _ => {}
+    }
+}

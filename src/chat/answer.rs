@@ -42,6 +42,22 @@ pub struct Usage {
     pub original: Option<Extra>,
 }
 
+impl Usage {
+    /// Takes over later numbers of the same stream. Dialects that spread their numbers over several
+    /// events send them cumulatively, so the larger one is the newer one.
+    pub fn update(&mut self, later: &Usage) {
+        self.input_tokens = self.input_tokens.max(later.input_tokens);
+        self.output_tokens = self.output_tokens.max(later.output_tokens);
+        self.cache_read_tokens = self.cache_read_tokens.max(later.cache_read_tokens);
+        self.cache_write_tokens = self.cache_write_tokens.max(later.cache_write_tokens);
+        self.reasoning_tokens = self.reasoning_tokens.max(later.reasoning_tokens);
+        self.estimated = later.estimated;
+        if later.original.is_some() {
+            self.original.clone_from(&later.original);
+        }
+    }
+}
+
 /// One of the answers (`n`).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Choice {

@@ -1,7 +1,12 @@
 //! An answer while it is being said, and the two ways between stream and whole.
 
-use super::answer::{Answer, Choice, Finish, Usage};
-use super::request::{Extra, Part, RawJson};
+use super::answer::Answer;
+use super::answer::Choice;
+use super::answer::Finish;
+use super::answer::Usage;
+use super::request::Extra;
+use super::request::Part;
+use super::request::RawJson;
 use crate::fault::Fault;
 
 /// One step of a streamed answer. Parts of one choice arrive in order; a delta belongs to the newest
@@ -18,6 +23,19 @@ pub enum Event {
         created_s: u64,
         /// Fields of one dialect.
         extra: Vec<Extra>,
+    },
+    /// The next words begin a text of their own instead of continuing the newest one. Dialects whose
+    /// text comes in blocks say so; without it all words of an answer are one text.
+    TextStart {
+        /// Which answer.
+        choice: u64,
+    },
+    /// A field of one dialect that belongs to the newest text (citations); lists add up.
+    TextExtra {
+        /// Which answer.
+        choice: u64,
+        /// The field.
+        extra: Extra,
     },
     /// More words.
     Text {
@@ -50,6 +68,8 @@ pub enum Event {
         id: String,
         /// The function.
         name: String,
+        /// Fields of one dialect.
+        extra: Vec<Extra>,
     },
     /// More argument text of a tool call.
     ToolArguments {
@@ -81,13 +101,15 @@ pub enum Event {
         /// As OpenAI writes them.
         json: RawJson,
     },
-    /// Fields of one dialect that belong to an answer (annotations, citations).
+    /// Fields of one dialect that belong to an answer (annotations); lists add up.
     ChoiceExtra {
         /// Which answer.
         choice: u64,
         /// The field.
         extra: Extra,
     },
+    /// A field of one dialect that belongs to the whole stream and was told after its start.
+    AnswerExtra(Extra),
     /// An answer ended.
     Finish {
         /// Which answer.
@@ -110,4 +132,341 @@ pub enum Event {
 pub struct Assembler {
     answer: Answer,
     ended: bool,
+    failed: bool,
+}
+
+impl Assembler {
+    /// Takes the next event.
+    pub fn push(&mut self, event: Event) {
+        match event {
+            Event::Start { id, model, created_s, extra } => {
+                self.answer.id = id;
+                self.answer.model = model;
+                self.answer.created_s = created_s;
+                self.answer.extra = extra;
+            }
+            Event::TextStart { choice } => {
+                self.parts(choice).push(Part::Text { text: String::new(), cache_marker: None, extra: Vec::new() });
+            }
+            Event::Text { choice, text } => newest_text(self.parts(choice)).0.push_str(&text),
+            Event::TextExtra { choice, extra } => add_extra(newest_text(self.parts(choice)).1, extra),
+            Event::Thinking { choice, text } => newest_thinking(self.parts(choice)).0.push_str(&text),
+            Event::ThinkingSignature { choice, signature } => {
+                *newest_thinking(self.parts(choice)).1 = Some(signature);
+            }
+            Event::ToolCall { choice, id, name, extra, .. } => {
+                let call = Part::ToolCall { id, name, arguments: String::new(), cache_marker: None, extra };
+                self.parts(choice).push(call);
+            }
+            Event::ToolArguments { choice, call, text } => add_arguments(self.parts(choice), call, &text),
+            Event::Refusal { choice, text } => newest_refusal(self.parts(choice)).push_str(&text),
+            Event::Whole { choice, part } => self.parts(choice).push(part),
+            Event::Logprobs { choice, json } => {
+                let choice = self.choice(choice);
+                choice.logprobs = Some(match choice.logprobs.take() {
+                    Some(earlier) => joined_logprobs(earlier, json),
+                    None => json,
+                });
+            }
+            Event::ChoiceExtra { choice, extra } => add_extra(&mut self.choice(choice).extra, extra),
+            Event::AnswerExtra(extra) => add_extra(&mut self.answer.extra, extra),
+            Event::Finish { choice, finish } => self.choice(choice).finish = Some(finish),
+            Event::Usage(usage) => self.answer.usage = Some(usage),
+            Event::Ping => {}
+            Event::Error(_) => self.failed = true,
+            Event::End => self.ended = true,
+        }
+    }
+
+    /// The whole answer; `None` unless the stream said its end without a failure and every answer in it
+    /// finished.
+    pub fn finish(mut self) -> Option<Answer> {
+        let finished = self.answer.choices.iter().all(|choice| choice.finish.is_some());
+        if !self.ended || self.failed || self.answer.choices.is_empty() || !finished {
+            return None;
+        }
+        self.answer.choices.sort_by_key(|choice| choice.index);
+        Some(self.answer)
+    }
+
+    fn choice(&mut self, index: u64) -> &mut Choice {
+        let choices = &mut self.answer.choices;
+        let at = choices.iter().position(|choice| choice.index == index).unwrap_or_else(|| {
+            choices.push(Choice { index, parts: Vec::new(), finish: None, logprobs: None, extra: Vec::new() });
+            choices.len() - 1
+        });
+        &mut choices[at]
+    }
+
+    fn parts(&mut self, choice: u64) -> &mut Vec<Part> {
+        &mut self.choice(choice).parts
+    }
+}
+
+/// A whole answer as the stream it could have been: one delta per part.
+pub fn answer_events(answer: &Answer) -> Vec<Event> {
+    let mut events = vec![Event::Start {
+        id: answer.id.clone(),
+        model: answer.model.clone(),
+        created_s: answer.created_s,
+        extra: answer.extra.clone(),
+    }];
+    for choice in &answer.choices {
+        part_events(choice, &mut events);
+        let index = choice.index;
+        if let Some(json) = &choice.logprobs {
+            events.push(Event::Logprobs { choice: index, json: json.clone() });
+        }
+        for extra in &choice.extra {
+            events.push(Event::ChoiceExtra { choice: index, extra: extra.clone() });
+        }
+        if let Some(finish) = &choice.finish {
+            events.push(Event::Finish { choice: index, finish: finish.clone() });
+        }
+    }
+    if let Some(usage) = &answer.usage {
+        events.push(Event::Usage(usage.clone()));
+    }
+    events.push(Event::End);
+    events
+}
+
+fn part_events(choice: &Choice, events: &mut Vec<Event>) {
+    let index = choice.index;
+    let mut texts = 0;
+    let mut calls = 0;
+    for part in &choice.parts {
+        match part {
+            Part::Text { text, extra, .. } => {
+                if texts > 0 {
+                    events.push(Event::TextStart { choice: index });
+                }
+                texts += 1;
+                events.push(Event::Text { choice: index, text: text.clone() });
+                for extra in extra {
+                    events.push(Event::TextExtra { choice: index, extra: extra.clone() });
+                }
+            }
+            Part::Thinking { text, signature } => {
+                events.push(Event::Thinking { choice: index, text: text.clone() });
+                if let Some(signature) = signature {
+                    events.push(Event::ThinkingSignature { choice: index, signature: signature.clone() });
+                }
+            }
+            Part::ToolCall { id, name, arguments, extra, .. } => {
+                let (id, name, extra) = (id.clone(), name.clone(), extra.clone());
+                events.push(Event::ToolCall { choice: index, call: calls, id, name, extra });
+                events.push(Event::ToolArguments { choice: index, call: calls, text: arguments.clone() });
+                calls += 1;
+            }
+            Part::Refusal(text) => events.push(Event::Refusal { choice: index, text: text.clone() }),
+            whole => events.push(Event::Whole { choice: index, part: whole.clone() }),
+        }
+    }
+}
+
+fn newest_text(parts: &mut Vec<Part>) -> (&mut String, &mut Vec<Extra>) {
+    let at = parts.iter().rposition(|part| matches!(part, Part::Text { .. })).unwrap_or_else(|| {
+        parts.push(Part::Text { text: String::new(), cache_marker: None, extra: Vec::new() });
+        parts.len() - 1
+    });
+    match &mut parts[at] {
+        Part::Text { text, extra, .. } => (text, extra),
+        _ => unreachable!("the position is that of a text"),
+    }
+}
+
+/// A signature closes its block: what follows begins another.
+fn newest_thinking(parts: &mut Vec<Part>) -> (&mut String, &mut Option<String>) {
+    let open = |part: &Part| matches!(part, Part::Thinking { signature: None, .. });
+    let at = parts.iter().rposition(open).unwrap_or_else(|| {
+        parts.push(Part::Thinking { text: String::new(), signature: None });
+        parts.len() - 1
+    });
+    match &mut parts[at] {
+        Part::Thinking { text, signature } => (text, signature),
+        _ => unreachable!("the position is that of thinking"),
+    }
+}
+
+fn newest_refusal(parts: &mut Vec<Part>) -> &mut String {
+    let at = parts.iter().rposition(|part| matches!(part, Part::Refusal(_))).unwrap_or_else(|| {
+        parts.push(Part::Refusal(String::new()));
+        parts.len() - 1
+    });
+    match &mut parts[at] {
+        Part::Refusal(text) => text,
+        _ => unreachable!("the position is that of a refusal"),
+    }
+}
+
+/// Calls are numbered in the order in which they were announced.
+fn add_arguments(parts: &mut [Part], call: u64, more: &str) {
+    let calls = parts.iter_mut().filter_map(|part| match part {
+        Part::ToolCall { arguments, .. } => Some(arguments),
+        _ => None,
+    });
+    if let Some(arguments) = calls.into_iter().nth(usize::try_from(call).unwrap_or(usize::MAX)) {
+        arguments.push_str(more);
+    }
+}
+
+fn add_extra(extras: &mut Vec<Extra>, extra: Extra) {
+    let same = |known: &&mut Extra| known.dialect == extra.dialect && known.name == extra.name;
+    match extras.iter_mut().find(same) {
+        Some(known) => match joined_lists(&known.value.0, &extra.value.0) {
+            Some(both) => known.value.0 = both,
+            None => known.value = extra.value,
+        },
+        None => extras.push(extra),
+    }
+}
+
+/// `[a]` and `[b]` to `[a,b]`; `None` unless both are lists.
+fn joined_lists(first: &str, second: &str) -> Option<String> {
+    let inside = |text: &str| Some(text.trim().strip_prefix('[')?.strip_suffix(']')?.trim().to_owned());
+    let (first, second) = (inside(first)?, inside(second)?);
+    let comma = if first.is_empty() || second.is_empty() { "" } else { "," };
+    Some(format!("[{first}{comma}{second}]"))
+}
+
+/// OpenAI streams log probabilities as `{"content":[…],"refusal":[…]}`, token by token.
+fn joined_logprobs(earlier: RawJson, later: RawJson) -> RawJson {
+    let read = |json: &RawJson| serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(&json.0);
+    let (Ok(mut both), Ok(more)) = (read(&earlier), read(&later)) else {
+        return later;
+    };
+    for (name, value) in more {
+        match (both.get_mut(&name), value) {
+            (Some(serde_json::Value::Array(known)), serde_json::Value::Array(new)) => known.extend(new),
+            (Some(_), serde_json::Value::Null) => {}
+            (_, value) => {
+                both.insert(name, value);
+            }
+        }
+    }
+    RawJson(serde_json::Value::Object(both).to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn start() -> Event {
+        Event::Start { id: "a".into(), model: "m".into(), created_s: 7, extra: Vec::new() }
+    }
+
+    fn said(events: Vec<Event>) -> Option<Answer> {
+        let mut assembler = Assembler::default();
+        events.into_iter().for_each(|event| assembler.push(event));
+        assembler.finish()
+    }
+
+    fn done(choice: u64) -> Event {
+        Event::Finish { choice, finish: Finish::Stop }
+    }
+
+    #[test]
+    fn nothing_is_whole_without_end_and_finish() {
+        let text = || Event::Text { choice: 0, text: "hi".into() };
+        assert!(said(vec![start(), text(), Event::End]).is_none(), "no finish");
+        assert!(said(vec![start(), text(), done(0)]).is_none(), "no end");
+        assert!(said(vec![start(), Event::End]).is_none(), "no answer at all");
+        let other = Event::Text { choice: 1, text: "ho".into() };
+        assert!(said(vec![start(), text(), other, done(0), Event::End]).is_none(), "one of two finished");
+        let error = Event::Error(Fault::new(crate::fault::Kind::Upstream, "gone"));
+        assert!(said(vec![start(), text(), done(0), error, Event::End]).is_none(), "failed");
+        assert!(said(vec![start(), text(), done(0), Event::End]).is_some());
+    }
+
+    #[test]
+    fn whole_to_stream_to_whole_is_the_same() {
+        let extra =
+            |name: &str, value: &str| Extra { dialect: "openai_chat", name: name.into(), value: RawJson(value.into()) };
+        let text = |text: &str| Part::Text { text: text.into(), cache_marker: None, extra: vec![] };
+        let call = |id: &str| Part::ToolCall {
+            id: id.into(),
+            name: "f".into(),
+            arguments: "{}".into(),
+            cache_marker: None,
+            extra: vec![extra("caller", "1")],
+        };
+        let choice = |index| Choice {
+            index,
+            parts: vec![
+                Part::Thinking { text: "hm".into(), signature: Some("s".into()) },
+                Part::RedactedThinking { data: "r".into() },
+                Part::Thinking { text: "again".into(), signature: None },
+                text("one"),
+                call("a"),
+                text("two"),
+                call("b"),
+                Part::Refusal("no".into()),
+            ],
+            finish: Some(Finish::ToolCalls),
+            logprobs: Some(RawJson("{}".into())),
+            extra: vec![extra("message/annotations", "[1]")],
+        };
+        let answer = Answer {
+            id: "a".into(),
+            model: "m".into(),
+            created_s: 5,
+            choices: vec![choice(0), choice(1)],
+            usage: Some(Usage { input_tokens: 1, output_tokens: 2, ..Usage::default() }),
+            extra: vec![extra("system_fingerprint", "\"x\"")],
+        };
+        assert_eq!(said(answer_events(&answer)), Some(answer));
+    }
+
+    #[test]
+    fn lists_and_logprobs_add_up() {
+        let annotation = |value: &str| Event::ChoiceExtra {
+            choice: 0,
+            extra: Extra { dialect: "d", name: "annotations".into(), value: RawJson(value.into()) },
+        };
+        let logprobs = |json: &str| Event::Logprobs { choice: 0, json: RawJson(json.into()) };
+        let events = vec![
+            start(),
+            annotation("[]"),
+            annotation("[1]"),
+            annotation("[2,3]"),
+            logprobs(r#"{"content":[1],"refusal":null}"#),
+            logprobs(r#"{"content":[2],"refusal":null}"#),
+            done(0),
+            Event::End,
+        ];
+        let answer = said(events).expect("complete");
+        assert_eq!(answer.choices[0].extra[0].value.0, "[1,2,3]");
+        assert_eq!(answer.choices[0].logprobs, Some(RawJson(r#"{"content":[1,2],"refusal":null}"#.into())));
+    }
+
+    #[test]
+    fn arguments_find_their_call_and_choices_are_sorted() {
+        let call = |choice, call| Event::ToolCall {
+            choice,
+            call,
+            id: format!("{choice}{call}"),
+            name: "f".into(),
+            extra: vec![],
+        };
+        let more = |choice, call, text: &str| Event::ToolArguments { choice, call, text: text.into() };
+        let events = vec![
+            start(),
+            call(1, 0),
+            call(1, 1),
+            more(1, 1, "B"),
+            more(1, 0, "A"),
+            done(1),
+            call(0, 0),
+            done(0),
+            Event::End,
+        ];
+        let answer = said(events).expect("complete");
+        assert_eq!(answer.choices.iter().map(|choice| choice.index).collect::<Vec<_>>(), [0, 1]);
+        let arguments = |part: &Part| match part {
+            Part::ToolCall { arguments, .. } => arguments.clone(),
+            _ => unreachable!("only calls"),
+        };
+        assert_eq!(answer.choices[1].parts.iter().map(arguments).collect::<Vec<_>>(), ["A", "B"]);
+    }
 }

@@ -11,8 +11,8 @@ mod request;
 
 pub use answer::{Answer, Choice, Finish, Usage};
 pub use ask::Ask;
-pub use event::{Assembler, Event};
+pub use event::{Assembler, Event, answer_events};
 pub use request::{
-    Extra, FunctionTool, ImageDetail, MediaSource, Message, Part, RawJson, Reasoning, Request,
-    ResponseFormat, Role, Tool, ToolChoice,
+    Extra, FunctionTool, ImageDetail, MediaSource, Message, Part, RawJson, Reasoning, Request, ResponseFormat, Role,
+    Tool, ToolChoice,
 };

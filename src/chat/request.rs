@@ -6,6 +6,10 @@
 pub struct RawJson(pub String);
 
 /// A field that only the dialect named `dialect` understands, e.g. `("openai_chat", "logit_bias", {…})`.
+///
+/// A dialect also keeps here how it spelled a field that has a typed home (`"stop": "x"` instead of
+/// `["x"]`, an explicit `null`); its writer then prefers this spelling to its usual one, and an empty
+/// value says that the field was left out. So the dialect that read a thing writes the same thing.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Extra {
     /// The dialect that read it, and the only one that writes it back.
@@ -61,6 +65,13 @@ pub enum MediaSource {
     },
     /// An upload the provider knows.
     FileId(String),
+    /// Plain text written into the request.
+    Text {
+        /// e.g. `text/plain`.
+        media_type: String,
+        /// The text.
+        text: String,
+    },
 }
 
 /// OpenAI's `detail` of an image.
@@ -87,6 +98,8 @@ pub enum Part {
         detail: Option<ImageDetail>,
         /// Provider prompt-cache marker.
         cache_marker: Option<RawJson>,
+        /// Fields of one dialect.
+        extra: Vec<Extra>,
     },
     /// A document.
     File {
@@ -96,6 +109,8 @@ pub enum Part {
         filename: Option<String>,
         /// Provider prompt-cache marker.
         cache_marker: Option<RawJson>,
+        /// Fields of one dialect.
+        extra: Vec<Extra>,
     },
     /// Sound.
     Audio {
@@ -114,6 +129,8 @@ pub enum Part {
         arguments: String,
         /// Provider prompt-cache marker.
         cache_marker: Option<RawJson>,
+        /// Fields of one dialect.
+        extra: Vec<Extra>,
     },
     /// What the tool said.
     ToolResult {
@@ -127,6 +144,8 @@ pub enum Part {
         plain: bool,
         /// Provider prompt-cache marker.
         cache_marker: Option<RawJson>,
+        /// Fields of one dialect.
+        extra: Vec<Extra>,
     },
     /// Visible reasoning; the signature must survive for multi-turn tool use.
     Thinking {
@@ -164,6 +183,8 @@ pub struct FunctionTool {
     pub strict: Option<bool>,
     /// Provider prompt-cache marker.
     pub cache_marker: Option<RawJson>,
+    /// Fields of one dialect.
+    pub extra: Vec<Extra>,
 }
 
 /// Something the model may use.

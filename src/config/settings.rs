@@ -216,6 +216,20 @@ pub struct RouteCache {
     pub tool_calls: bool,
 }
 
+impl Default for RouteCache {
+    fn default() -> Self {
+        RouteCache {
+            exact: true,
+            semantic: false,
+            ttl: Duration::from_secs(86_400),
+            similarity_min: 0.95,
+            temperature_max: 2.0,
+            semantic_temperature_max: 0.3,
+            tool_calls: false,
+        }
+    }
+}
+
 /// `[cache]`
 #[derive(Clone, Debug)]
 pub struct Cache {

@@ -4,10 +4,18 @@
 //! To add one: a file beside this one and a line in [`ALL`]. The suites walk the list.
 
 pub mod anthropic_messages;
+mod fields;
 pub mod openai_chat;
+mod splice;
 
-use crate::chat::{Answer, Ask, Event, Finish, Request, Usage};
+use crate::chat::Answer;
+use crate::chat::Ask;
+use crate::chat::Event;
+use crate::chat::Finish;
+use crate::chat::Request;
+use crate::chat::Usage;
 use crate::fault::Fault;
+use crate::wire::json::Parser;
 use crate::wire::json::Value;
 
 /// Every dialect, by the name used in configuration.
@@ -198,4 +206,34 @@ pub struct ReplayTemplate {
     pub id_at: std::ops::Range<usize>,
     /// Where the digits of `created` stand, if the dialect has them.
     pub created_at: Option<std::ops::Range<usize>>,
+}
+
+/// A comment is legal in every event stream that permits comments at all.
+const KEEP_ALIVE: &[u8] = b": keep-alive\n\n";
+
+/// 22 letters and digits that hold all of `random`, as the ids of providers end.
+fn id_characters(mut random: u128) -> String {
+    const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    const LENGTH: usize = 22; // 62^22 > 2^128
+    let mut characters = String::with_capacity(LENGTH);
+    for _ in 0..LENGTH {
+        let digit = usize::try_from(random % 62).expect("below 62");
+        characters.push(char::from(ALPHABET[digit]));
+        random /= 62;
+    }
+    characters
+}
+
+/// Finds `id` and, where the dialect has one, the creation time at the top level of a whole answer.
+fn replay_template(raw: &[u8], created: Option<&str>) -> Option<ReplayTemplate> {
+    let mut copy = raw.to_vec();
+    let mut parser = Parser::new();
+    let tape = parser.parse(&mut copy).ok()?;
+    let object = fields::body_object(tape.as_value()).ok()?;
+    let id_at = splice::characters_of(raw, &object, "id")?;
+    let created_at = match created {
+        Some(name) => Some(splice::digits_of(raw, &object, name)?),
+        None => None,
+    };
+    Some(ReplayTemplate { raw: raw.to_vec(), id_at, created_at })
 }

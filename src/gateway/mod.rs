@@ -1,1 +1,479 @@
-//! gateway
+//! The story of one request, from its head to its settlement.
+//!
+//! `greet` judges a head before a byte of the body is waited for; `serve` is the rest, one call per
+//! stage, each stage's input the previous stage's output. Everything that waits is generic over the io
+//! layer, so the same code runs on io_uring and in the simulation.
+
+mod admit;
+mod authenticate;
+mod choose;
+mod client;
+mod deployment;
+mod follow;
+mod forward;
+mod models;
+mod neighbours;
+mod recall;
+mod receive;
+mod relay;
+mod replay;
+mod reply;
+mod rules;
+mod settle;
+mod story;
+mod stream;
+mod tell;
+mod watch;
+
+pub use client::Client;
+pub use client::Progress;
+pub use deployment::AssemblyError;
+pub use deployment::Deployment;
+pub use neighbours::Neighbours;
+pub use neighbours::Postbox;
+pub use receive::Surface;
+pub use story::Story;
+
+use crate::cache::ExactCache;
+use crate::chat::Ask;
+use crate::config::HalfClose;
+use crate::dialects::Dialect;
+use crate::embed::Companion;
+use crate::fault::Fault;
+use crate::fault::Kind;
+use crate::keys::Caller;
+use crate::limits::Allowance;
+use crate::net::Net;
+use crate::observe::Recorder;
+use crate::upstream::Buffers;
+use crate::upstream::resolve::Resolve;
+use crate::upstream::Upstreams;
+use crate::wire::http1::Known;
+use crate::wire::http1::RequestHead;
+use crate::wire::json::Parser;
+use crate::wire::json::Value;
+use arc_swap::ArcSwap;
+use follow::Followed;
+use forward::Forwarded;
+use forward::Unserved;
+use recall::Recalled;
+use recall::Remembrance;
+use replay::Occasion;
+use reply::CacheOutcome;
+use rules::CacheRules;
+use std::cell::Cell;
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
+use story::Ending;
+
+/// Where finished requests are written, if anywhere.
+pub trait RequestLogSink: Send + Sync {
+    /// Takes one line; never blocks, may drop.
+    fn put(&self, line: Vec<u8>);
+}
+
+/// What all shards share.
+pub struct Shared {
+    /// What requests are judged by; swapped whole on reload.
+    pub deployment: ArcSwap<Deployment>,
+    /// Counts deployments, so that a shard sees a new one with one load.
+    pub generation: std::sync::atomic::AtomicU64,
+    /// Answers to identical requests.
+    pub exact: Arc<ExactCache>,
+    /// Where finished requests are written.
+    pub request_log: Option<Box<dyn RequestLogSink>>,
+    /// Draining: answers say `connection: close`.
+    pub draining: AtomicBool,
+    /// The drain deadline has passed: streams end with an error event.
+    pub expired: AtomicBool,
+    /// This process's name in `via` headers.
+    pub instance: String,
+}
+
+/// Everything one shard needs to serve requests.
+pub struct Gateway<N: Net, R: Resolve> {
+    net: N,
+    shared: Arc<Shared>,
+    deployment: RefCell<(u64, Rc<Arc<Deployment>>)>,
+    upstreams: Upstreams<N, R>,
+    memory: Rc<Buffers>,
+    parser: RefCell<Parser>,
+    recorder: Recorder,
+    neighbours: Rc<Neighbours>,
+    embedder: Companion,
+    instance: String,
+    ids: Ids,
+}
+
+/// What a connection knows of a request when its head has been judged.
+pub struct Visit {
+    /// What is asked for.
+    pub surface: Surface,
+    /// One configuration for the whole request.
+    pub deployment: Rc<Arc<Deployment>>,
+    /// Who asks.
+    pub caller: usize,
+    /// What is known so far.
+    pub story: Story,
+}
+
+/// A head that was refused, with what is needed to say so.
+pub struct Turned {
+    /// In this dialect.
+    pub dialect: &'static dyn Dialect,
+    /// What to say.
+    pub fault: Fault,
+    /// What is known so far.
+    pub story: Story,
+    /// The status, where it is finer than the fault's kind (HTTP framing).
+    pub status: Option<u16>,
+}
+
+/// A request as it arrived.
+#[derive(Clone, Copy)]
+pub struct Incoming<'r> {
+    /// Its head.
+    pub head: &'r RequestHead,
+    /// The bytes that the head's spans refer to.
+    pub bytes: &'r [u8],
+    /// Its body, without framing.
+    pub body: &'r [u8],
+}
+
+impl<'r> Incoming<'r> {
+    fn header(&self, known: Known) -> Option<&'r [u8]> {
+        self.head.header(self.bytes, known)
+    }
+}
+
+/// A chat request, understood.
+struct Request<'r, 'i> {
+    incoming: Incoming<'r>,
+    deployment: &'r Deployment,
+    caller: &'r Caller,
+    dialect: &'static dyn Dialect,
+    body: Value<'r, 'i>,
+    ask: Ask<'i>,
+    rules: CacheRules,
+    allowance: Option<Allowance>,
+}
+
+/// A source of ids that no two shards or processes share.
+struct Ids {
+    prefix: u64,
+    next: Cell<u64>,
+}
+
+impl<N: Net, R: Resolve> Gateway<N, R> {
+    /// One shard's gateway. `seed` makes its ids different from every other shard's.
+    #[allow(clippy::too_many_arguments)]
+    pub fn new(
+        net: N,
+        shared: Arc<Shared>,
+        upstreams: Upstreams<N, R>,
+        recorder: Recorder,
+        neighbours: Rc<Neighbours>,
+        embedder: Companion,
+        seed: u64,
+    ) -> Self {
+        let deployment = RefCell::new((shared.generation.load(Ordering::Acquire), Rc::new(shared.deployment.load_full())));
+        Gateway {
+            net,
+            deployment,
+            memory: upstreams.buffers(),
+            upstreams,
+            parser: RefCell::new(Parser::new()),
+            recorder,
+            neighbours,
+            embedder,
+            instance: shared.instance.clone(),
+            shared,
+            ids: Ids { prefix: seed, next: Cell::new(0) },
+        }
+    }
+
+    /// The io layer.
+    pub fn net(&self) -> &N {
+        &self.net
+    }
+
+    /// The shard's buffers.
+    pub fn memory(&self) -> &Buffers {
+        &self.memory
+    }
+
+    /// The shard's connections to providers.
+    pub fn upstreams(&self) -> &Upstreams<N, R> {
+        &self.upstreams
+    }
+
+    /// The shard's metrics.
+    pub fn recorder(&self) -> &Recorder {
+        &self.recorder
+    }
+
+    /// The shard's semantic index.
+    pub fn neighbours(&self) -> &Neighbours {
+        &self.neighbours
+    }
+
+    /// The shard's embedder.
+    pub fn embedder(&self) -> &Companion {
+        &self.embedder
+    }
+
+    /// What all shards share.
+    pub fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
+    /// An id for a request whose head could not be read.
+    pub fn new_request_id(&self) -> Box<str> {
+        self.ids.request_id()
+    }
+
+    /// Is the process finishing what runs?
+    pub fn draining(&self) -> bool {
+        self.shared.draining.load(Ordering::Relaxed)
+    }
+
+    fn expired(&self) -> bool {
+        self.shared.expired.load(Ordering::Relaxed)
+    }
+
+    /// The configuration in force. A reload costs one shared load per request and a swap per shard.
+    pub fn deployment(&self) -> Rc<Arc<Deployment>> {
+        let generation = self.shared.generation.load(Ordering::Acquire);
+        let mut mine = self.deployment.borrow_mut();
+        if mine.0 != generation {
+            *mine = (generation, Rc::new(self.shared.deployment.load_full()));
+        }
+        Rc::clone(&mine.1)
+    }
+
+    /// Judges a head: what is asked, and by whom.
+    pub fn greet(&self, head: &RequestHead, bytes: &[u8]) -> Result<Visit, Box<Turned>> {
+        let deployment = self.deployment();
+        let mut story = Story::begin(self.net.now(), self.net.unix_ms(), self.request_id(head, bytes));
+        let path = head.path(bytes);
+        let judged = receive::surface(head.method, path).and_then(|surface| {
+            if matches!(surface, Surface::Live | Surface::Ready) {
+                return Ok((surface, 0));
+            }
+            self.refuse_loop(head, bytes)?;
+            let caller = authenticate::authenticate(&deployment.keys, head, bytes)?;
+            Ok((surface, caller.index))
+        });
+        match judged {
+            Ok((surface, caller)) => {
+                story.caller = caller;
+                Ok(Visit { surface, caller, story, deployment })
+            }
+            Err(fault) => Err(Box::new(Turned { dialect: receive::dialect_of(path), fault, story, status: None })),
+        }
+    }
+
+    /// Serves a judged request whose body has arrived.
+    pub async fn serve(&self, mut visit: Visit, incoming: Incoming<'_>, client: &mut Client<'_, N::Stream>) {
+        visit.story.bytes_in = incoming.body.len() as u64;
+        match visit.surface {
+            Surface::Chat(dialect) => self.serve_chat(dialect, visit, incoming, client).await,
+            Surface::Models => self.serve_models(visit, incoming, client).await,
+            Surface::Live => self.serve_plain(incoming, client, 200, "ok\n").await,
+            Surface::Ready if self.draining() => self.serve_plain(incoming, client, 503, "draining\n").await,
+            Surface::Ready => self.serve_plain(incoming, client, 200, "ready\n").await,
+        }
+    }
+
+    async fn serve_chat(
+        &self,
+        dialect: &'static dyn Dialect,
+        visit: Visit,
+        incoming: Incoming<'_>,
+        client: &mut Client<'_, N::Stream>,
+    ) {
+        let Visit { deployment, caller, mut story, .. } = visit;
+        let mut copy = self.memory.take();
+        copy.extend_from_slice(incoming.body);
+        let mut allowance = None;
+        let told = self.chat(dialect, &deployment, caller, incoming, &mut copy, client, &mut story, &mut allowance).await;
+        if let Err(Unserved::Fault(fault)) = told {
+            self.tell(dialect, fault, allowance, &mut story, client).await;
+        }
+        self.memory.give(copy);
+        self.settle(&deployment, dialect.name(), &story, client.bytes_out, client.first_byte);
+    }
+
+    /// The page: every stage of a chat request in its order.
+    #[allow(clippy::too_many_arguments)]
+    async fn chat(
+        &self,
+        dialect: &'static dyn Dialect,
+        deployment: &Deployment,
+        caller: usize,
+        incoming: Incoming<'_>,
+        copy: &mut Vec<u8>,
+        client: &mut Client<'_, N::Stream>,
+        story: &mut Story,
+        allowance: &mut Option<Allowance>,
+    ) -> Result<(), Unserved> {
+        let tape = self.parse(copy)?;
+        let ask = receive::ask(dialect, tape.as_value())?;
+        story.note_ask(&ask);
+        client.fin_means_gone = ask.stream || deployment.settings.server.half_close == HalfClose::Abort;
+
+        let caller = deployment.keys.caller(caller).expect("greet found this caller in this deployment");
+        let rate = deployment.rates.get(caller.index).and_then(Option::as_deref);
+        let grant = admit::admit(caller, rate, &ask, self.net.now()).map_err(|refusal| {
+            *allowance = refusal.allowance;
+            refusal.fault
+        })?;
+        *allowance = grant.allowance;
+
+        let way = choose::find_way(deployment, &ask.model, dialect.name())?;
+        story.route = way.route_index();
+        let rules = rules::cache_rules(way.cache(), incoming.head, incoming.bytes)?;
+        let body = tape.as_value();
+        let request = Request { incoming, deployment, caller, dialect, body, ask, rules, allowance: grant.allowance };
+
+        let remembrance = match self.recall_or_follow(&request, &way, client, story).await? {
+            Some(remembrance) => remembrance,
+            None => return Ok(()),
+        };
+        if request.rules.only_if_cached {
+            return Err(Fault::new(Kind::Timeout, "no cached answer, and only-if-cached forbids asking a provider").into());
+        }
+
+        let (plan, complexity) = choose::plan(&way, &request.ask);
+        story.complexity = complexity;
+        let forwarded = match self.forward(&request, client, &way, &plan, &remembrance, story).await {
+            Ok(forwarded) => forwarded,
+            Err(Unserved::Fault(fault)) => {
+                if let Some(lead) = remembrance.lead {
+                    lead.fail(fault.clone());
+                }
+                return Err(Unserved::Fault(fault));
+            }
+            Err(Unserved::Vanished) => {
+                story.ending = Ending::Vanished;
+                return Err(Unserved::Vanished);
+            }
+        };
+
+        let remains = match forwarded {
+            Forwarded::Whole(mut whole) => Some(self.relay_whole(&mut whole, &request, client, story).await),
+            Forwarded::Stream(mut answer) => {
+                self.relay_stream(&mut answer, &request, client, &remembrance, story).await
+            }
+        };
+        match remains {
+            Some(remains) => {
+                self.remember(remains, remembrance, way.cache(), request.rules.ttl, &request, story);
+            }
+            None => {
+                if let (Some(lead), Some(fault)) = (remembrance.lead, &story.fault) {
+                    lead.fail(fault.clone());
+                }
+            }
+        }
+        self.parser.borrow_mut().recycle(tape);
+        Ok(())
+    }
+
+    /// Asks the caches until they have an answer (given here: `None`) or say to ask a provider.
+    async fn recall_or_follow(
+        &self,
+        request: &Request<'_, '_>,
+        way: &choose::Way<'_>,
+        client: &mut Client<'_, N::Stream>,
+        story: &mut Story,
+    ) -> Result<Option<Remembrance>, Unserved> {
+        loop {
+            match self.recall(request, &request.rules, way.cache(), story).await {
+                Recalled::Miss(remembrance) => return Ok(Some(remembrance)),
+                Recalled::Hit(record, outcome) => {
+                    if self.give_cached(&record, outcome, request, client, story).await {
+                        return Ok(None);
+                    }
+                    return Ok(Some(Remembrance::default())); // undecodable: as if it were not there
+                }
+                Recalled::Join(flight) => match self.follow(flight, request, client, story).await {
+                    Followed::Done => return Ok(None),
+                    Followed::AskAgain => {}
+                    Followed::Fault(fault) => return Err(fault.into()),
+                    Followed::Replay(record) => {
+                        if self.give_cached(&record, CacheOutcome::Coalesced, request, client, story).await {
+                            return Ok(None);
+                        }
+                        return Err(Fault::new(Kind::Upstream, "the shared answer cannot be understood").into());
+                    }
+                },
+            }
+        }
+    }
+
+    fn parse<'i>(&self, copy: &'i mut Vec<u8>) -> Result<simd_json::Tape<'i>, Fault> {
+        self.parser.borrow_mut().parse(copy).map_err(receive::json_fault)
+    }
+
+    fn refuse_loop(&self, head: &RequestHead, bytes: &[u8]) -> Result<(), Fault> {
+        let marked = head.header(bytes, Known::Via);
+        let is_own = |via: &[u8]| memchr::memmem::find(via, self.instance.as_bytes()).is_some();
+        if marked.is_some_and(is_own) {
+            let advice = "this request has passed this gateway before: a provider's base_url points back at it";
+            return Err(Fault::new(Kind::LoopDetected, advice));
+        }
+        Ok(())
+    }
+
+    /// The caller's own id if it is short and printable, else a new one.
+    fn request_id(&self, head: &RequestHead, bytes: &[u8]) -> Box<str> {
+        const ID_BYTES_MAX: usize = 128;
+        let given = head.header(bytes, Known::XRequestId).filter(|id| {
+            !id.is_empty() && id.len() <= ID_BYTES_MAX && id.iter().all(|byte| byte.is_ascii_graphic())
+        });
+        match given.and_then(|id| std::str::from_utf8(id).ok()) {
+            Some(id) => id.into(),
+            None => self.ids.request_id(),
+        }
+    }
+
+    fn occasion(&self, include_usage: bool) -> Occasion {
+        Occasion { random: self.ids.random(), created_s: self.net.unix_ms() / 1000, include_usage }
+    }
+}
+
+impl From<Fault> for Unserved {
+    fn from(fault: Fault) -> Self {
+        Unserved::Fault(fault)
+    }
+}
+
+impl Ids {
+    fn random(&self) -> u128 {
+        let count = self.next.get();
+        self.next.set(count.wrapping_add(1));
+        (u128::from(mixed(self.prefix ^ count)) << 64) | u128::from(mixed(self.prefix.wrapping_add(count << 1 | 1)))
+    }
+
+    fn request_id(&self) -> Box<str> {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let random = self.random();
+        let mut id = String::with_capacity(28);
+        id.push_str("req_");
+        for digit in 0..24 {
+            id.push(char::from(DIGITS[(random >> (4 * digit)) as usize & 15]));
+        }
+        id.into_boxed_str()
+    }
+}
+
+/// A bijective scrambling of 64 bits: different counts give different, unrelated-looking ids.
+fn mixed(mut x: u64) -> u64 {
+    x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    x ^ (x >> 31)
+}

@@ -1,1 +1,5 @@
 //! The only module that may say `unsafe`: what the standard library does not offer of the kernel.
+
+pub mod process;
+pub mod socket;
+pub mod thread;

@@ -1,22 +1,55 @@
 //! HTTP/1.1 heads and body framing, both sides, strict.
-//
-// CONTRACT (signatures fixed; see design page wire.md section 14)
-//
-// pub struct HeadLimits { pub request_line_bytes: usize /* 8 KB → 414 */, pub head_bytes: usize /* 64 KB → 431 */, pub fields: usize /* 100 → 431 */ }
-// #[derive(Clone, Copy)] pub enum Framing { None, Length(u64), Chunked }
-// #[derive(Clone, Copy)] pub enum Method { Get, Head, Post, Put, Patch, Delete, Options, Other }
-//
-// /// A request head parsed in place: ranges into the connection's buffer, no copies, no allocation once warm
-// /// (`RequestHead` is reused from request to request; its Vec of fields keeps its capacity).
-// pub struct RequestHead { pub method: Method, pub target: Range<usize>, pub fields: Vec<FieldSpan>, pub framing: Framing,
-//     pub minor_version: u8, pub keep_alive: bool, pub expect_continue: bool, pub head_bytes: usize }
-// pub struct FieldSpan { pub name: Range<u32>, pub value: Range<u32>, pub known: Option<Known> }
-// /// the header names the gateway itself looks at, recognised once while parsing
-// pub enum Known { Host, ContentLength, …, Authorization, XApiKey, XGoogApiKey, ApiKey, XRinggateKey, CacheControl, XRequestId, ContentType, AnthropicVersion, AnthropicBeta, Traceparent, … every x-ringgate-* request header of wire.md 4.1 … }
-// pub enum HeadStep { NeedMore, Done, Bad(HeadFault) }
-// pub fn parse_request_head(bytes: &[u8], limits: &HeadLimits, head: &mut RequestHead) -> HeadStep;
-// impl RequestHead { pub fn path<'b>(&self, bytes:&'b [u8]) -> &'b str; pub fn query(..); pub fn header<'b>(&self, bytes, known: Known) -> Option<&'b [u8]>; pub fn headers(..) iterator of (name, value, known) }
-// pub enum HeadFault { … each with status 400/405/414/431/501/505 and a message that names what is wrong }
-//
-// pub struct ResponseHead { pub status: u16, pub fields: Vec<FieldSpan>, pub framing: ResponseFraming /* None | Length(u64) | Chunked | UntilClose */, pub keep_alive: bool, pub head_bytes: usize }
-// pub fn parse_response_head(bytes: &[u8], request_was_head: bool, head: &mut ResponseHead) -> HeadStep;   // 1xx are reported as status <200, the caller skips them
+//!
+//! Two readers of one byte stream must never see two messages, so wherever RFC 9112 lets a recipient
+//! be tolerant this one refuses. Work is shared by two readers that check each other: `lines` finds
+//! the end of a head as bytes arrive and insists on CRLF (httparse also takes a bare LF), httparse then
+//! judges tokens and characters, and both must agree where the head ends. What the fields mean together
+//! (framing, host, persistence) is decided in `request` and `response`.
+//!
+//! Heads are ranges into the connection's buffer: no copies, and no allocation once a head value has
+//! been used before.
+
+mod fault;
+mod fields;
+mod known;
+mod lines;
+mod request;
+mod response;
+#[cfg(test)]
+mod vectors;
+
+pub use fault::HeadFault;
+pub use fields::FieldSpan;
+pub use known::Known;
+pub use request::Framing;
+pub use request::HeadLimits;
+pub use request::Method;
+pub use request::RequestHead;
+pub use request::parse_request_head;
+pub use response::RESPONSE_FIELDS_MAX;
+pub use response::RESPONSE_HEAD_BYTES_MAX;
+pub use response::ResponseFraming;
+pub use response::ResponseHead;
+pub use response::parse_response_head;
+
+/// What a look at the bytes of a head gave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HeadStep {
+    /// The head is not complete; call again with the same bytes and more.
+    NeedMore,
+    /// The head is complete and described.
+    Done,
+    /// The message must be refused and the connection closed after that.
+    Bad(HeadFault),
+}
+
+/// Whether `byte` may stand in a token (RFC 9110 section 5.6.2): field names, methods.
+pub(super) fn is_token_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+        || matches!(byte, b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'.' | b'^'..=b'`' | b'|' | b'~')
+}
+
+/// Whether `byte` may stand in a field value: visible ASCII, blanks and the opaque upper half.
+pub(super) fn is_field_byte(byte: u8) -> bool {
+    byte == b'\t' || (byte >= b' ' && byte != 0x7f)
+}

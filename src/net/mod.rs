@@ -4,6 +4,12 @@
 //! virtual time. Nothing outside that implementation names the runtime. Buffers travel in the
 //! signature, because under io_uring the kernel owns them while an operation is pending.
 
+mod promise;
+
+pub use promise::Awaited;
+pub use promise::Promise;
+pub use promise::promise;
+
 use crate::clock::Clock;
 use std::future::{Future, poll_fn};
 use std::io;

@@ -1,0 +1,69 @@
+# The few commands of this project. `make run` on a fresh checkout needs make, a C compiler, Rust and,
+# for the embedding library, Python 3 with pip (installed by apt-get when root).
+
+CARGO ?= cargo
+CONFIG ?=
+VENV := target/.venv
+SDK_REQUIREMENTS := tests/sdk/requirements.txt
+
+# ONNX Runtime's official builds report to their vendor unless this is set before they are loaded.
+export ORT_DISABLE_TELEMETRY := 1
+
+.PHONY: help setup build run test bench loadtest check format rust sdk-venv clean
+
+help:
+	@echo "make run [CONFIG=file.toml]  set up, build and start the gateway (demo settings without CONFIG)"
+	@echo "make setup                   fetch ONNX Runtime, verify the model files"
+	@echo "make test                    all tests"
+	@echo "make check                   formatting, lints, documentation"
+	@echo "make bench                   criterion benchmarks"
+	@echo "make loadtest                load test against the mock provider"
+
+rust:
+	@command -v $(CARGO) >/dev/null 2>&1 || { \
+		echo "cargo was not found: install Rust 1.92 or newer (the rustup installer; Debian's own package is too old)" >&2; \
+		exit 1; }
+
+setup:
+	@cd models && sha256sum --check --quiet SHA256SUMS
+	@models/fetch_onnxruntime.sh
+
+build: rust
+	$(CARGO) build --release
+
+# Without the library the gateway still serves everything but semantic hits, so a failed set-up is no reason to stop.
+run: rust
+	@$(MAKE) --no-print-directory setup || echo "going on without the embedder: no semantic cache hits" >&2
+	@$(MAKE) --no-print-directory build
+	exec target/release/ringgate serve $(if $(CONFIG),--config "$(CONFIG)")
+
+# The provider SDKs that the tests drive live in their own environment, every package pinned by hash.
+sdk-venv:
+	@if [ -f $(SDK_REQUIREMENTS) ]; then $(MAKE) --no-print-directory $(VENV)/installed; fi
+
+$(VENV)/installed: $(wildcard $(SDK_REQUIREMENTS))
+	@models/install_python.sh
+	python3 -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(SDK_REQUIREMENTS)
+	@touch $@
+
+test: rust setup sdk-venv
+	$(if $(wildcard $(SDK_REQUIREMENTS)),RINGGATE_SDK_PYTHON="$(CURDIR)/$(VENV)/bin/python") $(CARGO) test
+
+bench: rust setup
+	$(CARGO) bench
+
+loadtest: rust setup
+	$(CARGO) build --release --all-targets
+	loadtest/run.sh
+
+check: rust
+	$(CARGO) fmt --check
+	$(CARGO) clippy --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps
+
+format: rust
+	$(CARGO) fmt
+
+clean:
+	$(CARGO) clean

@@ -1,0 +1,422 @@
+//! Whole answers.
+
+use super::super::AnswerFacts;
+use super::super::fields;
+use super::super::fields::Keeper;
+use super::super::fields::ObjectWriter;
+use super::NAME;
+use super::message;
+use crate::chat::Answer;
+use crate::chat::Choice;
+use crate::chat::Extra;
+use crate::chat::Finish;
+use crate::chat::Part;
+use crate::chat::RawJson;
+use crate::chat::Usage;
+use crate::fault::Fault;
+use crate::wire::json;
+use crate::wire::json::JsonArray;
+use crate::wire::json::JsonObject;
+use crate::wire::json::TypedScalarValue;
+use crate::wire::json::Value;
+use crate::wire::json::ValueAsScalar;
+
+const OBJECT: &str = "chat.completion";
+const NOT_UNDERSTOOD: &str = "the provider's answer is not a chat completion";
+
+pub(super) fn read_answer(body: Value<'_, '_>) -> Result<Answer, Fault> {
+    let (object, choices) = envelope(body)?;
+    let mut answer = Answer::default();
+    let mut keeper = Keeper::new(NAME);
+    for (name, value) in object.iter() {
+        match (name, value.as_str()) {
+            ("id", Some(id)) => id.clone_into(&mut answer.id),
+            ("model", Some(model)) => model.clone_into(&mut answer.model),
+            ("created", None) if value.as_u64().is_some() => answer.created_s = value.as_u64().unwrap_or_default(),
+            ("object", Some(OBJECT)) | ("choices", _) => {}
+            ("usage", None) if value.is_object() => answer.usage = Some(read_usage(value, true)),
+            _ => keeper.keep(name, value),
+        }
+    }
+    for name in ["id", "object", "created", "model"].iter().filter(|name| object.get(**name).is_none()) {
+        keeper.absent(*name);
+    }
+    answer.extra = keeper.extras;
+    let read = |(place, choice)| read_choice(place, choice);
+    answer.choices = choices.iter().enumerate().map(read).collect::<Result<_, _>>()?;
+    Ok(answer)
+}
+
+/// Some providers say 200 and mean an error.
+fn envelope<'tape, 'input>(
+    body: Value<'tape, 'input>,
+) -> Result<(JsonObject<'tape, 'input>, JsonArray<'tape, 'input>), Fault> {
+    let object = body.as_object().ok_or_else(|| fields::not_understood(NOT_UNDERSTOOD))?;
+    match object.get("choices").and_then(|choices| choices.as_array()) {
+        Some(choices) => Ok((object, choices)),
+        None => Err(match object.get("error").filter(|error| !error.is_null()) {
+            Some(error) => in_band_error(error),
+            None => fields::not_understood(NOT_UNDERSTOOD),
+        }),
+    }
+}
+
+/// An error that did not come with a status of its own; its code is one where it looks like one.
+pub(super) fn in_band_error(error: Value<'_, '_>) -> Fault {
+    let object = error.as_object();
+    let number = |name| object.as_ref().and_then(|object| fields::integer_of(object, name));
+    let status = number("code").or_else(|| number("status_code")).filter(|code| (400..600).contains(code));
+    fields::read_error(status.and_then(|status| u16::try_from(status).ok()).unwrap_or(502), error)
+}
+
+fn read_choice(place: usize, choice: Value<'_, '_>) -> Result<Choice, Fault> {
+    let broken = || fields::not_understood(NOT_UNDERSTOOD);
+    let object = choice.as_object().ok_or_else(broken)?;
+    let mut keeper = Keeper::new(NAME);
+    let place = u64::try_from(place).unwrap_or(u64::MAX);
+    let mut read = Choice { index: place, parts: Vec::new(), finish: None, logprobs: None, extra: Vec::new() };
+    let mut indexed = false;
+    for (name, value) in object.iter() {
+        match name {
+            "index" if value.as_u64().is_some() => {
+                indexed = true;
+                read.index = value.as_u64().unwrap_or(place);
+            }
+            "finish_reason" => read.finish = read_finish(value, &mut keeper),
+            "logprobs" if !value.is_null() => read.logprobs = Some(RawJson(json::raw(value))),
+            "message" => {
+                let message = value.as_object().ok_or_else(broken)?;
+                read_message(&message, &mut read.parts, &mut keeper)?;
+            }
+            _ => keeper.keep(name, value),
+        }
+    }
+    if !indexed && object.get("index").is_none() {
+        keeper.absent("index");
+    }
+    if object.get("finish_reason").is_none() {
+        keeper.absent("finish_reason");
+    }
+    read.extra = keeper.extras;
+    Ok(read)
+}
+
+fn read_finish(value: Value<'_, '_>, keeper: &mut Keeper) -> Option<Finish> {
+    let word = value.as_str()?;
+    if matches!(word, "" | "function_call") {
+        keeper.keep("finish_reason", value);
+    }
+    finish_of(word)
+}
+
+/// The word some providers use for "not yet" is the empty one.
+pub(super) fn finish_of(word: &str) -> Option<Finish> {
+    Some(match word {
+        "" => return None,
+        "stop" => Finish::Stop,
+        "length" => Finish::Length,
+        "tool_calls" | "function_call" => Finish::ToolCalls,
+        "content_filter" => Finish::ContentFilter,
+        other => Finish::Other(other.to_owned()),
+    })
+}
+
+/// Words for reasons of other dialects: a refusal by the model's safety system is what OpenAI calls a
+/// filter, and a paused turn or a full context is an answer cut short, never a complete one.
+pub(super) fn finish_word(finish: &Finish) -> &str {
+    match finish {
+        Finish::Stop | Finish::StopSequence(_) => "stop",
+        Finish::Length | Finish::Pause => "length",
+        Finish::ToolCalls => "tool_calls",
+        Finish::ContentFilter | Finish::Refusal => "content_filter",
+        Finish::Other(word) if word == "model_context_window_exceeded" => "length",
+        Finish::Other(word) => word,
+    }
+}
+
+/// Fields of the message are kept with those of the choice, as `message/…`.
+fn read_message(message: &JsonObject<'_, '_>, parts: &mut Vec<Part>, keeper: &mut Keeper) -> Result<(), Fault> {
+    *parts = message::read_thinking(message);
+    let mut calls = Vec::new();
+    let mut refusal = None;
+    for (name, value) in message.iter() {
+        match (name, value.as_str()) {
+            ("role", Some("assistant")) | ("content", _) => {}
+            ("reasoning_content", _) => keep_unless(message::thinking_text(parts).as_deref(), name, value, keeper),
+            ("thinking_blocks", None) => {
+                if message::thinking_blocks(parts) != Some(json::raw(value)) {
+                    keeper.keep("message/thinking_blocks", value);
+                }
+            }
+            ("refusal", Some(text)) if !text.is_empty() => refusal = Some(Part::Refusal(text.to_owned())),
+            ("tool_calls", None) if value.as_array().is_some_and(|calls| !calls.is_empty()) => {
+                calls = message::read_tool_calls(&fields::array(value, || name.to_owned())?, name)
+                    .map_err(|_| fields::not_understood(NOT_UNDERSTOOD))?;
+            }
+            _ => keeper.keep(format!("message/{name}"), value),
+        }
+    }
+    read_content(message.get("content"), parts, keeper);
+    let thought = message::thinking_text(parts).is_some();
+    if thought && message.get("reasoning_content").is_none() {
+        keeper.absent("message/reasoning_content");
+    }
+    if message.get("role").is_none() {
+        keeper.absent("message/role");
+    }
+    parts.extend(refusal);
+    parts.append(&mut calls);
+    Ok(())
+}
+
+/// Reasoning text is written from the parts, so it is kept only where it says something else.
+fn keep_unless(usual: Option<&str>, name: &str, value: Value<'_, '_>, keeper: &mut Keeper) {
+    if usual.is_none() || value.as_str() != usual {
+        keeper.keep(format!("message/{name}"), value);
+    }
+}
+
+fn read_content(content: Option<Value<'_, '_>>, parts: &mut Vec<Part>, keeper: &mut Keeper) {
+    let Some(content) = content else {
+        return keeper.absent("message/content");
+    };
+    match content.as_str() {
+        Some("") => keeper.keep("message/content", content),
+        Some(text) => parts.push(plain_text(text)),
+        None => {
+            if let Some(list) = content.as_array() {
+                keeper.keep("message/content", content);
+                list.iter().for_each(|part| parts.push(read_piece(part)));
+            }
+        }
+    }
+}
+
+/// One piece of content that came as a list, of a message or of a delta.
+pub(super) fn read_piece(piece: Value<'_, '_>) -> Part {
+    let object = piece.as_object();
+    if let Some(text) = object.as_ref().and_then(message::read_thinking_part) {
+        return Part::Thinking { text, signature: None };
+    }
+    let text = object.as_ref().filter(|object| fields::string_of(object, "type") == Some("text") && object.len() == 2);
+    match text.and_then(|object| fields::string_of(object, "text")) {
+        Some(text) => plain_text(text),
+        None => Part::Opaque { dialect: NAME, json: RawJson(json::raw(piece)) },
+    }
+}
+
+fn plain_text(text: &str) -> Part {
+    Part::Text { text: text.to_owned(), cache_marker: None, extra: Vec::new() }
+}
+
+/// Tokens; `keep` stores the object for a replay in this dialect.
+pub(super) fn read_usage(value: Value<'_, '_>, keep: bool) -> Usage {
+    let Some(object) = value.as_object() else {
+        return Usage::default();
+    };
+    let read = |name: &str| fields::integer_of(&object, name);
+    let inside = |outer: &str, name: &str| fields::integer_of(&fields::object_of(&object, outer)?, name);
+    let cached = inside("prompt_tokens_details", "cached_tokens");
+    Usage {
+        input_tokens: read("prompt_tokens").unwrap_or_default(),
+        output_tokens: read("completion_tokens").unwrap_or_default(),
+        // What DeepSeek and Mistral call the same.
+        cache_read_tokens: cached.or_else(|| read("prompt_cache_hit_tokens")).or_else(|| read("num_cached_tokens")),
+        cache_write_tokens: inside("prompt_tokens_details", "cache_write_tokens"),
+        reasoning_tokens: inside("completion_tokens_details", "reasoning_tokens"),
+        estimated: false,
+        original: keep.then(|| Extra { dialect: NAME, name: "usage".to_owned(), value: RawJson(json::raw(value)) }),
+    }
+}
+
+pub(super) fn write_usage(usage: &Usage, out: &mut Vec<u8>) {
+    if let Some(original) = usage.original.as_ref().filter(|original| original.dialect == NAME) {
+        return out.extend_from_slice(original.value.0.as_bytes());
+    }
+    let mut writer = ObjectWriter::open(out, &[], NAME);
+    writer.integer("prompt_tokens", usage.input_tokens);
+    writer.integer("completion_tokens", usage.output_tokens);
+    writer.integer("total_tokens", usage.input_tokens.saturating_add(usage.output_tokens));
+    let of_input = [("cached_tokens", usage.cache_read_tokens), ("cache_write_tokens", usage.cache_write_tokens)];
+    write_details("prompt_tokens_details", &of_input, &mut writer);
+    write_details("completion_tokens_details", &[("reasoning_tokens", usage.reasoning_tokens)], &mut writer);
+    writer.close();
+}
+
+fn write_details(name: &'static str, details: &[(&'static str, Option<u64>)], writer: &mut ObjectWriter<'_>) {
+    if details.iter().all(|(_, tokens)| tokens.is_none()) {
+        return;
+    }
+    if let Some(out) = writer.field(name) {
+        let mut inner = ObjectWriter::open(out, &[], NAME);
+        for (name, tokens) in details {
+            if let Some(tokens) = tokens {
+                inner.integer(name, *tokens);
+            }
+        }
+        inner.close();
+    }
+}
+
+pub(super) fn write_answer(answer: &Answer, out: &mut Vec<u8>) {
+    let mut writer = ObjectWriter::open(out, &answer.extra, NAME);
+    writer.string("id", &answer.id);
+    writer.string("object", OBJECT);
+    writer.integer("created", answer.created_s);
+    writer.string("model", &answer.model);
+    if let Some(out) = writer.field("choices") {
+        fields::write_list(&answer.choices, out, write_choice);
+    }
+    if let Some(usage) = &answer.usage
+        && let Some(out) = writer.field("usage")
+    {
+        write_usage(usage, out);
+    }
+    writer.close();
+}
+
+fn write_choice(choice: &Choice, out: &mut Vec<u8>) {
+    let mut writer = ObjectWriter::open(out, &choice.extra, NAME);
+    writer.integer("index", choice.index);
+    if let Some(out) = writer.field("message") {
+        write_message(choice, out);
+    }
+    writer.optional_text("logprobs", choice.logprobs.as_ref());
+    match &choice.finish {
+        Some(finish) => writer.string("finish_reason", finish_word(finish)),
+        None => writer.text("finish_reason", "null"),
+    }
+    writer.close();
+}
+
+fn write_message(choice: &Choice, out: &mut Vec<u8>) {
+    let parts = &choice.parts;
+    let mut writer = ObjectWriter::open_scope(out, &choice.extra, NAME, "message/");
+    writer.string("role", "assistant");
+    if let Some(out) = writer.field("content") {
+        match text_of(parts) {
+            Some(text) => json::write_string(&text, out),
+            None => out.extend_from_slice(b"null"),
+        }
+    }
+    writer.optional_string("reasoning_content", message::thinking_text(parts).as_deref());
+    if let Some(blocks) = message::thinking_blocks(parts) {
+        writer.text("thinking_blocks", &blocks);
+    }
+    if let Some(refusal) = parts.iter().find_map(|part| if let Part::Refusal(text) = part { Some(text) } else { None })
+    {
+        writer.string("refusal", refusal);
+    }
+    message::write_tool_calls(parts, &mut writer);
+    writer.close();
+}
+
+/// All text as one; several texts of a block dialect are pieces of one another.
+fn text_of(parts: &[Part]) -> Option<String> {
+    let mut whole: Option<String> = None;
+    for part in parts {
+        if let Part::Text { text, .. } = part {
+            whole.get_or_insert_default().push_str(text);
+        }
+    }
+    whole
+}
+
+pub(super) fn facts(body: Value<'_, '_>) -> Result<AnswerFacts, Fault> {
+    let (object, choices) = envelope(body)?;
+    let mut facts = AnswerFacts {
+        model: fields::string_of(&object, "model").map(str::to_owned),
+        usage: object.get("usage").filter(|usage| usage.is_object()).map(|usage| read_usage(usage, false)),
+        complete: !choices.is_empty(),
+        ..AnswerFacts::default()
+    };
+    for choice in &choices {
+        let choice = choice.as_object().ok_or_else(|| fields::not_understood(NOT_UNDERSTOOD))?;
+        let word = fields::string_of(&choice, "finish_reason");
+        facts.complete &= matches!(word, Some("stop" | "tool_calls" | "function_call"));
+        facts.refused |= word == Some("content_filter");
+        if let Some(message) = fields::object_of(&choice, "message") {
+            let said = Said::of(&message);
+            facts.content |= said.any();
+            facts.tool_calls |= said.tool_call;
+            facts.refused |= said.refusal;
+        }
+    }
+    Ok(facts)
+}
+
+/// What a message or a delta carries.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Said {
+    words: bool,
+    pub(super) tool_call: bool,
+    pub(super) refusal: bool,
+}
+
+impl Said {
+    pub(super) fn of(message: &JsonObject<'_, '_>) -> Said {
+        let mut said = Said::default();
+        for (name, value) in message.iter() {
+            let something = match value.as_str() {
+                Some(text) => !text.is_empty(),
+                None => {
+                    value.as_array().is_some_and(|list| !list.is_empty())
+                        || value.as_object().is_some_and(|object| !object.is_empty())
+                }
+            };
+            match name {
+                "content" | "reasoning_content" | "reasoning" | "audio" | "images" => said.words |= something,
+                "tool_calls" => said.tool_call |= something,
+                // Some providers send an empty one with every message.
+                "function_call" => said.tool_call |= names_function(value),
+                "refusal" => said.refusal |= something,
+                _ => {}
+            }
+        }
+        said
+    }
+
+    pub(super) fn any(self) -> bool {
+        self.words || self.tool_call || self.refusal
+    }
+}
+
+fn names_function(call: Value<'_, '_>) -> bool {
+    call.as_object().is_some_and(|call| fields::string_of(&call, "name").is_some_and(|name| !name.is_empty()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::json::Parser;
+
+    fn facts_of(choice: &str) -> AnswerFacts {
+        let mut copy = format!(r#"{{"model":"m","choices":[{choice}]}}"#).into_bytes();
+        facts(Parser::new().parse(&mut copy).expect("valid JSON").as_value()).expect("a completion")
+    }
+
+    #[test]
+    fn only_whole_answers_are_complete() {
+        for (word, complete) in [("stop", true), ("tool_calls", true), ("length", false), ("content_filter", false)] {
+            let choice = format!(r#"{{"message":{{"content":"x"}},"finish_reason":"{word}"}}"#);
+            assert_eq!(facts_of(&choice).complete, complete, "{word}");
+        }
+        let two = r#"{"message":{},"finish_reason":"stop"},{"message":{},"finish_reason":null}"#;
+        assert!(!facts_of(two).complete);
+        assert!(!facts_of("").complete);
+        assert!(facts_of(r#"{"message":{"refusal":"no"},"finish_reason":"stop"}"#).refused);
+        let empty_call = r#"{"message":{"function_call":{"name":"","arguments":""}},"finish_reason":"stop"}"#;
+        assert!(!facts_of(empty_call).content);
+    }
+
+    #[test]
+    fn an_error_with_status_200_is_an_error() {
+        let mut copy = br#"{"error":{"message":"busy","code":429}}"#.to_vec();
+        let mut parser = Parser::new();
+        let tape = parser.parse(&mut copy).expect("valid JSON");
+        let fault = read_answer(tape.as_value()).expect_err("an error");
+        assert_eq!(fault.kind, crate::fault::Kind::Provider(429));
+        assert_eq!(fault.message, "busy");
+        assert!(facts(tape.as_value()).is_err());
+    }
+}

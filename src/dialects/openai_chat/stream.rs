@@ -1,0 +1,695 @@
+//! Streamed answers.
+//!
+//! A stream is complete when it says `[DONE]`, and only then. The usage chunk has an empty list of
+//! choices, on which careless applications stumble, so it is written only for who asked.
+
+use super::super::EventFacts;
+use super::super::EventReader;
+use super::super::EventWriter;
+use super::super::StreamOptions;
+use super::super::fields;
+use super::super::fields::ObjectWriter;
+use super::NAME;
+use super::answer;
+use super::answer::Said;
+use super::fault;
+use super::message;
+use crate::chat::Event;
+use crate::chat::Extra;
+use crate::chat::Part;
+use crate::chat::RawJson;
+use crate::chat::Usage;
+use crate::fault::Fault;
+use crate::wire::json;
+use crate::wire::json::JsonObject;
+use crate::wire::json::Parser;
+use crate::wire::json::TypedScalarValue;
+use crate::wire::json::Value;
+use crate::wire::json::ValueAsScalar;
+use crate::wire::json::ValueIntoString;
+
+/// The terminator.
+pub(super) const END: &[u8] = b"data: [DONE]\n\n";
+
+const NOT_UNDERSTOOD: &str = "the provider's stream holds something that is not a chat completion chunk";
+/// Most tool calls and choices followed in one stream.
+const TRACKED_MAX: usize = 1024;
+/// Fields that stand in every chunk and belong to the stream as a whole.
+const REPEATED_FIELDS: &[&str] = &["system_fingerprint", "service_tier", "provider"];
+/// Fields of a chunk that are read, or mean nothing once it arrived (`obfuscation` pads it).
+const CHUNK_FIELDS: &[&str] = &["id", "object", "created", "model", "choices", "usage", "error", "obfuscation"];
+/// Fields of a delta that are read, or repeat from chunk to chunk without adding up.
+const DELTA_FIELDS: &[&str] =
+    &["role", "content", "reasoning_content", "reasoning", "thinking_blocks", "refusal", "tool_calls", "channel"];
+/// Kept spellings of a whole message that mean nothing in a delta.
+const WHOLE_FIELDS: &[&str] =
+    &["role", "content", "reasoning_content", "reasoning", "thinking_blocks", "refusal", "tool_calls"];
+
+/// Reads a provider's stream.
+#[derive(Default)]
+pub(super) struct Reader {
+    parser: Parser,
+    started: bool,
+    calls: Vec<Call>,
+}
+
+/// A tool call as the provider numbers it; its place among those of its choice is our number.
+struct Call {
+    choice: u64,
+    index: u64,
+    id: String,
+}
+
+impl EventReader for Reader {
+    fn read(&mut self, _name: Option<&str>, data: &str, into: &mut Vec<Event>) -> Result<(), Fault> {
+        if data.trim() == "[DONE]" {
+            into.push(Event::End);
+            return Ok(());
+        }
+        let broken = || fields::not_understood(NOT_UNDERSTOOD);
+        let mut copy = data.as_bytes().to_vec();
+        let tape = self.parser.parse(&mut copy).map_err(|_| broken())?;
+        let chunk = tape.as_value().as_object().ok_or_else(broken)?;
+        let read = self.read_chunk(&chunk, into);
+        self.parser.recycle(tape);
+        read
+    }
+}
+
+impl Reader {
+    fn read_chunk(&mut self, chunk: &JsonObject<'_, '_>, into: &mut Vec<Event>) -> Result<(), Fault> {
+        if let Some(error) = chunk.get("error").filter(|error| !error.is_null()) {
+            into.push(Event::Error(answer::in_band_error(error)));
+            return Ok(());
+        }
+        let choices = chunk.get("choices").and_then(|choices| choices.as_array());
+        let some_choices = choices.filter(|choices| !choices.is_empty());
+        let usage = chunk.get("usage").filter(|usage| usage.is_object()).or_else(|| groq_usage(chunk));
+        // A prelude without either (Azure's filter results) names no model yet.
+        if some_choices.is_none() && usage.is_none() && !self.started {
+            return Ok(());
+        }
+        self.read_envelope(chunk, into);
+        if let Some(choices) = some_choices {
+            for (place, choice) in choices.iter().enumerate() {
+                let choice = choice.as_object().ok_or_else(|| fields::not_understood(NOT_UNDERSTOOD))?;
+                self.read_choice(place, &choice, into)?;
+            }
+        }
+        if let Some(usage) = usage {
+            into.push(Event::Usage(answer::read_usage(usage, true)));
+        }
+        Ok(())
+    }
+
+    fn read_envelope(&mut self, chunk: &JsonObject<'_, '_>, into: &mut Vec<Event>) {
+        let first = !std::mem::replace(&mut self.started, true);
+        let others = chunk.iter().filter(|(name, value)| {
+            !CHUNK_FIELDS.contains(name) && !value.is_null() && (first || !REPEATED_FIELDS.contains(name))
+        });
+        let kept = others.map(|(name, value)| own(name.to_owned(), value));
+        if first {
+            into.push(Event::Start {
+                id: fields::string_of(chunk, "id").unwrap_or_default().to_owned(),
+                model: fields::string_of(chunk, "model").unwrap_or_default().to_owned(),
+                created_s: fields::integer_of(chunk, "created").unwrap_or_default(),
+                extra: kept.collect(),
+            });
+        } else {
+            into.extend(kept.map(Event::AnswerExtra));
+        }
+    }
+
+    fn read_choice(&mut self, place: usize, choice: &JsonObject<'_, '_>, into: &mut Vec<Event>) -> Result<(), Fault> {
+        let place = u64::try_from(place).unwrap_or(u64::MAX);
+        let index = fields::integer_of(choice, "index").unwrap_or(place);
+        // Some providers end with a whole message in the place of a delta.
+        if let Some(delta) = fields::object_of(choice, "delta") {
+            self.read_delta(index, &delta, into)?;
+        }
+        for (name, value) in choice.iter().filter(|(_, value)| !value.is_null()) {
+            match name {
+                "index" | "delta" | "finish_reason" => {}
+                "logprobs" => read_logprobs(index, value, into),
+                _ => into.push(Event::ChoiceExtra { choice: index, extra: own(name.to_owned(), value) }),
+            }
+        }
+        if let Some(finish) = fields::string_of(choice, "finish_reason").and_then(answer::finish_of) {
+            into.push(Event::Finish { choice: index, finish });
+        }
+        Ok(())
+    }
+
+    fn read_delta(&mut self, choice: u64, delta: &JsonObject<'_, '_>, into: &mut Vec<Event>) -> Result<(), Fault> {
+        let words = |name: &str| fields::string_of(delta, name).filter(|text| !text.is_empty()).map(str::to_owned);
+        if let Some(text) = words("reasoning_content").or_else(|| words("reasoning")) {
+            into.push(Event::Thinking { choice, text });
+        }
+        read_blocks(choice, delta, into);
+        if let Some(text) = words("content") {
+            into.push(Event::Text { choice, text });
+        } else if let Some(pieces) = delta.get("content").and_then(|content| content.as_array()) {
+            pieces.iter().for_each(|piece| read_piece(choice, piece, into));
+        }
+        if let Some(text) = words("refusal") {
+            into.push(Event::Refusal { choice, text });
+        }
+        if let Some(calls) = delta.get("tool_calls").and_then(|calls| calls.as_array()) {
+            for call in &calls {
+                let call = call.as_object().ok_or_else(|| fields::not_understood(NOT_UNDERSTOOD))?;
+                self.read_call(choice, &call, into)?;
+            }
+        }
+        for (name, value) in delta.iter() {
+            let empty = value.is_null() || value.as_array().is_some_and(|list| list.is_empty());
+            if !empty && !DELTA_FIELDS.contains(&name) {
+                into.push(Event::ChoiceExtra { choice, extra: own(format!("message/{name}"), value) });
+            }
+        }
+        Ok(())
+    }
+
+    fn read_call(&mut self, choice: u64, call: &JsonObject<'_, '_>, into: &mut Vec<Event>) -> Result<(), Fault> {
+        let function = fields::object_of(call, "function").or_else(|| fields::object_of(call, "custom"));
+        let word = |name: &str| function.as_ref().and_then(|function| fields::string_of(function, name));
+        let id = fields::string_of(call, "id").filter(|id| !id.is_empty());
+        let index = fields::integer_of(call, "index");
+        let number = match self.known_call(choice, index, id) {
+            Some(number) => number,
+            None => {
+                if self.calls.len() >= TRACKED_MAX {
+                    return Err(fields::not_understood("the provider's stream calls too many tools"));
+                }
+                let number = self.calls_of(choice).count() as u64;
+                let id = id.unwrap_or_default().to_owned();
+                self.calls.push(Call { choice, index: index.unwrap_or(number), id: id.clone() });
+                let name = word("name").unwrap_or_default().to_owned();
+                into.push(Event::ToolCall { choice, call: number, id, name, extra: call_extra(call) });
+                number
+            }
+        };
+        if let Some(text) = word("arguments").or_else(|| word("input")).filter(|text| !text.is_empty()) {
+            into.push(Event::ToolArguments { choice, call: number, text: text.to_owned() });
+        }
+        Ok(())
+    }
+
+    /// The number of a call that was announced before. An id that is not the one known for the index
+    /// begins another call, because some providers send every call with index 0; a fragment without
+    /// index belongs to the newest.
+    fn known_call(&self, choice: u64, index: Option<u64>, id: Option<&str>) -> Option<u64> {
+        let mut found = None;
+        for (number, call) in (0u64..).zip(self.calls_of(choice)) {
+            let same_index = index.is_none_or(|index| index == call.index);
+            let same_id = id.is_none_or(|id| id == call.id);
+            if same_index && same_id {
+                found = Some(number);
+            }
+        }
+        found
+    }
+
+    fn calls_of(&self, choice: u64) -> impl Iterator<Item = &Call> {
+        self.calls.iter().filter(move |call| call.choice == choice)
+    }
+}
+
+fn own(name: String, value: Value<'_, '_>) -> Extra {
+    Extra { dialect: NAME, name, value: RawJson(json::raw(value)) }
+}
+
+fn call_extra(call: &JsonObject<'_, '_>) -> Vec<Extra> {
+    let usual = |name: &str, value: &Value<'_, '_>| {
+        matches!(name, "index" | "id" | "function") || value.is_null() || value.as_str() == Some("function")
+    };
+    let others = call.iter().filter(|(name, value)| !usual(name, value) && *name != "custom");
+    others.map(|(name, value)| own(name.to_owned(), value)).collect()
+}
+
+/// Groq used to report tokens here only.
+fn groq_usage<'tape, 'input>(chunk: &JsonObject<'tape, 'input>) -> Option<Value<'tape, 'input>> {
+    fields::object_of(chunk, "x_groq")?.get("usage").filter(|usage| usage.is_object())
+}
+
+fn read_logprobs(choice: u64, value: Value<'_, '_>, into: &mut Vec<Event>) {
+    let some = value.as_object().is_some_and(|object| object.iter().any(|(_, list)| !list.is_null()));
+    if some {
+        into.push(Event::Logprobs { choice, json: RawJson(json::raw(value)) });
+    }
+}
+
+fn read_piece(choice: u64, piece: Value<'_, '_>, into: &mut Vec<Event>) {
+    match answer::read_piece(piece) {
+        Part::Text { text, .. } if !text.is_empty() => into.push(Event::Text { choice, text }),
+        Part::Thinking { text, .. } if !text.is_empty() => into.push(Event::Thinking { choice, text }),
+        Part::Text { .. } | Part::Thinking { .. } => {}
+        part => into.push(Event::Whole { choice, part }),
+    }
+}
+
+/// The words of a signed block were streamed before as reasoning; only the signature is news.
+fn read_blocks(choice: u64, delta: &JsonObject<'_, '_>, into: &mut Vec<Event>) {
+    let Some(blocks) = delta.get("thinking_blocks").and_then(|blocks| blocks.as_array()) else {
+        return;
+    };
+    for block in &blocks {
+        match block.as_object().as_ref().and_then(message::read_block) {
+            Some(Part::Thinking { signature: Some(signature), .. }) if !signature.is_empty() => {
+                into.push(Event::ThinkingSignature { choice, signature });
+            }
+            Some(part @ Part::RedactedThinking { .. }) => into.push(Event::Whole { choice, part }),
+            _ => {}
+        }
+    }
+}
+
+/// Writes a caller's stream.
+pub(super) struct Writer {
+    options: StreamOptions,
+    /// The part of a chunk that never changes, up to the choices.
+    head: Vec<u8>,
+    /// Top-level fields for the next chunk.
+    pending: Vec<Extra>,
+    /// Reasoning of each choice since its last signature.
+    thoughts: Vec<(u64, String)>,
+    /// Choices whose role was said.
+    introduced: Vec<u64>,
+    usage: Option<Usage>,
+}
+
+impl Writer {
+    pub(super) fn new(options: StreamOptions) -> Self {
+        Writer {
+            options,
+            head: Vec::new(),
+            pending: Vec::new(),
+            thoughts: Vec::new(),
+            introduced: Vec::new(),
+            usage: None,
+        }
+    }
+
+    fn start(&mut self, id: &str, model: &str, created_s: u64, extra: &[Extra]) {
+        let created_s = if created_s == 0 { self.options.created_s } else { created_s };
+        self.head.clear();
+        self.head.extend_from_slice(b"data: {\"id\":");
+        json::write_string(id, &mut self.head);
+        self.head.extend_from_slice(b",\"object\":\"chat.completion.chunk\",\"created\":");
+        fields::write_integer(created_s, &mut self.head);
+        self.head.extend_from_slice(b",\"model\":");
+        json::write_string(model, &mut self.head);
+        for (name, value) in top_level(extra) {
+            if REPEATED_FIELDS.contains(&name) {
+                write_member(name, value, &mut self.head);
+            } else {
+                self.pending.extend(extra.iter().find(|extra| extra.name == name).cloned());
+            }
+        }
+    }
+
+    /// Everything before the list of choices.
+    fn open(&mut self, out: &mut Vec<u8>) {
+        if self.head.is_empty() {
+            self.start("", "", 0, &[]);
+        }
+        out.extend_from_slice(&self.head);
+        for extra in self.pending.drain(..) {
+            write_member(&extra.name, &extra.value.0, out);
+        }
+        out.extend_from_slice(b",\"choices\":[");
+    }
+
+    fn introduce(&mut self, choice: u64, out: &mut Vec<u8>) {
+        if !self.introduced.contains(&choice) && self.introduced.len() < TRACKED_MAX {
+            self.introduced.push(choice);
+            self.delta(choice, out, |out| out.extend_from_slice(b"\"role\":\"assistant\",\"content\":\"\""));
+        }
+    }
+
+    /// One chunk with one delta, whose members `write` writes.
+    fn delta(&mut self, choice: u64, out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
+        self.open(out);
+        out.extend_from_slice(b"{\"index\":");
+        fields::write_integer(choice, out);
+        out.extend_from_slice(b",\"delta\":{");
+        write(out);
+        out.extend_from_slice(b"},\"finish_reason\":null}]}\n\n");
+    }
+
+    fn words(&mut self, choice: u64, name: &str, text: &str, out: &mut Vec<u8>) {
+        if text.is_empty() {
+            return;
+        }
+        self.introduce(choice, out);
+        self.delta(choice, out, |out| {
+            json::write_string(name, out);
+            out.push(b':');
+            json::write_string(text, out);
+        });
+    }
+
+    /// A chunk whose choice has `member` beside an empty delta.
+    fn beside(&mut self, choice: u64, member: (&str, &str), finish: &str, out: &mut Vec<u8>) {
+        self.introduce(choice, out);
+        self.open(out);
+        out.extend_from_slice(b"{\"index\":");
+        fields::write_integer(choice, out);
+        out.extend_from_slice(b",\"delta\":{}");
+        if !member.0.is_empty() {
+            write_member(member.0, member.1, out);
+        }
+        write_member("finish_reason", finish, out);
+        out.extend_from_slice(b"}]}\n\n");
+    }
+
+    fn block(&mut self, choice: u64, part: &Part, out: &mut Vec<u8>) {
+        self.introduce(choice, out);
+        self.delta(choice, out, |out| {
+            out.extend_from_slice(b"\"thinking_blocks\":[");
+            message::write_block(part, out);
+            out.push(b']');
+        });
+    }
+
+    fn thought(&mut self, choice: u64) -> &mut String {
+        let at = self.thoughts.iter().position(|(known, _)| *known == choice).unwrap_or_else(|| {
+            self.thoughts.push((choice, String::new()));
+            self.thoughts.len() - 1
+        });
+        &mut self.thoughts[at].1
+    }
+
+    fn call(&mut self, choice: u64, call: u64, (id, name): (&str, &str), extra: &[Extra], out: &mut Vec<u8>) {
+        self.introduce(choice, out);
+        self.delta(choice, out, |out| {
+            out.extend_from_slice(b"\"tool_calls\":[");
+            let mut writer = ObjectWriter::open(out, extra, NAME);
+            fields::write_integer(call, writer.overrule("index"));
+            json::write_string(id, writer.overrule("id"));
+            json::write_string("function", writer.overrule("type"));
+            let mut inner = ObjectWriter::open(writer.overrule("function"), &[], NAME);
+            inner.string("name", name);
+            inner.string("arguments", "");
+            inner.close();
+            writer.close();
+            out.push(b']');
+        });
+    }
+
+    fn arguments(&mut self, choice: u64, call: u64, text: &str, out: &mut Vec<u8>) {
+        if text.is_empty() {
+            return;
+        }
+        self.delta(choice, out, |out| {
+            out.extend_from_slice(b"\"tool_calls\":[{\"index\":");
+            fields::write_integer(call, out);
+            out.extend_from_slice(b",\"function\":{\"arguments\":");
+            json::write_string(text, out);
+            out.extend_from_slice(b"}}]");
+        });
+    }
+
+    fn choice_extra(&mut self, choice: u64, extra: &Extra, out: &mut Vec<u8>) {
+        let value = extra.value.0.as_str();
+        if extra.dialect != NAME || matches!(value, "" | "null" | "[]") {
+            return;
+        }
+        match extra.name.strip_prefix("message/") {
+            Some(name) if WHOLE_FIELDS.contains(&name) => {}
+            Some(name) => {
+                self.introduce(choice, out);
+                self.delta(choice, out, |out| {
+                    json::write_string(name, out);
+                    out.push(b':');
+                    out.extend_from_slice(value.as_bytes());
+                });
+            }
+            None if matches!(extra.name.as_str(), "index" | "finish_reason" | "logprobs") => {}
+            None => self.beside(choice, (&extra.name, value), "null", out),
+        }
+    }
+
+    fn whole(&mut self, choice: u64, part: &Part, out: &mut Vec<u8>) {
+        match part {
+            Part::RedactedThinking { .. } => self.block(choice, part, out),
+            Part::Opaque { dialect, json } if *dialect == NAME => {
+                self.introduce(choice, out);
+                self.delta(choice, out, |out| {
+                    out.extend_from_slice(b"\"content\":[");
+                    out.extend_from_slice(json.0.as_bytes());
+                    out.push(b']');
+                });
+            }
+            _ => {}
+        }
+    }
+
+    fn end(&mut self, out: &mut Vec<u8>) {
+        if self.options.include_usage
+            && let Some(usage) = self.usage.take()
+        {
+            self.open(out);
+            out.extend_from_slice(b"],\"usage\":");
+            answer::write_usage(&usage, out);
+            out.extend_from_slice(b"}\n\n");
+        }
+        out.extend_from_slice(END);
+    }
+}
+
+impl EventWriter for Writer {
+    fn write(&mut self, event: &Event, out: &mut Vec<u8>) {
+        match event {
+            Event::Start { id, model, created_s, extra } => {
+                self.start(id, model, *created_s, extra);
+                self.introduce(0, out);
+            }
+            Event::Text { choice, text } => self.words(*choice, "content", text, out),
+            Event::Thinking { choice, text } => {
+                self.thought(*choice).push_str(text);
+                self.words(*choice, "reasoning_content", text, out);
+            }
+            Event::ThinkingSignature { choice, signature } => {
+                let text = std::mem::take(self.thought(*choice));
+                self.block(*choice, &Part::Thinking { text, signature: Some(signature.clone()) }, out);
+            }
+            Event::ToolCall { choice, call, id, name, extra } => self.call(*choice, *call, (id, name), extra, out),
+            Event::ToolArguments { choice, call, text } => self.arguments(*choice, *call, text, out),
+            Event::Refusal { choice, text } => self.words(*choice, "refusal", text, out),
+            Event::Whole { choice, part } => self.whole(*choice, part, out),
+            Event::Logprobs { choice, json } => self.beside(*choice, ("logprobs", &json.0), "null", out),
+            Event::ChoiceExtra { choice, extra } => self.choice_extra(*choice, extra, out),
+            Event::AnswerExtra(extra) if extra.dialect == NAME => self.pending.push(extra.clone()),
+            Event::Finish { choice, finish } => {
+                let word = fields::written(|out| json::write_string(answer::finish_word(finish), out));
+                self.beside(*choice, ("", ""), &word, out);
+            }
+            Event::Usage(usage) => self.usage = Some(usage.clone()),
+            Event::Ping => out.extend_from_slice(super::super::KEEP_ALIVE),
+            Event::Error(error) => {
+                out.extend_from_slice(b"data: ");
+                fault::write_fault(error, out);
+                out.extend_from_slice(b"\n\n");
+            }
+            Event::End => self.end(out),
+            // Text is one here, and what other dialects keep means nothing.
+            Event::TextStart { .. } | Event::TextExtra { .. } | Event::AnswerExtra(_) => {}
+        }
+    }
+}
+
+/// Own fields of the stream, without spellings of the envelope and without empty ones.
+fn top_level(extra: &[Extra]) -> impl Iterator<Item = (&str, &str)> {
+    fields::own_fields(extra, NAME, "")
+        .filter(|(name, value)| !CHUNK_FIELDS.contains(name) && !matches!(*value, "" | "null"))
+}
+
+fn write_member(name: &str, value: &str, out: &mut Vec<u8>) {
+    out.push(b',');
+    json::write_string(name, out);
+    out.push(b':');
+    out.extend_from_slice(value.as_bytes());
+}
+
+/// The facts of one event. The model is told only where it is likely to be news (with a role, a reason
+/// to stop or the tokens), because a copy of it per event would be the only allocation here.
+pub(super) fn facts(data: &str, body: Option<Value<'_, '_>>) -> Result<EventFacts, Fault> {
+    let mut facts = EventFacts::default();
+    let Some(body) = body else {
+        facts.end = data.trim() == "[DONE]";
+        return if facts.end { Ok(facts) } else { Err(fields::not_understood(NOT_UNDERSTOOD)) };
+    };
+    let chunk = body.as_object().ok_or_else(|| fields::not_understood(NOT_UNDERSTOOD))?;
+    let (mut model, mut choices, mut introduces) = (None, None, false);
+    for (name, value) in chunk.iter() {
+        match name {
+            "model" => model = value.into_string(),
+            "choices" => choices = value.as_array(),
+            "usage" if value.is_object() => facts.usage = Some(answer::read_usage(value, false)),
+            "error" if !value.is_null() => facts.error = Some(answer::in_band_error(value)),
+            _ => {}
+        }
+    }
+    if facts.usage.is_none() {
+        facts.usage = groq_usage(&chunk).map(|usage| answer::read_usage(usage, false));
+    }
+    facts.usage_only = facts.usage.is_some() && choices.is_none_or(|choices| choices.is_empty());
+    for choice in choices.iter().flat_map(|choices| choices.iter()) {
+        introduces |=
+            choice_facts(&choice.as_object().ok_or_else(|| fields::not_understood(NOT_UNDERSTOOD))?, &mut facts);
+    }
+    if introduces || facts.finish.is_some() || facts.usage.is_some() {
+        facts.model = model.filter(|model| !model.is_empty()).map(str::to_owned);
+    }
+    Ok(facts)
+}
+
+/// Adds the facts of one choice; true if its delta says a role.
+fn choice_facts(choice: &JsonObject<'_, '_>, facts: &mut EventFacts) -> bool {
+    let mut introduces = false;
+    for (name, value) in choice.iter() {
+        match name {
+            "delta" => {
+                if let Some(delta) = value.as_object() {
+                    let said = Said::of(&delta);
+                    facts.content |= said.any();
+                    facts.tool_call |= said.tool_call;
+                    facts.refusal |= said.refusal;
+                    introduces |= delta.get("role").is_some();
+                }
+            }
+            "finish_reason" => {
+                let finish = value.as_str().and_then(answer::finish_of);
+                facts.finish = finish.or(facts.finish.take());
+            }
+            _ => {}
+        }
+    }
+    introduces
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chat::Finish;
+
+    fn read(lines: &[&str]) -> Vec<Event> {
+        let mut reader = Reader::default();
+        let mut events = Vec::new();
+        for line in lines {
+            reader.read(None, line, &mut events).expect("understood");
+        }
+        events
+    }
+
+    fn calls(events: &[Event]) -> Vec<(u64, &str, String)> {
+        let mut found: Vec<(u64, &str, String)> = Vec::new();
+        for event in events {
+            match event {
+                Event::ToolCall { call, id, .. } => found.push((*call, id, String::new())),
+                Event::ToolArguments { call, text, .. } => found[usize::try_from(*call).unwrap()].2.push_str(text),
+                _ => {}
+            }
+        }
+        found
+    }
+
+    fn delta(delta: &str) -> String {
+        format!(r#"{{"id":"i","model":"m","choices":[{{"index":0,"delta":{delta}}}]}}"#)
+    }
+
+    #[test]
+    fn parallel_calls_are_told_apart_however_they_are_numbered() {
+        let wanted = vec![(0, "a", "{}".to_owned()), (1, "b", "[]".to_owned())];
+        let usual = [
+            delta(r#"{"tool_calls":[{"index":0,"id":"a","function":{"name":"f","arguments":""}}]}"#),
+            delta(r#"{"tool_calls":[{"index":0,"function":{"arguments":"{}"}}]}"#),
+            delta(r#"{"tool_calls":[{"index":1,"id":"b","function":{"name":"f","arguments":"["}}]}"#),
+            delta(r#"{"tool_calls":[{"index":1,"function":{"arguments":"]"}}]}"#),
+        ];
+        let all_zero = [
+            delta(r#"{"tool_calls":[{"index":0,"id":"a","function":{"name":"f","arguments":"{}"}}]}"#),
+            delta(r#"{"tool_calls":[{"index":0,"id":"b","function":{"name":"f","arguments":"[]"}}]}"#),
+        ];
+        let unnumbered = [
+            delta(
+                r#"{"tool_calls":[{"id":"a","function":{"name":"f","arguments":"{}"}},{"id":"b","function":{"name":"f","arguments":"["}}]}"#,
+            ),
+            delta(r#"{"tool_calls":[{"function":{"arguments":"]"}}]}"#),
+        ];
+        for lines in [&usual[..], &all_zero, &unnumbered] {
+            let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+            assert_eq!(calls(&read(&lines)), wanted);
+        }
+    }
+
+    #[test]
+    fn every_chunk_names_its_stream_and_usage_comes_once_and_last() {
+        let mut writer = Writer::new(StreamOptions { include_usage: true, created_s: 9 });
+        let mut out = Vec::new();
+        let usage = |output_tokens| Usage { input_tokens: 1, output_tokens, ..Usage::default() };
+        for event in [
+            Event::Start { id: "i".into(), model: "m".into(), created_s: 0, extra: vec![] },
+            Event::Usage(usage(1)),
+            Event::Text { choice: 0, text: "hi".into() },
+            Event::Finish { choice: 0, finish: Finish::Stop },
+            Event::Usage(usage(2)),
+            Event::End,
+        ] {
+            writer.write(&event, &mut out);
+        }
+        let text = String::from_utf8(out).expect("text");
+        let head = r#"data: {"id":"i","object":"chat.completion.chunk","created":9,"model":"m","choices":["#;
+        let wanted = [
+            r#"{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}]}"#,
+            r#"{"index":0,"delta":{"content":"hi"},"finish_reason":null}]}"#,
+            r#"{"index":0,"delta":{},"finish_reason":"stop"}]}"#,
+            r#"],"usage":{"prompt_tokens":1,"completion_tokens":2,"total_tokens":3}}"#,
+        ];
+        let wanted: String = wanted.iter().map(|chunk| format!("{head}{chunk}\n\n")).collect();
+        assert_eq!(text, wanted + "data: [DONE]\n\n");
+    }
+
+    #[test]
+    fn signed_reasoning_survives_the_way_through_this_dialect() {
+        let said = [
+            Event::Thinking { choice: 0, text: "hm".into() },
+            Event::Thinking { choice: 0, text: "!".into() },
+            Event::ThinkingSignature { choice: 0, signature: "s".into() },
+            Event::Whole { choice: 0, part: Part::RedactedThinking { data: "r".into() } },
+        ];
+        let mut writer = Writer::new(StreamOptions::default());
+        let mut out = Vec::new();
+        writer.write(&Event::Start { id: "i".into(), model: "m".into(), created_s: 1, extra: vec![] }, &mut out);
+        said.iter().for_each(|event| writer.write(event, &mut out));
+        let text = String::from_utf8(out).expect("text");
+        assert!(text.contains(r#"{"thinking_blocks":[{"type":"thinking","thinking":"hm!","signature":"s"}]}"#));
+        let lines: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("data: ")).collect();
+        assert_eq!(read(&lines)[1..], said);
+    }
+
+    #[test]
+    fn facts_of_a_chunk() {
+        let facts_of = |data: &str| {
+            let mut copy = data.as_bytes().to_vec();
+            let mut parser = Parser::new();
+            match parser.parse(&mut copy) {
+                Ok(tape) => facts(data, Some(tape.as_value())),
+                Err(_) => facts(data, None),
+            }
+        };
+        assert!(facts_of("[DONE]").expect("the end").end);
+        assert!(facts_of("<html>").is_err());
+        assert!(facts_of("[]").is_err());
+        let role = facts_of(&delta(r#"{"role":"assistant","content":"","tool_calls":null}"#)).expect("a chunk");
+        assert_eq!(role, EventFacts { model: Some("m".into()), ..EventFacts::default() });
+        assert!(facts_of(&delta(r#"{"content":"x"}"#)).expect("a chunk").content);
+        assert!(facts_of(&delta(r#"{"reasoning":"x"}"#)).expect("a chunk").content);
+        let call = facts_of(&delta(r#"{"tool_calls":[{"index":0}]}"#)).expect("a chunk");
+        assert!(call.content && call.tool_call);
+        let usage = facts_of(r#"{"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":4}}"#).expect("a chunk");
+        assert!(usage.usage_only && usage.usage.is_some_and(|usage| usage.output_tokens == 4));
+        let error = facts_of(r#"{"error":{"message":"m","code":"c"},"choices":[]}"#).expect("a chunk");
+        assert_eq!(error.error.map(|fault| fault.message.into_owned()), Some("m".to_owned()));
+    }
+}

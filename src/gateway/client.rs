@@ -1,0 +1,225 @@
+//! The caller's side of one request: what has been said to it, and how to say more.
+//!
+//! Three rules live here. Nothing is written twice: a head goes out once. A broken stream never ends
+//! cleanly: its last chunk is the error event and the terminating chunk is withheld. A caller that
+//! stops reading does not hold its request for ever: every write has a deadline.
+
+use crate::clock::Clock;
+use crate::clock::Tick;
+use crate::net::Stream;
+use crate::net::timeout;
+use crate::wire::chunked;
+use std::time::Duration;
+
+/// The caller is gone or does not read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gone;
+
+/// How far the answer has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// Nothing has been sent.
+    Waiting,
+    /// A head was sent and a body follows.
+    Streaming,
+    /// The answer is complete.
+    Complete,
+    /// The answer was given up; the connection must be closed.
+    Broken,
+}
+
+/// One caller during one request.
+pub struct Client<'c, S> {
+    stream: &'c mut S,
+    /// Bytes to be written next; kept by the connection between requests.
+    out: Vec<u8>,
+    /// HTTP/1.0 callers get no chunks.
+    http10: bool,
+    /// May another request follow on this connection?
+    pub keep_alive: bool,
+    progress: Progress,
+    write_timeout: Duration,
+    /// Bytes of the answer written so far, head included.
+    pub bytes_out: u64,
+    /// When the first byte of the answer was written.
+    pub first_byte: Option<Tick>,
+    /// Does the caller's FIN mean that it left?
+    pub fin_means_gone: bool,
+    /// The caller left; writes go nowhere, the request runs on for those who joined it.
+    absent: bool,
+}
+
+impl<'c, S: Stream> Client<'c, S> {
+    /// A caller that has been told nothing yet; `out` is scratch memory.
+    pub fn new(stream: &'c mut S, out: Vec<u8>, http10: bool, keep_alive: bool, write_timeout: Duration) -> Self {
+        Client {
+            stream,
+            out,
+            http10,
+            keep_alive,
+            progress: Progress::Waiting,
+            write_timeout,
+            bytes_out: 0,
+            first_byte: None,
+            fin_means_gone: false,
+            absent: false,
+        }
+    }
+
+    /// How far the answer has come.
+    pub fn progress(&self) -> Progress {
+        self.progress
+    }
+
+    /// The connection, to look at.
+    pub fn stream(&self) -> &S {
+        self.stream
+    }
+
+    /// Has the caller left?
+    pub fn is_absent(&self) -> bool {
+        self.absent
+    }
+
+    /// Notes that the caller has left: nothing more is written.
+    pub fn leave(&mut self) {
+        self.absent = true;
+        self.give_up();
+    }
+
+    /// Gives the scratch memory back.
+    pub fn into_out(mut self) -> Vec<u8> {
+        self.out.clear();
+        std::mem::take(&mut self.out)
+    }
+
+    /// Sends a whole answer: `head` without its end, completed here with the length, then `body`.
+    pub async fn send_whole<C: Clock>(&mut self, clock: &C, head: &[u8], body: &[u8]) -> Result<(), Gone> {
+        debug_assert_eq!(self.progress, Progress::Waiting, "an answer begins once");
+        self.out.clear();
+        self.out.extend_from_slice(head);
+        self.finish_head(Some(body.len()));
+        self.out.extend_from_slice(body);
+        self.progress = Progress::Complete;
+        self.write(clock).await
+    }
+
+    /// Sends a head that says "no body" (for HEAD and 204 answers).
+    pub async fn send_bodiless<C: Clock>(&mut self, clock: &C, head: &[u8], length: usize) -> Result<(), Gone> {
+        self.out.clear();
+        self.out.extend_from_slice(head);
+        self.finish_head(Some(length));
+        self.progress = Progress::Complete;
+        self.write(clock).await
+    }
+
+    /// Begins a streamed answer; the head travels with the first bytes.
+    pub fn begin_stream(&mut self, head: &[u8]) {
+        debug_assert_eq!(self.progress, Progress::Waiting, "an answer begins once");
+        self.out.clear();
+        self.out.extend_from_slice(head);
+        self.finish_head(None);
+        self.progress = Progress::Streaming;
+    }
+
+    /// Sends what is in `bytes` as one piece of the stream and empties it.
+    pub async fn push<C: Clock>(&mut self, clock: &C, bytes: &mut Vec<u8>) -> Result<(), Gone> {
+        self.stage(bytes);
+        bytes.clear();
+        self.write(clock).await
+    }
+
+    /// Sends what is in `bytes`, then the proper end of the stream.
+    pub async fn end_stream<C: Clock>(&mut self, clock: &C, bytes: &mut Vec<u8>) -> Result<(), Gone> {
+        self.stage(bytes);
+        bytes.clear();
+        if self.http10 {
+            self.keep_alive = false;
+        } else {
+            self.out.extend_from_slice(chunked::END);
+        }
+        self.progress = Progress::Complete;
+        self.write(clock).await
+    }
+
+    /// Sends `bytes` (the error event) as the last piece and withholds the end, so that no client can
+    /// take the stream for complete.
+    pub async fn break_stream<C: Clock>(&mut self, clock: &C, bytes: &mut Vec<u8>) {
+        self.stage(bytes);
+        bytes.clear();
+        self.give_up();
+        let _ = self.write(clock).await;
+        if self.http10 {
+            // Without chunks only a reset tells a broken stream from a complete one.
+            self.stream.abort();
+        }
+    }
+
+    /// Nothing more can be said on this connection.
+    pub fn give_up(&mut self) {
+        self.progress = Progress::Broken;
+        self.keep_alive = false;
+    }
+
+    fn stage(&mut self, bytes: &[u8]) {
+        if bytes.is_empty() {
+            return;
+        }
+        if self.http10 {
+            self.out.extend_from_slice(bytes);
+        } else {
+            chunked::write_chunk(bytes, &mut self.out);
+        }
+    }
+
+    fn finish_head(&mut self, length: Option<usize>) {
+        match length {
+            Some(length) => {
+                self.out.extend_from_slice(b"content-length: ");
+                self.out.extend_from_slice(itoa::Buffer::new().format(length).as_bytes());
+                self.out.extend_from_slice(b"\r\n");
+            }
+            None if self.http10 => self.keep_alive = false,
+            None => self.out.extend_from_slice(b"transfer-encoding: chunked\r\n"),
+        }
+        match (self.keep_alive, self.http10) {
+            (false, _) => self.out.extend_from_slice(b"connection: close\r\n"),
+            (true, true) => self.out.extend_from_slice(b"connection: keep-alive\r\n"),
+            (true, false) => {}
+        }
+        self.out.extend_from_slice(b"\r\n");
+    }
+
+    async fn write<C: Clock>(&mut self, clock: &C) -> Result<(), Gone> {
+        if self.absent {
+            self.out.clear();
+        }
+        if self.out.is_empty() {
+            return Ok(());
+        }
+        let out = std::mem::take(&mut self.out);
+        let length = out.len() as u64;
+        let written = timeout(clock, self.write_timeout, self.stream.write_all(out)).await;
+        match written {
+            Some((Ok(()), mut out)) => {
+                out.clear();
+                self.out = out;
+                self.bytes_out += length;
+                self.first_byte.get_or_insert_with(|| clock.now());
+                Ok(())
+            }
+            Some((Err(_), mut out)) => {
+                out.clear();
+                self.out = out;
+                self.give_up();
+                Err(Gone)
+            }
+            // The kernel still owns the buffer; it comes back to nobody.
+            None => {
+                self.give_up();
+                self.stream.abort();
+                Err(Gone)
+            }
+        }
+    }
+}

@@ -1,0 +1,255 @@
+//! Settings made runnable: names resolved, credentials rendered, routes indexed.
+//!
+//! This is the one place where configuration meets the lists of dialects, providers and strategies. A
+//! deployment is immutable; reloading makes a new one and swaps it whole, so a request sees one
+//! configuration from beginning to end. Rate limits alone are carried over, by key name: a reload must
+//! not hand every caller a fresh minute.
+
+use crate::config::Price;
+use crate::config::RouteCache;
+use crate::config::Settings;
+use crate::config::Tier;
+use crate::dialects;
+use crate::dialects::Dialect;
+use crate::keys::KeyRing;
+use crate::limits::RequestRate;
+use crate::providers;
+use crate::providers::Credential;
+use crate::routing;
+use crate::routing::Strategy;
+use crate::routing::Table;
+use crate::upstream::ProviderLink;
+use crate::upstream::TlsConfigs;
+use secrecy::ExposeSecret;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+/// One provider, ready to be asked.
+pub struct Provider {
+    /// Its configured name.
+    pub name: Arc<str>,
+    /// What it speaks.
+    pub dialect: &'static dyn Dialect,
+    /// Where it is, with its deadlines and pool bounds.
+    pub link: ProviderLink,
+    /// `host`, credential and fixed headers, rendered once; holds a secret, hence never printed.
+    pub(super) fixed_head: Vec<u8>,
+    /// Does the fixed head hold `anthropic-version`, to be left out when the caller sends its own?
+    pub(super) default_headers: &'static [(&'static str, &'static str)],
+    /// Sent when the dialect demands a bound.
+    pub default_max_tokens: Option<u64>,
+    /// Understands `max_tokens` only.
+    pub legacy_max_tokens: bool,
+    /// Models that `/v1/models` lists for it.
+    pub models: Vec<String>,
+}
+
+/// One way to serve a route.
+pub struct Target {
+    /// Index of the provider.
+    pub provider: usize,
+    /// The provider's model; `None` = the requested one.
+    pub model: Option<Arc<str>>,
+}
+
+/// One route.
+pub struct Route {
+    /// The model name or pattern it was configured for.
+    pub name: Arc<str>,
+    /// Ways to serve it, in the operator's order.
+    pub targets: Vec<Target>,
+    /// The tier of each target.
+    pub tiers: Vec<Option<Tier>>,
+    /// How to choose among them.
+    pub strategy: &'static dyn Strategy,
+    /// What may be cached.
+    pub cache: RouteCache,
+}
+
+/// Everything a request is judged by.
+pub struct Deployment {
+    /// The checked file.
+    pub settings: Settings,
+    /// Virtual keys.
+    pub keys: KeyRing,
+    /// Request limits by caller index.
+    pub rates: Vec<Option<Arc<RequestRate>>>,
+    /// Providers by index.
+    pub providers: Vec<Provider>,
+    /// Routes by index.
+    pub routes: Vec<Route>,
+    /// From model to route.
+    pub table: Table,
+    /// Cache rules for `provider/model` requests that no route pattern covers.
+    pub direct_cache: RouteCache,
+}
+
+/// What cannot be resolved; says what to change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AssemblyError(pub String);
+
+impl std::fmt::Display for AssemblyError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for AssemblyError {}
+
+impl Deployment {
+    /// Resolves every name in `settings`. `demo` is where the embedded demo provider listens, if it
+    /// was started; `previous` lends its rate limits.
+    pub fn assemble(
+        settings: Settings,
+        demo: Option<SocketAddr>,
+        previous: Option<&Deployment>,
+    ) -> Result<Deployment, AssemblyError> {
+        let tls = TlsConfigs::new();
+        let providers =
+            settings.providers.iter().map(|written| provider(written, demo, &tls)).collect::<Result<Vec<_>, _>>()?;
+        let routes =
+            settings.routes.iter().map(|written| route(written, &providers)).collect::<Result<Vec<_>, _>>()?;
+        let mut table = Table::default();
+        for (index, written) in settings.routes.iter().enumerate() {
+            table.insert(&written.model, written.caller.as_deref(), index);
+        }
+        Ok(Deployment {
+            keys: KeyRing::new(&settings.keys),
+            rates: rates(&settings, previous),
+            providers,
+            routes,
+            table,
+            direct_cache: RouteCache::default(),
+            settings,
+        })
+    }
+
+    /// Does any route want vectors?
+    pub fn wants_vectors(&self) -> bool {
+        self.routes.iter().any(|route| route.cache.semantic)
+    }
+
+    /// The price of `model` at `provider`, if the operator named one.
+    pub fn price(&self, provider: &str, model: &str) -> Option<&Price> {
+        let named = self.settings.prices.iter().filter(|price| price.provider == provider);
+        named.clone().find(|price| price.model == model).or_else(|| {
+            let mut patterns = named.filter(|price| routing::matches(&price.model, model));
+            patterns.next()
+        })
+    }
+}
+
+fn rates(settings: &Settings, previous: Option<&Deployment>) -> Vec<Option<Arc<RequestRate>>> {
+    let kept = |name: &str, limit: u32| {
+        let before = previous?;
+        let index = before.settings.keys.iter().position(|key| key.name == name)?;
+        before.rates.get(index)?.clone().filter(|rate| rate.limit() == limit)
+    };
+    let rate = |name: &str, limit: u32| kept(name, limit).unwrap_or_else(|| Arc::new(RequestRate::new(limit)));
+    settings.keys.iter().map(|key| key.requests_per_minute.map(|limit| rate(&key.name, limit))).collect()
+}
+
+fn provider(
+    written: &crate::config::Provider,
+    demo: Option<SocketAddr>,
+    tls: &TlsConfigs,
+) -> Result<Provider, AssemblyError> {
+    let name = &written.name;
+    let kind = match &written.kind {
+        Some(kind) => Some(providers::named(kind).ok_or_else(|| {
+            let known: Vec<&str> = providers::ALL.iter().map(|kind| kind.name).collect();
+            AssemblyError(format!("provider `{name}`: unknown kind `{kind}`; known kinds are {}", known.join(", ")))
+        })?),
+        None => providers::named(name),
+    };
+    let dialect_name = written.dialect.as_deref().or(kind.map(|kind| kind.dialect)).ok_or_else(|| {
+        AssemblyError(format!("provider `{name}`: set `dialect` (for example \"openai_chat\") or a known `kind`"))
+    })?;
+    let dialect = dialects::named(dialect_name).ok_or_else(|| {
+        let known: Vec<&str> = dialects::ALL.iter().map(|dialect| dialect.name()).collect();
+        AssemblyError(format!(
+            "provider `{name}`: unknown dialect `{dialect_name}`; known dialects are {}",
+            known.join(", ")
+        ))
+    })?;
+    let demo_url = demo.map(|address| format!("http://{address}/v1"));
+    let is_demo = kind.is_some_and(|kind| kind.name == providers::demo::KIND.name) && written.base_url.is_none();
+    let base_url = match (&written.base_url, kind) {
+        (Some(url), _) => url.clone(),
+        (None, Some(_)) if is_demo => demo_url.ok_or_else(|| {
+            AssemblyError(format!("provider `{name}`: the embedded demo provider runs only inside `ringgate serve`"))
+        })?,
+        (None, Some(kind)) => kind.base_url.to_owned(),
+        (None, None) => return Err(AssemblyError(format!("provider `{name}`: set `base_url`"))),
+    };
+    let link = ProviderLink::new(written, &base_url, tls)
+        .map_err(|reason| AssemblyError(format!("provider `{name}`: {reason}")))?;
+    let credential =
+        kind.map_or_else(|| providers::credential_of_dialect(dialect_name), |kind| kind.credential);
+    let dialect_kind = providers::ALL.iter().find(|kind| kind.dialect == dialect_name);
+    Ok(Provider {
+        name: Arc::from(name.as_str()),
+        dialect,
+        fixed_head: fixed_head(&link.endpoint.authority, credential, written),
+        default_headers: kind.or(dialect_kind.copied()).map_or(&[], |kind| kind.headers),
+        default_max_tokens: written
+            .default_max_tokens
+            .or(kind.or(dialect_kind.copied()).and_then(|kind| kind.default_max_tokens)),
+        legacy_max_tokens: kind.is_none_or(|kind| kind.legacy_max_tokens),
+        models: written.models.clone(),
+        link,
+    })
+}
+
+/// The header lines that are the same for every request to this provider.
+fn fixed_head(authority: &str, credential: Credential, written: &crate::config::Provider) -> Vec<u8> {
+    let mut head = Vec::with_capacity(256);
+    push_header(&mut head, "host", authority.as_bytes());
+    push_header(&mut head, "content-type", b"application/json");
+    push_header(&mut head, "accept-encoding", b"identity");
+    push_header(&mut head, "user-agent", concat!("ringgate/", env!("CARGO_PKG_VERSION")).as_bytes());
+    if let Some(key) = &written.api_key {
+        match credential {
+            Credential::Bearer => {
+                let value = format!("Bearer {}", key.expose_secret());
+                push_header(&mut head, "authorization", value.as_bytes());
+            }
+            Credential::Header(name) => push_header(&mut head, name, key.expose_secret().as_bytes()),
+            Credential::None => {}
+        }
+    }
+    for (name, value) in &written.headers {
+        push_header(&mut head, name, value.expose_secret().as_bytes());
+    }
+    head
+}
+
+pub(super) fn push_header(head: &mut Vec<u8>, name: &str, value: &[u8]) {
+    head.extend_from_slice(name.as_bytes());
+    head.extend_from_slice(b": ");
+    head.extend_from_slice(value);
+    head.extend_from_slice(b"\r\n");
+}
+
+fn route(written: &crate::config::Route, providers: &[Provider]) -> Result<Route, AssemblyError> {
+    let mut targets = Vec::with_capacity(written.targets.len());
+    for target in &written.targets {
+        let provider =
+            providers.iter().position(|provider| *provider.name == *target.provider).ok_or_else(|| {
+                AssemblyError(format!("route `{}`: no provider is called `{}`", written.model, target.provider))
+            })?;
+        targets.push(Target { provider, model: target.model.as_deref().map(Arc::from) });
+    }
+    let tiers: Vec<Option<Tier>> = written.targets.iter().map(|target| target.tier).collect();
+    let implied = if tiers.iter().any(Option::is_some) { "complexity" } else { "ordered" };
+    let wanted = written.strategy.as_deref().unwrap_or(implied);
+    let strategy = routing::named(wanted).ok_or_else(|| {
+        let known: Vec<&str> = routing::ALL.iter().map(|strategy| strategy.name()).collect();
+        AssemblyError(format!(
+            "route `{}`: unknown strategy `{wanted}`; known strategies are {}",
+            written.model,
+            known.join(", ")
+        ))
+    })?;
+    Ok(Route { name: Arc::from(written.model.as_str()), targets, tiers, strategy, cache: written.cache.clone() })
+}

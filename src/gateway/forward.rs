@@ -1,0 +1,452 @@
+//! Stage 8: to a provider, and to the next one if it fails before content.
+//!
+//! Until the first content nothing has been said to the caller, so any failure that another target
+//! might not have leads to the next attempt: no connection, a deadline, 429, 5xx, garbage, a stream
+//! that dies in its preamble. A refusal of the request itself (4xx) is the answer. What the provider
+//! said about a rejected credential stays with us: it may quote the key.
+
+use super::Gateway;
+use super::Request;
+use super::choose::Way;
+use super::client::Client;
+use super::deployment::Provider;
+use super::deployment::push_header;
+use super::recall::Remembrance;
+use super::relay::Whole;
+use super::story::Story;
+use super::story::Try;
+use super::stream::Translation;
+use super::watch;
+use crate::clock::Tick;
+use crate::dialects::Dropped;
+use crate::dialects::StreamOptions;
+use crate::dialects::TargetOptions;
+use crate::fault::Fault;
+use crate::fault::Kind;
+use crate::net::First;
+use crate::net::Net;
+use crate::net::race;
+use crate::net::timeout;
+use crate::observe::AttemptOutcome;
+use crate::routing::Plan;
+use crate::upstream;
+use crate::upstream::Exchange;
+use crate::upstream::resolve::Resolve;
+use crate::upstream::Stage;
+use crate::wire::http1::Known;
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A preamble longer than this is content enough.
+const PREAMBLE_EVENTS_MAX: u64 = 64;
+const PREAMBLE_BYTES_MAX: usize = 256 * 1024;
+/// Largest error body read for its message.
+const ERROR_BODY_BYTES_MAX: usize = 1024 * 1024;
+
+/// The caller has left and nobody else waits for the answer.
+pub(super) struct Vanished;
+
+/// An answer that has begun well.
+pub(super) enum Forwarded<N: Net> {
+    /// It is here, complete and understood.
+    Whole(Whole<N>),
+    /// Its first content is here.
+    Stream(StreamedAnswer<N>),
+}
+
+/// A stream with its preamble read.
+pub(super) struct StreamedAnswer<N: Net> {
+    pub exchange: Exchange<N>,
+    pub translation: Translation,
+    /// Translated bytes not yet sent.
+    pub out: Vec<u8>,
+    /// Fields that the provider's dialect could not express.
+    pub dropped: Vec<Dropped>,
+}
+
+/// Why the request was not forwarded.
+pub(super) enum Unserved {
+    /// To be told to the caller.
+    Fault(Fault),
+    /// Nobody is left to tell.
+    Vanished,
+}
+
+impl From<Vanished> for Unserved {
+    fn from(_: Vanished) -> Self {
+        Unserved::Vanished
+    }
+}
+
+/// One failed attempt.
+struct Failure {
+    fault: Fault,
+    outcome: AttemptOutcome,
+    /// The provider's status, if it sent one.
+    status: Option<u16>,
+    /// May another target succeed where this one failed?
+    failover: bool,
+}
+
+enum Attempt<N: Net> {
+    Served(Forwarded<N>),
+    Failed(Failure),
+}
+
+impl<N: Net, R: Resolve> Gateway<N, R> {
+    /// Tries the planned targets in order.
+    pub(super) async fn forward(
+        &self,
+        request: &Request<'_, '_>,
+        client: &mut Client<'_, N::Stream>,
+        way: &Way<'_>,
+        plan: &Plan,
+        remembrance: &Remembrance,
+        story: &mut Story,
+    ) -> Result<Forwarded<N>, Unserved> {
+        let mut last = Failure {
+            fault: Fault::new(Kind::Overloaded, "no provider is available for this model"),
+            outcome: AttemptOutcome::Unreachable,
+            status: None,
+            failover: false,
+        };
+        let deadline = self.deadline(request, way, plan, story)?;
+        for target in plan.as_slice() {
+            let (index, model) = way.target(request.deployment, *target, &request.ask.model);
+            let model: Arc<str> = Arc::from(&*model);
+            let before = self.net.now();
+            let attempt = self.attempt(request, client, index, &model, deadline, remembrance).await;
+            let duration = self.net.now().since(before);
+            story.upstream += duration;
+            let mut noted = Try { provider: index, model, outcome: AttemptOutcome::Ok, status: Some(200), duration };
+            match attempt {
+                Ok(Attempt::Served(forwarded)) => {
+                    story.provider = Some(index);
+                    story.model = Some(noted.model.clone());
+                    story.tries.push(noted);
+                    return Ok(forwarded);
+                }
+                Ok(Attempt::Failed(failure)) => {
+                    noted.outcome = failure.outcome;
+                    noted.status = failure.status;
+                    story.tries.push(noted);
+                    let stop = !failure.failover || self.net.now() >= deadline;
+                    last = failure;
+                    if stop {
+                        break;
+                    }
+                }
+                Err(unserved) => {
+                    noted.outcome = AttemptOutcome::Abandoned;
+                    noted.status = None;
+                    story.tries.push(noted);
+                    return Err(unserved);
+                }
+            }
+        }
+        Err(Unserved::Fault(told(last.fault, story)))
+    }
+
+    fn deadline(
+        &self,
+        request: &Request<'_, '_>,
+        way: &Way<'_>,
+        plan: &Plan,
+        story: &Story,
+    ) -> Result<Tick, Unserved> {
+        let first = plan.as_slice().first().copied().unwrap_or_default();
+        let (index, _) = way.target(request.deployment, first, &request.ask.model);
+        let configured = request.deployment.providers[index].link.timeouts.total;
+        let total = super::rules::total_timeout(configured, request.incoming.head, request.incoming.bytes)
+            .map_err(Unserved::Fault)?;
+        Ok(story.started.after(total))
+    }
+
+    async fn attempt(
+        &self,
+        request: &Request<'_, '_>,
+        client: &mut Client<'_, N::Stream>,
+        provider: usize,
+        model: &str,
+        deadline: Tick,
+        remembrance: &Remembrance,
+    ) -> Result<Attempt<N>, Unserved> {
+        let provider = &request.deployment.providers[provider];
+        let mut bytes = self.memory.take();
+        let dropped = match render(request, provider, model, &self.instance, &mut bytes) {
+            Ok(dropped) => dropped,
+            Err(fault) => {
+                self.memory.give(bytes);
+                let outcome = AttemptOutcome::ClientError;
+                return Ok(Attempt::Failed(Failure { fault, outcome, status: None, failover: true }));
+            }
+        };
+        let sent = self.net.now();
+        let exchange = self.upstreams.exchange(&provider.link, bytes, deadline);
+        let exchange = match self.unless_left(exchange, client, remembrance).await? {
+            Ok(exchange) => exchange,
+            Err(failure) => {
+                return Ok(Attempt::Failed(transport(&failure, provider, None)));
+            }
+        };
+        if exchange.status() != 200 {
+            return Ok(Attempt::Failed(self.refusal(exchange, client, provider, remembrance).await?));
+        }
+        let is_stream = content_type(&exchange).is_some_and(|value| value.starts_with(b"text/event-stream"));
+        if request.ask.stream && is_stream {
+            self.preamble(exchange, request, client, provider, dropped, sent, remembrance).await
+        } else {
+            self.whole(exchange, request, client, provider, dropped, remembrance).await
+        }
+    }
+
+    /// Reads a stream until its first content.
+    async fn preamble(
+        &self,
+        mut exchange: Exchange<N>,
+        request: &Request<'_, '_>,
+        client: &mut Client<'_, N::Stream>,
+        provider: &Provider,
+        dropped: Vec<Dropped>,
+        sent: Tick,
+        remembrance: &Remembrance,
+    ) -> Result<Attempt<N>, Unserved> {
+        let options = StreamOptions {
+            include_usage: request.ask.include_usage,
+            created_s: self.net.unix_ms() / 1000,
+        };
+        let keep = remembrance.is_wanted();
+        let mut translation =
+            Translation::new(provider.dialect, request.dialect, options, request.ask.choices, keep);
+        let mut out = self.memory.take();
+        let limit = sent.after(provider.link.timeouts.first_byte);
+        loop {
+            let left = limit.since(self.net.now());
+            let next = timeout(&self.net, left.max(Duration::from_millis(1)), exchange.next());
+            let fault = match self.unless_left(next, client, remembrance).await? {
+                None => Some(first_byte_fault(provider)),
+                Some(Err(failure)) => Some(failure.fault(&provider.name)),
+                Some(Ok(None)) => translation.verdict(),
+                Some(Ok(Some(bytes))) => translation.feed(&self.parser, bytes, &mut out).err(),
+            };
+            if let Some(fault) = fault {
+                self.memory.give(out);
+                let late = fault.kind == Kind::Timeout;
+                let outcome = if late { AttemptOutcome::Timeout } else { AttemptOutcome::Broken };
+                return Ok(Attempt::Failed(Failure { fault, outcome, status: Some(200), failover: true }));
+            }
+            let facts = &translation.facts;
+            let long = facts.events > PREAMBLE_EVENTS_MAX || out.len() > PREAMBLE_BYTES_MAX;
+            if facts.content || facts.complete || long {
+                let answer = StreamedAnswer { exchange, translation, out, dropped };
+                return Ok(Attempt::Served(Forwarded::Stream(answer)));
+            }
+        }
+    }
+
+    /// Reads and understands a whole answer.
+    async fn whole(
+        &self,
+        mut exchange: Exchange<N>,
+        request: &Request<'_, '_>,
+        client: &mut Client<'_, N::Stream>,
+        provider: &Provider,
+        dropped: Vec<Dropped>,
+        remembrance: &Remembrance,
+    ) -> Result<Attempt<N>, Unserved> {
+        let most = request.deployment.settings.server.answer_bytes_max;
+        let read = async { exchange.whole(most).await.map(|_| ()) };
+        if let Err(failure) = self.unless_left(read, client, remembrance).await? {
+            return Ok(Attempt::Failed(transport(&failure, provider, Some(200))));
+        }
+        let mut copy = self.memory.take();
+        copy.extend_from_slice(exchange.body());
+        let understood = self.understand(&mut copy, request, provider);
+        self.memory.give(copy);
+        match understood {
+            Ok((facts, translated)) => {
+                let whole = Whole { exchange, facts, translated, dropped };
+                Ok(Attempt::Served(Forwarded::Whole(whole)))
+            }
+            Err(fault) => {
+                let outcome = AttemptOutcome::Broken;
+                Ok(Attempt::Failed(Failure { fault, outcome, status: Some(200), failover: true }))
+            }
+        }
+    }
+
+    /// Reads the provider's refusal; decides whether another target might not refuse.
+    async fn refusal(
+        &self,
+        mut exchange: Exchange<N>,
+        client: &mut Client<'_, N::Stream>,
+        provider: &Provider,
+        remembrance: &Remembrance,
+    ) -> Result<Failure, Vanished> {
+        let status = exchange.status();
+        let read = async { exchange.whole(ERROR_BODY_BYTES_MAX).await.map(|_| ()) };
+        let read = self.unless_left(read, client, remembrance).await?;
+        let body = if read.is_ok() { exchange.body() } else { &[] };
+        let mut fault = provider.dialect.read_fault(status, body);
+        fault.retry_after = retry_after(&exchange).or(fault.retry_after);
+        fault.should_retry = match exchange.header("x-should-retry") {
+            Some(b"true") => Some(true),
+            Some(b"false") => Some(false),
+            _ => fault.should_retry,
+        };
+        Ok(judged_refusal(status, fault, &provider.name))
+    }
+
+    /// Runs `future` unless the caller leaves first. When others wait for the same answer, the caller's
+    /// leaving changes nothing but that it will not be written to.
+    pub(super) async fn unless_left<F: Future>(
+        &self,
+        future: F,
+        client: &mut Client<'_, N::Stream>,
+        remembrance: &Remembrance,
+    ) -> Result<F::Output, Vanished> {
+        let mut future = pin!(future);
+        if !client.is_absent() {
+            let left = watch::left(client.stream(), &self.net, client.fin_means_gone);
+            match race(future.as_mut(), left).await {
+                First::A(output) => return Ok(output),
+                First::B(()) => client.leave(),
+            }
+            if remembrance.is_mine_alone() {
+                return Err(Vanished);
+            }
+        }
+        Ok(future.await)
+    }
+}
+
+/// Appends the whole upstream request: own head, allow-listed fields, body in the provider's dialect.
+fn render(
+    request: &Request<'_, '_>,
+    provider: &Provider,
+    model: &str,
+    instance: &str,
+    out: &mut Vec<u8>,
+) -> Result<Vec<Dropped>, Fault> {
+    let options = TargetOptions {
+        default_max_tokens: provider.default_max_tokens,
+        inject_usage: request.ask.stream,
+        legacy_max_tokens: provider.legacy_max_tokens,
+    };
+    let mut body = Vec::with_capacity(request.incoming.body.len() + 64);
+    let mut dropped = Vec::new();
+    if provider.dialect.name() == request.dialect.name() {
+        let raw = request.incoming.body;
+        provider.dialect.splice_request(raw, request.body, &request.ask, model, options, &mut body);
+    } else {
+        let neutral = request.dialect.read_request(request.body)?;
+        dropped = provider.dialect.write_request(&neutral, model, options, &mut body)?;
+    }
+    out.extend_from_slice(b"POST ");
+    out.extend_from_slice(provider.link.endpoint.path_prefix.as_bytes());
+    out.extend_from_slice(provider.dialect.path(model, request.ask.stream).as_bytes());
+    out.extend_from_slice(b" HTTP/1.1\r\n");
+    out.extend_from_slice(&provider.fixed_head);
+    pass_fields(request, provider, instance, out);
+    push_header(out, "content-length", itoa::Buffer::new().format(body.len()).as_bytes());
+    out.extend_from_slice(b"\r\n");
+    out.extend_from_slice(&body);
+    Ok(dropped)
+}
+
+/// Caller fields that providers are meant to see.
+const PASSED: &[(Known, &str)] = &[
+    (Known::AnthropicVersion, "anthropic-version"),
+    (Known::AnthropicBeta, "anthropic-beta"),
+    (Known::OpenaiOrganization, "openai-organization"),
+    (Known::OpenaiProject, "openai-project"),
+    (Known::IdempotencyKey, "idempotency-key"),
+    (Known::Traceparent, "traceparent"),
+    (Known::Tracestate, "tracestate"),
+];
+
+fn pass_fields(request: &Request<'_, '_>, provider: &Provider, instance: &str, out: &mut Vec<u8>) {
+    for (known, name) in PASSED {
+        if let Some(value) = request.incoming.header(*known) {
+            push_header(out, name, value);
+        }
+    }
+    for (name, value) in provider.default_headers {
+        let sent = PASSED.iter().any(|(known, passed)| passed == name && request.incoming.header(*known).is_some());
+        if !sent {
+            push_header(out, name, value.as_bytes());
+        }
+    }
+    // The mark by which a gateway that is its own upstream recognises itself.
+    out.extend_from_slice(b"via: ");
+    if let Some(before) = request.incoming.header(Known::Via) {
+        out.extend_from_slice(before);
+        out.extend_from_slice(b", ");
+    }
+    out.extend_from_slice(b"1.1 ");
+    out.extend_from_slice(instance.as_bytes());
+    out.extend_from_slice(b"\r\n");
+}
+
+fn content_type<N: Net>(exchange: &Exchange<N>) -> Option<&[u8]> {
+    exchange.header("content-type")
+}
+
+fn first_byte_fault(provider: &Provider) -> Fault {
+    Fault::new(
+        Kind::Timeout,
+        format!("the provider `{}` sent no content within first_byte_timeout_ms", provider.name),
+    )
+}
+
+/// `retry-after-ms`, then `retry-after` in seconds; anything else is ignored.
+fn retry_after<N: Net>(exchange: &Exchange<N>) -> Option<Duration> {
+    const WAIT_MAX_S: f64 = 86_400.0;
+    let number = |name: &str| {
+        let text = std::str::from_utf8(exchange.header(name)?).ok()?;
+        text.trim().parse::<f64>().ok().filter(|value| value.is_finite() && *value >= 0.0)
+    };
+    let seconds = number("retry-after-ms").map(|millis| millis / 1000.0).or_else(|| number("retry-after"))?;
+    (seconds <= WAIT_MAX_S).then(|| Duration::from_secs_f64(seconds))
+}
+
+/// A failure of the exchange itself.
+fn transport(failure: &upstream::Failure, provider: &Provider, status: Option<u16>) -> Failure {
+    let fault = failure.fault(&provider.name);
+    let outcome = match (fault.kind, failure.stage) {
+        (Kind::Timeout, _) => AttemptOutcome::Timeout,
+        (_, Stage::Resolve | Stage::Connect | Stage::Tls) => AttemptOutcome::Unreachable,
+        _ => AttemptOutcome::Broken,
+    };
+    Failure { fault, outcome, status, failover: true }
+}
+
+fn judged_refusal(status: u16, fault: Fault, provider: &str) -> Failure {
+    let ours = |message: String| Fault::new(Kind::Upstream, message);
+    let (fault, outcome, failover) = match status {
+        401 => {
+            let advice = "rejects the gateway's credential; its operator must check api_key";
+            (ours(format!("the provider `{provider}` {advice}")), AttemptOutcome::ClientError, true)
+        }
+        402 | 403 => (fault, AttemptOutcome::ClientError, true),
+        429 => (fault, AttemptOutcome::RateLimited, true),
+        500..=599 => (fault, AttemptOutcome::ServerError, true),
+        400..=499 => (fault, AttemptOutcome::ClientError, false),
+        _ => {
+            let message = format!("the provider `{provider}` answered with the unexpected status {status}");
+            (ours(message), AttemptOutcome::Broken, true)
+        }
+    };
+    Failure { fault, outcome, status: Some(status), failover }
+}
+
+/// Says in the fault's own message that others were tried.
+fn told(mut fault: Fault, story: &Story) -> Fault {
+    if story.tries.len() > 1 {
+        let message = format!("{} ({} targets were tried)", fault.message, story.tries.len());
+        fault.message = message.into();
+    }
+    fault
+}

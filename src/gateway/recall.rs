@@ -1,0 +1,207 @@
+//! Stages 5 and 6: has this been answered before, identically or equivalently.
+//!
+//! The exact tier is a map every shard may read; the semantic tier is asked only on an exact miss,
+//! because it costs an embedding. Identical requests in flight join one upstream call. The scope is
+//! part of every key and is built here, before any lookup.
+
+use super::Gateway;
+use super::Request;
+use super::reply::CacheOutcome;
+use super::rules::CacheRules;
+use super::story::Story;
+use crate::cache;
+use crate::cache::Flight;
+use crate::cache::Key;
+use crate::cache::Lead;
+use crate::cache::Lookup;
+use crate::cache::Policy;
+use crate::cache::Record;
+use crate::cache::Scope;
+use crate::config::RouteCache;
+use crate::embed::Pending;
+use crate::net::Net;
+use crate::net::timeout;
+use crate::upstream::resolve::Resolve;
+use crate::wire::http1::Known;
+use std::sync::Arc;
+
+/// Larger requests are not worth hashing: they do not repeat.
+const KEYED_BODY_BYTES_MAX: usize = 1024 * 1024;
+
+/// What the caches said.
+pub(super) enum Recalled {
+    /// Here is the answer.
+    Hit(Arc<Record>, CacheOutcome),
+    /// Somebody is asking the same right now.
+    Join(Arc<Flight>),
+    /// Ask a provider; the rest says how to remember the answer.
+    Miss(Remembrance),
+}
+
+/// How the answer of a miss will be remembered.
+#[derive(Default)]
+pub(super) struct Remembrance {
+    /// Where it will be found by an identical request.
+    pub key: Option<Key>,
+    /// The duty to tell everybody who joined.
+    pub lead: Option<Lead>,
+    /// Where it will be found by an equivalent request.
+    pub inquiry: Option<Inquiry>,
+}
+
+impl Remembrance {
+    /// Does nobody else wait for this answer?
+    pub fn is_mine_alone(&self) -> bool {
+        self.lead.as_ref().is_none_or(|lead| lead.followers() == 0)
+    }
+
+    /// Will the answer be remembered or shared at all?
+    pub fn is_wanted(&self) -> bool {
+        self.key.is_some() || self.lead.is_some() || self.inquiry.is_some()
+    }
+}
+
+/// A prompt on its way into the semantic index.
+pub(super) struct Inquiry {
+    pub scope: Scope,
+    pub text: Box<str>,
+    pub vector: Option<Arc<[f32]>>,
+    /// The vector was not ready in time; it may be when the answer is.
+    pub late: Option<Pending>,
+}
+
+impl<N: Net, R: Resolve> Gateway<N, R> {
+    /// Asks the caches.
+    pub(super) async fn recall(
+        &self,
+        request: &Request<'_, '_>,
+        rules: &CacheRules,
+        route: &RouteCache,
+        story: &mut Story,
+    ) -> Recalled {
+        if !exact_eligible(request, rules, route) {
+            return Recalled::Miss(Remembrance::default());
+        }
+        let mut scratch = self.memory.take();
+        let namespace = namespace(request);
+        let volatile = request.dialect.volatile_fields();
+        let key = cache::exact_key(&namespace, request.body, volatile, &mut scratch);
+        let recalled = self.recall_exact(&key, request, rules, story);
+        let recalled = match recalled {
+            Recalled::Miss(mut miss) => {
+                miss.key = rules.store.then_some(key);
+                self.recall_semantic(miss, &namespace, request, rules, route, story, &mut scratch).await
+            }
+            hit => hit,
+        };
+        self.memory.give(scratch);
+        recalled
+    }
+
+    fn recall_exact(
+        &self,
+        key: &Key,
+        request: &Request<'_, '_>,
+        rules: &CacheRules,
+        story: &mut Story,
+    ) -> Recalled {
+        // Two callers must not share one tool call: it may have effects.
+        let coalesce = rules.lookup && rules.store && !request.ask.has_tools;
+        let now = self.net.now();
+        story.cache = if rules.lookup { CacheOutcome::Miss } else { CacheOutcome::Bypass };
+        match self.shared.exact.lookup(key, now, rules.lookup, coalesce) {
+            Lookup::Hit(record) if rules.age_max.is_none_or(|most| record.age(now) <= most) => {
+                Recalled::Hit(record, CacheOutcome::Hit)
+            }
+            Lookup::Hit(_) | Lookup::Miss => Recalled::Miss(Remembrance::default()),
+            Lookup::Join(flight) => Recalled::Join(flight),
+            Lookup::Lead(lead) => Recalled::Miss(Remembrance { lead: Some(lead), ..Remembrance::default() }),
+        }
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    async fn recall_semantic(
+        &self,
+        mut miss: Remembrance,
+        namespace: &[&[u8]],
+        request: &Request<'_, '_>,
+        rules: &CacheRules,
+        route: &RouteCache,
+        story: &mut Story,
+        scratch: &mut Vec<u8>,
+    ) -> Recalled {
+        let Some(text) = semantic_text(request, route) else { return Recalled::Miss(miss) };
+        let before = self.net.now();
+        let Ok(mut pending) = self.embedder.submit(text) else { return Recalled::Miss(miss) };
+        let scope = cache::scope_key(namespace, request.body, request.dialect.volatile_fields(), text, scratch);
+        let deadline = request.deployment.settings.embedding.deadline;
+        let vector = timeout(&self.net, deadline, &mut pending).await;
+        story.embedding = self.net.now().since(before);
+        let mut inquiry = Inquiry { scope, text: text.into(), vector: None, late: None };
+        match vector {
+            None => inquiry.late = rules.store.then_some(pending),
+            Some(Err(_)) => return Recalled::Miss(miss),
+            Some(Ok(vector)) => {
+                let vector: Arc<[f32]> = Arc::from(&vector[..]);
+                inquiry.vector = Some(Arc::clone(&vector));
+                if let Some((record, similarity)) = self.verified_neighbour(&inquiry, vector, rules).await {
+                    if let Some(lead) = miss.lead.take() {
+                        lead.complete(Arc::clone(&record));
+                    }
+                    return Recalled::Hit(record, CacheOutcome::Semantic { similarity });
+                }
+            }
+        }
+        miss.inquiry = rules.store.then_some(inquiry);
+        Recalled::Miss(miss)
+    }
+
+    /// The nearest answered prompt that really asks the same, with its similarity.
+    async fn verified_neighbour(
+        &self,
+        inquiry: &Inquiry,
+        vector: Arc<[f32]>,
+        rules: &CacheRules,
+    ) -> Option<(Arc<Record>, f32)> {
+        if !rules.lookup {
+            return None;
+        }
+        let mut candidates = self.neighbours.nearest(&self.net, inquiry.scope, vector).await;
+        let now = self.net.now();
+        candidates.retain(|candidate| rules.age_max.is_none_or(|most| candidate.record.age(now) <= most));
+        let policy = Policy { similarity_min: rules.similarity_min };
+        match cache::judge(&inquiry.text, &candidates, &policy) {
+            cache::Verdict::Serve { index, similarity } => Some((Arc::clone(&candidates[index].record), similarity)),
+            cache::Verdict::Refuse(_) => None,
+        }
+    }
+}
+
+/// Everything beside the body that must be equal for two requests to share an answer.
+fn namespace<'r>(request: &'r Request<'_, '_>) -> [&'r [u8]; 6] {
+    let header = |known| request.incoming.header(known).unwrap_or_default();
+    [
+        request.caller.scope.as_bytes(),
+        request.dialect.name().as_bytes(),
+        header(Known::XRinggateCacheNamespace),
+        header(Known::AnthropicBeta),
+        header(Known::OpenaiOrganization),
+        header(Known::OpenaiProject),
+    ]
+}
+
+fn exact_eligible(request: &Request<'_, '_>, rules: &CacheRules, route: &RouteCache) -> bool {
+    route.exact
+        && (rules.lookup || rules.store)
+        && request.incoming.body.len() <= KEYED_BODY_BYTES_MAX
+        && request.ask.temperature.is_none_or(|temperature| temperature <= route.temperature_max)
+}
+
+/// The text that may be compared by meaning, if this request has one.
+fn semantic_text<'r>(request: &Request<'_, 'r>, route: &RouteCache) -> Option<&'r str> {
+    let ask = &request.ask;
+    let plain = !ask.has_tools && !ask.has_media && ask.choices == 1;
+    let cool = ask.temperature.is_none_or(|temperature| temperature <= route.semantic_temperature_max);
+    let text = ask.last_user_text?;
+    (route.semantic && plain && cool && cache::eligible(text).is_ok()).then_some(text)
+}

@@ -1,0 +1,131 @@
+//! Stage 2: what is asked. The path alone decides the dialect; nothing else may change it.
+
+use crate::chat::Ask;
+use crate::dialects;
+use crate::dialects::Dialect;
+use crate::fault::Fault;
+use crate::fault::Kind;
+use crate::wire::http1::Method;
+use crate::wire::json::JsonFault;
+use crate::wire::json::Value;
+use std::borrow::Cow;
+
+/// What a path offers.
+#[derive(Clone, Copy)]
+pub enum Surface {
+    /// A chat endpoint of this dialect.
+    Chat(&'static dyn Dialect),
+    /// The list of models, or one of them.
+    Models,
+    /// Is the process alive?
+    Live,
+    /// Can it serve?
+    Ready,
+}
+
+/// Chat endpoints, by path below an optional mount.
+const CHAT: &[(&str, &dyn Dialect)] = &[
+    ("/v1/chat/completions", &dialects::openai_chat::OpenAiChat),
+    ("/v1/messages", &dialects::anthropic_messages::AnthropicMessages),
+];
+
+/// Prefixes under which SDKs with one base URL per vendor find the same endpoints.
+const MOUNTS: &[(&str, &dyn Dialect)] = &[
+    ("/openai", &dialects::openai_chat::OpenAiChat),
+    ("/anthropic", &dialects::anthropic_messages::AnthropicMessages),
+];
+
+/// The dialect in which even the refusal of `path` must be written.
+pub fn dialect_of(path: &str) -> &'static dyn Dialect {
+    let (rest, mounted) = unmounted(path);
+    let chat = CHAT.iter().find(|(known, _)| *known == rest).map(|(_, dialect)| *dialect);
+    chat.or(mounted).unwrap_or(&dialects::openai_chat::OpenAiChat)
+}
+
+/// What `method path` means, or a refusal.
+pub fn surface(method: Method, path: &str) -> Result<Surface, Fault> {
+    let (rest, _) = unmounted(path);
+    if let Some((_, dialect)) = CHAT.iter().find(|(known, _)| *known == rest) {
+        return only(method == Method::Post, "POST", Surface::Chat(*dialect));
+    }
+    let reading = matches!(method, Method::Get | Method::Head);
+    match rest {
+        "/v1/models" => only(reading, "GET", Surface::Models),
+        _ if rest.strip_prefix("/v1/models/").is_some_and(|id| !id.is_empty() && !id.contains(':')) => {
+            only(reading, "GET", Surface::Models)
+        }
+        "/livez" | "/health" => only(reading, "GET", Surface::Live),
+        "/readyz" => only(reading, "GET", Surface::Ready),
+        _ => Err(Fault::new(
+            Kind::NotFound,
+            "this path does not exist; chat completions are at POST /v1/chat/completions, models at GET /v1/models",
+        )),
+    }
+}
+
+/// The model id of `/v1/models/{id}`.
+pub fn model_id(path: &str) -> Option<&str> {
+    unmounted(path).0.strip_prefix("/v1/models/")
+}
+
+fn unmounted(path: &str) -> (&str, Option<&'static dyn Dialect>) {
+    for (mount, dialect) in MOUNTS {
+        if let Some(rest) = path.strip_prefix(mount).filter(|rest| rest.starts_with('/')) {
+            return (rest, Some(*dialect));
+        }
+    }
+    (path, None)
+}
+
+fn only(allowed: bool, method: &'static str, surface: Surface) -> Result<Surface, Fault> {
+    if allowed {
+        return Ok(surface);
+    }
+    Err(Fault::new(Kind::MethodNotAllowed, Cow::Owned(format!("this path takes {method} requests only"))))
+}
+
+/// The facts of a parsed body in the caller's dialect.
+pub fn ask<'input>(dialect: &dyn Dialect, body: Value<'_, 'input>) -> Result<Ask<'input>, Fault> {
+    dialect.read_ask(body)
+}
+
+/// What to tell a caller whose body is not acceptable JSON.
+pub fn json_fault(fault: JsonFault) -> Fault {
+    Fault::new(Kind::BadRequest, format!("the request body is not acceptable JSON: {}", fault.message()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(method: Method, path: &str) -> String {
+        match surface(method, path) {
+            Ok(Surface::Chat(dialect)) => dialect.name().to_owned(),
+            Ok(Surface::Models) => "models".to_owned(),
+            Ok(Surface::Live) => "live".to_owned(),
+            Ok(Surface::Ready) => "ready".to_owned(),
+            Err(fault) => fault.kind.label().to_owned(),
+        }
+    }
+
+    #[test]
+    fn the_path_alone_decides() {
+        assert_eq!(name(Method::Post, "/v1/chat/completions"), "openai_chat");
+        assert_eq!(name(Method::Post, "/openai/v1/chat/completions"), "openai_chat");
+        assert_eq!(name(Method::Post, "/anthropic/v1/messages"), "anthropic_messages");
+        assert_eq!(name(Method::Get, "/v1/chat/completions"), "method_not_allowed");
+        assert_eq!(name(Method::Get, "/v1/models/gpt-4o"), "models");
+        assert_eq!(name(Method::Get, "/v1/models/openai/gpt-4o"), "models");
+        assert_eq!(name(Method::Post, "/V1/chat/completions"), "not_found");
+        assert_eq!(name(Method::Post, "/v1/chat/completions/"), "not_found");
+        assert_eq!(name(Method::Post, "/openaiv1/chat/completions"), "not_found");
+        assert_eq!(name(Method::Get, "/readyz"), "ready");
+    }
+
+    #[test]
+    fn refusals_are_written_in_the_dialect_of_the_mount() {
+        assert_eq!(dialect_of("/anthropic/nowhere").name(), "anthropic_messages");
+        assert_eq!(dialect_of("/nowhere").name(), "openai_chat");
+        assert_eq!(dialect_of("/v1/messages").name(), "anthropic_messages");
+    }
+}

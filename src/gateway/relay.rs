@@ -1,0 +1,291 @@
+//! Stage 9: the answer to the caller, in its dialect, one piece in flight.
+//!
+//! After the first content there is no second attempt and no clean end for a broken stream: the caller
+//! gets an error event and a connection that ends without its terminator.
+
+use super::Gateway;
+use super::Request;
+use super::client::Client;
+use super::deployment::Provider;
+use super::forward::StreamedAnswer;
+use super::forward::Vanished;
+use super::recall::Remembrance;
+use super::replay;
+use super::reply;
+use super::story::Ending;
+use super::story::Story;
+use crate::cache::FlightMeta;
+use crate::cache::Form;
+use crate::chat::Usage;
+use crate::dialects::AnswerFacts;
+use crate::dialects::Dropped;
+use crate::fault::Fault;
+use crate::fault::Kind;
+use crate::net::Net;
+use crate::upstream::Exchange;
+use crate::upstream::resolve::Resolve;
+use bytes::Bytes;
+
+/// A whole answer, read and understood.
+pub(super) struct Whole<N: Net> {
+    pub exchange: Exchange<N>,
+    pub facts: AnswerFacts,
+    /// The answer in the caller's dialect, when it is not the provider's; or as a stream, when the
+    /// caller asked for one.
+    pub translated: Option<Vec<u8>>,
+    pub dropped: Vec<Dropped>,
+}
+
+/// What a relayed answer leaves behind for the caches.
+pub(super) struct Remains {
+    pub form: Form,
+    pub bytes: Bytes,
+    /// Complete, not refused, not cut short.
+    pub sound: bool,
+    pub tool_calls: bool,
+}
+
+impl<N: Net, R: Resolve> Gateway<N, R> {
+    /// Facts of a whole answer and, where the dialects differ, its translation.
+    pub(super) fn understand(
+        &self,
+        copy: &mut Vec<u8>,
+        request: &Request<'_, '_>,
+        provider: &Provider,
+    ) -> Result<(AnswerFacts, Option<Vec<u8>>), Fault> {
+        let garbage = || Fault::new(Kind::Upstream, "the provider's answer is not the JSON of its dialect");
+        let mut parser = self.parser.borrow_mut();
+        let tape = parser.parse(copy).map_err(|_| garbage())?;
+        let facts = provider.dialect.answer_facts(tape.as_value());
+        let same = provider.dialect.name() == request.dialect.name();
+        let translated = match (&facts, same && !request.ask.stream) {
+            (Err(_), _) | (_, true) => Ok(None),
+            (Ok(_), false) => provider.dialect.read_answer(tape.as_value()).map(|answer| {
+                let mut out = Vec::with_capacity(1024);
+                if request.ask.stream {
+                    let occasion = self.occasion(request.ask.include_usage);
+                    replay::stream_answer(&answer, request.dialect, occasion, &mut out);
+                } else {
+                    request.dialect.write_answer(&answer, &mut out);
+                }
+                Some(out)
+            }),
+        };
+        parser.recycle(tape);
+        Ok((facts?, translated?))
+    }
+
+    /// Gives a whole answer to the caller.
+    pub(super) async fn relay_whole(
+        &self,
+        whole: &mut Whole<N>,
+        request: &Request<'_, '_>,
+        client: &mut Client<'_, N::Stream>,
+        story: &mut Story,
+    ) -> Remains {
+        story.usage = whole.facts.usage.take();
+        story.cost_usd = self.cost(request, story);
+        let mut head = self.memory.take();
+        self.answer_head(&mut head, request, story, &whole.dropped, Some(&whole.exchange));
+        let sent = match &whole.translated {
+            Some(stream) if request.ask.stream => {
+                client.begin_stream(&head);
+                client.end_stream(&self.net, &mut stream.clone()).await
+            }
+            Some(body) => client.send_whole(&self.net, &head, body).await,
+            None => client.send_whole(&self.net, &head, whole.exchange.body()).await,
+        };
+        self.memory.give(head);
+        story.ending = if sent.is_ok() && !client.is_absent() { Ending::Answered } else { Ending::Vanished };
+        Remains {
+            form: Form::Whole,
+            bytes: Bytes::copy_from_slice(whole.exchange.body()),
+            sound: whole.facts.complete && !whole.facts.refused && whole.facts.content,
+            tool_calls: whole.facts.tool_calls,
+        }
+    }
+
+    /// Relays a stream to its end, good or bad. `None`: it was broken and leaves nothing behind.
+    pub(super) async fn relay_stream(
+        &self,
+        answer: &mut StreamedAnswer<N>,
+        request: &Request<'_, '_>,
+        client: &mut Client<'_, N::Stream>,
+        remembrance: &Remembrance,
+        story: &mut Story,
+    ) -> Option<Remains> {
+        let mut head = self.memory.take();
+        self.answer_head(&mut head, request, story, &answer.dropped, Some(&answer.exchange));
+        client.begin_stream(&head);
+        self.memory.give(head);
+        if let (Some(lead), Some(provider)) = (&remembrance.lead, story.provider) {
+            let provider = &request.deployment.providers[provider];
+            lead.begin(FlightMeta {
+                dialect: provider.dialect.name(),
+                provider: provider.name.clone(),
+                model: story.model.clone().unwrap_or_else(|| "".into()),
+                status: 200,
+                form: Form::Events,
+            });
+        }
+        let ended = self.pump(answer, request, client, remembrance, story).await;
+        story.events = answer.translation.facts.events;
+        story.usage = Some(usage_of(answer, request));
+        story.cost_usd = self.cost(request, story);
+        match ended {
+            Ok(()) => {
+                story.ending = if client.is_absent() { Ending::Vanished } else { Ending::Answered };
+                let facts = &answer.translation.facts;
+                Some(Remains {
+                    form: Form::Events,
+                    bytes: Bytes::from(answer.translation.kept.take().unwrap_or_default()),
+                    sound: !facts.refused && !facts.cut && facts.content,
+                    tool_calls: facts.tool_calls,
+                })
+            }
+            Err(Interrupted::Broken(fault)) => {
+                story.ending = Ending::Broken;
+                let mut out = std::mem::take(&mut answer.out);
+                request.dialect.write_stream_fault(&fault, &story.request_id, &mut out);
+                client.break_stream(&self.net, &mut out).await;
+                story.fault = Some(fault);
+                None
+            }
+            Err(Interrupted::Vanished) => {
+                client.give_up();
+                story.ending = Ending::Vanished;
+                None
+            }
+        }
+    }
+
+    async fn pump(
+        &self,
+        answer: &mut StreamedAnswer<N>,
+        request: &Request<'_, '_>,
+        client: &mut Client<'_, N::Stream>,
+        remembrance: &Remembrance,
+        story: &mut Story,
+    ) -> Result<(), Interrupted> {
+        let mut shared_to = 0;
+        loop {
+            if let (Some(lead), Some(kept)) = (&remembrance.lead, &answer.translation.kept) {
+                if kept.len() > shared_to {
+                    lead.push(Bytes::copy_from_slice(&kept[shared_to..]));
+                    shared_to = kept.len();
+                }
+            }
+            if self.expired() {
+                let fault = Fault::new(Kind::Overloaded, "the gateway is shutting down");
+                return Err(Interrupted::Broken(fault));
+            }
+            let complete = answer.translation.facts.complete;
+            let sent = if complete {
+                answer.out.extend_from_slice(self.stream_end(request, story));
+                client.end_stream(&self.net, &mut answer.out).await
+            } else {
+                client.push(&self.net, &mut answer.out).await
+            };
+            if sent.is_err() {
+                client.leave();
+            }
+            if complete {
+                // Reading the proper end lets the connection go back to its pool; its absence is no harm.
+                answer.exchange.finish().await;
+                return Ok(());
+            }
+            if client.is_absent() && remembrance.is_mine_alone() {
+                return Err(Interrupted::Vanished);
+            }
+            let StreamedAnswer { exchange, translation, out, .. } = answer;
+            let before = self.net.now();
+            let next = self.unless_left(exchange.next(), client, remembrance).await;
+            story.upstream += self.net.now().since(before);
+            let fault = match next {
+                Err(Vanished) if self.expired() => None,
+                Err(Vanished) => return Err(Interrupted::Vanished),
+                Ok(Err(failure)) => Some(failure.fault(provider_name(request, story))),
+                Ok(Ok(None)) => translation.verdict(),
+                Ok(Ok(Some(bytes))) => translation.feed(&self.parser, bytes, out).err(),
+            };
+            if let Some(fault) = fault {
+                return Err(Interrupted::Broken(fault));
+            }
+        }
+    }
+
+    /// The terminator that a pass-through stream still needs; translated streams wrote their own.
+    fn stream_end(&self, request: &Request<'_, '_>, story: &Story) -> &'static [u8] {
+        let provider = story.provider.map(|index| request.deployment.providers[index].dialect.name());
+        if provider == Some(request.dialect.name()) { request.dialect.stream_end() } else { b"" }
+    }
+
+    /// Renders the head of an answer, up to but without its framing.
+    pub(super) fn answer_head(
+        &self,
+        head: &mut Vec<u8>,
+        request: &Request<'_, '_>,
+        story: &mut Story,
+        dropped: &[Dropped],
+        exchange: Option<&Exchange<N>>,
+    ) {
+        story.status = 200;
+        reply::status_line(head, 200);
+        if request.ask.stream {
+            reply::stream_fields(head);
+        } else {
+            reply::field(head, "content-type", b"application/json");
+        }
+        self.own_fields(head, request, story);
+        if let Some(exchange) = exchange {
+            upstream_fields(head, exchange);
+        }
+        if !dropped.is_empty() {
+            let names: Vec<&str> = dropped.iter().map(|dropped| dropped.field.as_str()).collect();
+            reply::field(head, "x-ringgate-dropped", names.join(", ").as_bytes());
+        }
+    }
+}
+
+enum Interrupted {
+    Broken(Fault),
+    Vanished,
+}
+
+fn provider_name<'r>(request: &Request<'r, '_>, story: &Story) -> &'r str {
+    story.provider.map_or("", |index| &*request.deployment.providers[index].name)
+}
+
+/// The provider's numbers; without them an estimate from the bytes, marked as one.
+fn usage_of<N: Net>(answer: &StreamedAnswer<N>, request: &Request<'_, '_>) -> Usage {
+    const BYTES_PER_TOKEN: u64 = 4;
+    /// Envelope of a streamed event around its words, roughly.
+    const EVENT_ENVELOPE_BYTES: u64 = 160;
+    let facts = &answer.translation.facts;
+    facts.usage.clone().unwrap_or_else(|| Usage {
+        input_tokens: request.ask.text_bytes as u64 / BYTES_PER_TOKEN,
+        output_tokens: facts.data_bytes.saturating_sub(facts.events * EVENT_ENVELOPE_BYTES) / BYTES_PER_TOKEN,
+        estimated: true,
+        ..Usage::default()
+    })
+}
+
+/// What the provider said about itself, under names that cannot be mistaken for ours.
+fn upstream_fields<N: Net>(head: &mut Vec<u8>, exchange: &Exchange<N>) {
+    for (name, value) in exchange.headers() {
+        if name.eq_ignore_ascii_case(b"x-request-id") || name.eq_ignore_ascii_case(b"request-id") {
+            reply::field(head, "x-ringgate-upstream-request-id", value);
+        } else if is_rate_header(name) {
+            head.extend_from_slice(b"x-ringgate-upstream-");
+            head.extend(name.iter().map(u8::to_ascii_lowercase));
+            head.extend_from_slice(b": ");
+            head.extend_from_slice(value);
+            head.extend_from_slice(b"\r\n");
+        }
+    }
+}
+
+fn is_rate_header(name: &[u8]) -> bool {
+    let starts = |prefix: &[u8]| name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
+    starts(b"x-ratelimit-") || starts(b"anthropic-ratelimit-")
+}

@@ -1,0 +1,207 @@
+//! Stage 10: once for every request, whatever became of it: count it, price it, log it, remember it.
+
+use super::Gateway;
+use super::Request;
+use super::deployment::Deployment;
+use super::recall::Remembrance;
+use super::relay::Remains;
+use super::reply::CacheOutcome;
+use super::story::Ending;
+use super::story::Story;
+use crate::cache::Derived;
+use crate::cache::Record;
+use crate::chat::Usage;
+use crate::clock::Tick;
+use crate::config::Price;
+use crate::config::RouteCache;
+use crate::config::Tier;
+use crate::net::Net;
+use crate::observe;
+use crate::observe::Attempt;
+use crate::observe::Facts;
+use crate::observe::RequestLabels;
+use crate::observe::request_log::Entry;
+use crate::upstream::resolve::Resolve;
+use std::sync::Arc;
+use std::time::Duration;
+
+const TOKENS_PER_PRICE: f64 = 1_000_000.0;
+
+/// What `usage` costs at `price`, US dollars.
+pub(super) fn price_of(price: &Price, usage: &Usage) -> f64 {
+    let read = usage.cache_read_tokens.unwrap_or(0).min(usage.input_tokens);
+    let written = usage.cache_write_tokens.unwrap_or(0).min(usage.input_tokens - read);
+    let plain = usage.input_tokens - read - written;
+    let at = |tokens: u64, usd_per_mtok: f64| tokens as f64 * usd_per_mtok / TOKENS_PER_PRICE;
+    at(plain, price.input_usd_per_mtok)
+        + at(read, price.cache_read_usd_per_mtok.unwrap_or(price.input_usd_per_mtok))
+        + at(written, price.cache_write_usd_per_mtok.unwrap_or(price.input_usd_per_mtok))
+        + at(usage.output_tokens, price.output_usd_per_mtok)
+}
+
+impl<N: Net, R: Resolve> Gateway<N, R> {
+    /// What the story's usage costs, if its price is known.
+    pub(super) fn cost(&self, request: &Request<'_, '_>, story: &Story) -> Option<f64> {
+        let provider = &request.deployment.providers[story.provider?];
+        let price = request.deployment.price(&provider.name, story.model.as_deref()?)?;
+        Some(price_of(price, story.usage.as_ref()?))
+    }
+
+    /// Puts a sound answer where it will be found, and tells everybody who waited for it.
+    pub(super) fn remember(
+        &self,
+        remains: Remains,
+        remembrance: Remembrance,
+        route: &RouteCache,
+        ttl: Duration,
+        request: &Request<'_, '_>,
+        story: &Story,
+    ) {
+        let now = self.net.now();
+        let most = request.deployment.settings.cache.entry_bytes_max;
+        let storable = remains.sound && remains.bytes.len() <= most && (route.tool_calls || !remains.tool_calls);
+        let Remembrance { key, lead, inquiry } = remembrance;
+        if !storable && lead.is_none() {
+            return;
+        }
+        let Some(record) = record(remains, request, story, now, ttl) else { return };
+        let record = Arc::new(record);
+        if storable {
+            if let Some(key) = key {
+                self.shared.exact.insert(key, Arc::clone(&record), now);
+            }
+            if let Some(inquiry) = inquiry {
+                let late = || inquiry.late.as_ref().and_then(|late| late.peek()).and_then(Result::ok);
+                if let Some(vector) = inquiry.vector.clone().or_else(late) {
+                    self.neighbours.remember(inquiry.scope, vector, inquiry.text, Arc::clone(&record), now);
+                }
+            }
+        }
+        if let Some(lead) = lead {
+            lead.complete(record);
+        }
+    }
+
+    /// Counts and logs the finished request.
+    pub(super) fn settle(&self, deployment: &Deployment, dialect: &'static str, story: &Story, bytes_out: u64, first_byte: Option<Tick>) {
+        let total = self.net.now().since(story.started);
+        let key = deployment.keys.caller(story.caller).map_or("", |caller| &*caller.name);
+        let attempts: Vec<Attempt<'_>> = story.tries.iter().map(|tried| attempt(deployment, tried)).collect();
+        let facts = Facts {
+            request_id: &story.request_id,
+            began_unix_ms: story.started_unix_ms,
+            key,
+            dialect,
+            route: story.route.map_or("", |route| &*deployment.routes[route].name),
+            requested_model: &story.requested_model,
+            provider: story.provider.map_or("", |provider| &*deployment.providers[provider].name),
+            model: story.model.as_deref().unwrap_or(""),
+            attempts: &attempts,
+            status: story.status,
+            client_gone: story.ending == Ending::Vanished,
+            broken_stream: story.ending == Ending::Broken,
+            fault: story.fault.as_ref(),
+            cache: cache_word(story.cache),
+            similarity: match story.cache {
+                CacheOutcome::Semantic { similarity } => Some(similarity),
+                _ => None,
+            },
+            stream: story.stream,
+            stream_events: story.events,
+            usage: story.usage.as_ref(),
+            cost_usd: story.cost_usd,
+            saved_usd: story.saved_usd,
+            total,
+            first_token: first_byte.filter(|_| story.stream).map(|at| at.since(story.started)),
+            upstream: (!story.tries.is_empty()).then_some(story.upstream),
+            overhead: total.saturating_sub(story.upstream),
+            bytes_in: story.bytes_in,
+            bytes_out,
+            tier: story.complexity.map(|(tier, _)| tier_word(tier)),
+            complexity: story.complexity.map(|(_, score)| score),
+        };
+        let labels = RequestLabels {
+            key: facts.key,
+            provider: facts.provider,
+            model: facts.model,
+            route: facts.route,
+            dialect,
+        };
+        let series = self.recorder.series(&labels);
+        self.recorder.finished(&series, &facts);
+        if let Some(sink) = &self.shared.request_log {
+            let mut line = Vec::with_capacity(512);
+            Entry { facts: &facts, request_body: None, answer_body: None }.write(&mut line);
+            sink.put(line);
+        }
+    }
+}
+
+fn attempt<'s>(deployment: &'s Deployment, tried: &'s super::story::Try) -> Attempt<'s> {
+    Attempt {
+        provider: &deployment.providers[tried.provider].name,
+        model: &tried.model,
+        outcome: tried.outcome,
+        status: tried.status,
+        duration: tried.duration,
+    }
+}
+
+fn record(remains: Remains, request: &Request<'_, '_>, story: &Story, now: Tick, ttl: Duration) -> Option<Record> {
+    let provider = &request.deployment.providers[story.provider?];
+    Some(Record {
+        dialect: provider.dialect.name(),
+        form: remains.form,
+        bytes: remains.bytes,
+        provider: provider.name.clone(),
+        model: story.model.clone()?,
+        usage: story.usage.clone(),
+        cost_usd: story.cost_usd,
+        stored: now,
+        expires: now.after(ttl),
+        derived: Derived::default(),
+    })
+}
+
+/// The configuration's word for a tier.
+pub(super) fn tier_word(tier: Tier) -> &'static str {
+    match tier {
+        Tier::Simple => "simple",
+        Tier::Standard => "standard",
+        Tier::Hard => "hard",
+    }
+}
+
+fn cache_word(outcome: CacheOutcome) -> observe::CacheOutcome {
+    match outcome {
+        CacheOutcome::Bypass => observe::CacheOutcome::Bypass,
+        CacheOutcome::Miss => observe::CacheOutcome::Miss,
+        CacheOutcome::Hit => observe::CacheOutcome::Hit,
+        CacheOutcome::Semantic { .. } => observe::CacheOutcome::Semantic,
+        CacheOutcome::Coalesced => observe::CacheOutcome::Coalesced,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cached_input_is_priced_apart_and_counted_once() {
+        let price = Price {
+            provider: "p".into(),
+            model: "m".into(),
+            input_usd_per_mtok: 2.0,
+            output_usd_per_mtok: 10.0,
+            cache_read_usd_per_mtok: Some(0.5),
+            cache_write_usd_per_mtok: None,
+        };
+        let usage = Usage {
+            input_tokens: 1_000_000,
+            output_tokens: 100_000,
+            cache_read_tokens: Some(400_000),
+            ..Usage::default()
+        };
+        assert!((price_of(&price, &usage) - (1.2 + 0.2 + 1.0)).abs() < 1e-9);
+    }
+}

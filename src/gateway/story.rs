@@ -1,0 +1,121 @@
+//! What is known of one request, gathered while it runs and told once at its end.
+
+use super::reply::CacheOutcome;
+use crate::chat::Usage;
+use crate::clock::Tick;
+use crate::fault::Fault;
+use crate::observe::AttemptOutcome;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// One try at one provider.
+#[derive(Clone, Debug)]
+pub struct Try {
+    /// Index of the provider.
+    pub provider: usize,
+    /// The provider's model.
+    pub model: Arc<str>,
+    /// How it ended.
+    pub outcome: AttemptOutcome,
+    /// The provider's status, if it sent one.
+    pub status: Option<u16>,
+    /// How long it took.
+    pub duration: Duration,
+}
+
+/// How a request ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// Not yet.
+    Open,
+    /// The whole answer was given.
+    Answered,
+    /// A refusal or failure was told before any content.
+    Refused,
+    /// The stream broke after content; the caller was told.
+    Broken,
+    /// The caller left.
+    Vanished,
+}
+
+/// The life of one request.
+#[derive(Debug)]
+pub struct Story {
+    /// When its head was complete.
+    pub started: Tick,
+    /// Wall time of the same, for the log.
+    pub started_unix_ms: u64,
+    /// Its id, ours or the caller's.
+    pub request_id: Box<str>,
+    /// Who asked: index of the caller.
+    pub caller: usize,
+    /// The route taken.
+    pub route: Option<usize>,
+    /// The model as the caller named it.
+    pub requested_model: String,
+    /// Streamed?
+    pub stream: bool,
+    /// Tries at providers, in order.
+    pub tries: Vec<Try>,
+    /// Who answered.
+    pub provider: Option<usize>,
+    /// The model that answered, by the provider's name for it.
+    pub model: Option<Arc<str>>,
+    /// How the caches took part.
+    pub cache: CacheOutcome,
+    /// Seconds since the cached answer was given, on hits.
+    pub cache_age_s: Option<u64>,
+    /// Tokens.
+    pub usage: Option<Usage>,
+    /// Dollars spent, if the price is known.
+    pub cost_usd: Option<f64>,
+    /// Dollars not spent thanks to the cache, if the price is known.
+    pub saved_usd: Option<f64>,
+    /// Time spent waiting for a provider.
+    pub upstream: Duration,
+    /// Time the prompt waited for its vector.
+    pub embedding: Duration,
+    /// Status sent.
+    pub status: u16,
+    /// What went wrong.
+    pub fault: Option<Fault>,
+    /// Complexity tier and score, where the route asked for one.
+    pub complexity: Option<(crate::config::Tier, f32)>,
+    /// Bytes of the request's body.
+    pub bytes_in: u64,
+    /// How it ended.
+    pub ending: Ending,
+    /// Streamed events relayed.
+    pub events: u64,
+}
+
+impl Story {
+    /// A request whose head has just been read.
+    pub fn begin(started: Tick, started_unix_ms: u64, request_id: Box<str>) -> Self {
+        Story {
+            started,
+            started_unix_ms,
+            request_id,
+            caller: 0,
+            route: None,
+            requested_model: String::new(),
+            stream: false,
+            tries: Vec::new(),
+            provider: None,
+            model: None,
+            cache: CacheOutcome::Bypass,
+            cache_age_s: None,
+            usage: None,
+            cost_usd: None,
+            saved_usd: None,
+            upstream: Duration::ZERO,
+            embedding: Duration::ZERO,
+            status: 0,
+            fault: None,
+            complexity: None,
+            bytes_in: 0,
+            ending: Ending::Open,
+            events: 0,
+        }
+    }
+}

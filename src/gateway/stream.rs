@@ -1,0 +1,256 @@
+//! One streamed answer on its way from the provider's events to the caller's.
+//!
+//! Where both speak the same dialect, every event's data passes through byte for byte and only its
+//! facts are read; otherwise it goes through the neutral events. Either way the same facts come out,
+//! and they decide the one thing that matters: was this stream complete? A stream is complete when its
+//! terminator was seen *and* every answer in it finished. Anything else is broken, however politely the
+//! provider closed the connection.
+
+use crate::chat::Event;
+use crate::chat::Finish;
+use crate::chat::Usage;
+use crate::dialects::Dialect;
+use crate::dialects::EventFacts;
+use crate::dialects::EventReader;
+use crate::dialects::EventWriter;
+use crate::dialects::StreamOptions;
+use crate::fault::Fault;
+use crate::fault::Kind;
+use crate::wire::json::Parser;
+use crate::wire::sse;
+use crate::wire::sse::Splitter;
+use crate::wire::sse::SseError;
+use std::cell::RefCell;
+
+/// Largest single event accepted from a provider.
+pub const EVENT_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// What a stream has shown so far.
+#[derive(Clone, Debug, Default)]
+pub struct StreamFacts {
+    /// Content, a tool call or a refusal has appeared: from here on no failover.
+    pub content: bool,
+    /// Answers that finished.
+    pub finishes: u64,
+    /// A tool was called.
+    pub tool_calls: bool,
+    /// The model refused, or the provider filtered.
+    pub refused: bool,
+    /// An answer ended because its bound was met: complete, but not worth caching.
+    pub cut: bool,
+    /// Tokens, the newest report.
+    pub usage: Option<Usage>,
+    /// The provider's model.
+    pub model: Option<String>,
+    /// The terminator was seen and every answer finished.
+    pub complete: bool,
+    /// Events seen.
+    pub events: u64,
+    /// Bytes of event data seen, for an estimate where the provider reports no usage.
+    pub data_bytes: u64,
+}
+
+/// Turns provider bytes into caller bytes.
+pub struct Translation {
+    splitter: Splitter,
+    course: Course,
+    json: Vec<u8>,
+    /// Normalised provider events, kept for the cache and for callers who join later.
+    pub kept: Option<Vec<u8>>,
+    /// What the stream has shown so far.
+    pub facts: StreamFacts,
+}
+
+struct Course {
+    route: Passage,
+    strip_usage: bool,
+    answers: u64,
+}
+
+enum Passage {
+    Unchanged { dialect: &'static dyn Dialect },
+    Translated { reader: Box<dyn EventReader>, writer: Box<dyn EventWriter>, events: Vec<Event> },
+}
+
+impl Translation {
+    /// From `provider`'s dialect to `caller`'s, for a request that asked for `answers` answers.
+    pub fn new(
+        provider: &'static dyn Dialect,
+        caller: &'static dyn Dialect,
+        options: StreamOptions,
+        answers: u64,
+        keep: bool,
+    ) -> Self {
+        let route = if provider.name() == caller.name() {
+            Passage::Unchanged { dialect: provider }
+        } else {
+            Passage::Translated {
+                reader: provider.event_reader(),
+                writer: caller.event_writer(options),
+                events: Vec::new(),
+            }
+        };
+        Translation {
+            splitter: Splitter::new(EVENT_BYTES_MAX),
+            course: Course { route, strip_usage: !options.include_usage, answers: answers.max(1) },
+            json: Vec::new(),
+            kept: keep.then(Vec::new),
+            facts: StreamFacts::default(),
+        }
+    }
+
+    /// Feeds provider bytes; appends what the caller should see to `out`. An error means that the
+    /// stream is broken; `out` then holds what was right before it.
+    pub fn feed(&mut self, parser: &RefCell<Parser>, bytes: &[u8], out: &mut Vec<u8>) -> Result<(), Fault> {
+        let Translation { splitter, course, json, kept, facts } = self;
+        let fed = splitter.feed(bytes, |event| {
+            if facts.complete {
+                return Ok(()); // nothing after the terminator belongs to the answer
+            }
+            facts.events += 1;
+            facts.data_bytes += event.data.len() as u64;
+            if let Some(kept) = kept {
+                sse::write_event(event.name, event.data, kept);
+            }
+            course.event(event.name, event.data, parser, json, facts, out)
+        });
+        fed.map_err(|error| match error {
+            SseError::Stopped(fault) => fault,
+            _ => Fault::new(Kind::Upstream, "the provider sent a stream that is not server-sent events"),
+        })
+    }
+
+    /// The fault of a stream that ended here, or `None` if it is complete.
+    pub fn verdict(&self) -> Option<Fault> {
+        if self.facts.complete {
+            return None;
+        }
+        Some(Fault::new(Kind::Upstream, "the provider's stream ended before the answer was complete"))
+    }
+}
+
+impl Course {
+    fn event(
+        &mut self,
+        name: Option<&str>,
+        data: &str,
+        parser: &RefCell<Parser>,
+        json: &mut Vec<u8>,
+        facts: &mut StreamFacts,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Fault> {
+        let answers = self.answers;
+        match &mut self.route {
+            Passage::Unchanged { dialect } => {
+                let (event, is_json) = read_facts(*dialect, name, data, parser, json)?;
+                if let Some(fault) = event.error {
+                    return Err(fault);
+                }
+                let forward = is_json && !(event.usage_only && self.strip_usage);
+                let ended = event.end;
+                note(facts, event);
+                if ended {
+                    complete(facts, answers)?;
+                }
+                if forward {
+                    sse::write_event(name, data, out);
+                }
+                Ok(())
+            }
+            Passage::Translated { reader, writer, events } => {
+                events.clear();
+                reader.read(name, data, events)?;
+                for event in events.drain(..) {
+                    match &event {
+                        Event::Error(fault) => return Err(fault.clone()),
+                        Event::End => complete(facts, answers)?,
+                        other => note_event(facts, other),
+                    }
+                    writer.write(&event, out);
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+fn read_facts(
+    dialect: &dyn Dialect,
+    name: Option<&str>,
+    data: &str,
+    parser: &RefCell<Parser>,
+    json: &mut Vec<u8>,
+) -> Result<(EventFacts, bool), Fault> {
+    if !data.starts_with('{') {
+        return Ok((dialect.event_facts(name, data, None)?, false));
+    }
+    json.clear();
+    json.extend_from_slice(data.as_bytes());
+    let mut parser = parser.borrow_mut();
+    let tape = parser
+        .parse(json)
+        .map_err(|_| Fault::new(Kind::Upstream, "the provider sent an event that is not JSON"))?;
+    let facts = dialect.event_facts(name, data, Some(tape.as_value()));
+    parser.recycle(tape);
+    Ok((facts?, true))
+}
+
+fn complete(facts: &mut StreamFacts, answers: u64) -> Result<(), Fault> {
+    if facts.finishes < answers {
+        return Err(Fault::new(Kind::Upstream, "the provider ended its stream without finishing the answer"));
+    }
+    facts.complete = true;
+    Ok(())
+}
+
+fn note(facts: &mut StreamFacts, event: EventFacts) {
+    facts.content |= event.content || event.tool_call || event.refusal;
+    facts.tool_calls |= event.tool_call;
+    facts.refused |= event.refusal;
+    if let Some(finish) = event.finish {
+        note_finish(facts, &finish);
+    }
+    if let Some(usage) = event.usage {
+        note_usage(facts, usage);
+    }
+    if facts.model.is_none() {
+        facts.model = event.model;
+    }
+}
+
+fn note_event(facts: &mut StreamFacts, event: &Event) {
+    match event {
+        Event::Start { model, .. } => facts.model = Some(model.clone()),
+        Event::Text { text, .. } | Event::Thinking { text, .. } => facts.content |= !text.is_empty(),
+        Event::ToolCall { .. } => {
+            facts.content = true;
+            facts.tool_calls = true;
+        }
+        Event::Refusal { .. } => {
+            facts.content = true;
+            facts.refused = true;
+        }
+        Event::Whole { .. } => facts.content = true,
+        Event::Finish { finish, .. } => note_finish(facts, finish),
+        Event::Usage(usage) => note_usage(facts, usage.clone()),
+        _ => {}
+    }
+}
+
+/// Some dialects tell input at the start and output at the end.
+fn note_usage(facts: &mut StreamFacts, usage: Usage) {
+    match &mut facts.usage {
+        Some(known) => known.update(&usage),
+        None => facts.usage = Some(usage),
+    }
+}
+
+fn note_finish(facts: &mut StreamFacts, finish: &Finish) {
+    facts.finishes += 1;
+    match finish {
+        Finish::Stop | Finish::StopSequence(_) => {}
+        Finish::ToolCalls => facts.tool_calls = true,
+        Finish::ContentFilter | Finish::Refusal => facts.refused = true,
+        Finish::Length | Finish::Pause | Finish::Other(_) => facts.cut = true,
+    }
+}

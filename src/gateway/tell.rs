@@ -1,0 +1,222 @@
+//! Answers that no provider gives: refusals, cached answers, health.
+
+use super::Gateway;
+use super::Incoming;
+use super::Request;
+use super::Story;
+use super::Turned;
+use super::client::Client;
+use super::client::Progress;
+use super::replay;
+use super::reply;
+use super::reply::CacheOutcome;
+use super::settle::tier_word;
+use super::story::Ending;
+use crate::cache::Record;
+use crate::chat::Ask;
+use crate::dialects::Dialect;
+use crate::fault::Fault;
+use crate::limits::Allowance;
+use crate::net::Net;
+use crate::observe::AttemptOutcome;
+use crate::upstream::resolve::Resolve;
+use crate::wire::http1::Method;
+use std::sync::Arc;
+
+impl Story {
+    pub(super) fn note_ask(&mut self, ask: &Ask<'_>) {
+        self.requested_model = ask.model.to_string();
+        self.stream = ask.stream;
+    }
+}
+
+impl<N: Net, R: Resolve> Gateway<N, R> {
+    /// Refuses a head, or a body that could not be read.
+    pub async fn turn_away(&self, turned: Turned, client: &mut Client<'_, N::Stream>) {
+        let Turned { dialect, fault, mut story, status } = turned;
+        story.status = status.unwrap_or(0);
+        self.tell(dialect, fault, None, &mut story, client).await;
+        let deployment = self.deployment();
+        self.settle(&deployment, dialect.name(), &story, client.bytes_out, client.first_byte);
+    }
+
+    /// Tells the caller what went wrong, in its dialect.
+    pub(super) async fn tell(
+        &self,
+        dialect: &'static dyn Dialect,
+        fault: Fault,
+        allowance: Option<Allowance>,
+        story: &mut Story,
+        client: &mut Client<'_, N::Stream>,
+    ) {
+        debug_assert_eq!(client.progress(), Progress::Waiting, "a fault is told before anything else");
+        if story.status == 0 {
+            story.status = dialect.status(&fault);
+        }
+        let mut head = self.memory.take();
+        let mut body = self.memory.take();
+        dialect.write_fault(&fault, &story.request_id, &mut body);
+        reply::status_line(&mut head, story.status);
+        reply::field(&mut head, "content-type", b"application/json");
+        reply::request_id(&mut head, &story.request_id);
+        reply::retry_hints(&mut head, &fault);
+        if let Some(allowance) = &allowance {
+            reply::allowance(&mut head, allowance);
+        }
+        if !story.tries.is_empty() {
+            reply::number(&mut head, "x-ringgate-attempts", story.tries.len() as u64);
+        }
+        reply::timing(&mut head, story.started, self.net.now(), story.upstream);
+        let sent = client.send_whole(&self.net, &head, &body).await;
+        self.memory.give(head);
+        self.memory.give(body);
+        story.fault = Some(fault);
+        story.ending = if sent.is_ok() { Ending::Refused } else { Ending::Vanished };
+    }
+
+    /// Gives a remembered answer. `false`: it cannot be decoded, nothing was said.
+    pub(super) async fn give_cached(
+        &self,
+        record: &Arc<Record>,
+        outcome: CacheOutcome,
+        request: &Request<'_, '_>,
+        client: &mut Client<'_, N::Stream>,
+        story: &mut Story,
+    ) -> bool {
+        let occasion = self.occasion(request.ask.include_usage);
+        let mut body = self.memory.take();
+        let decoded = if request.ask.stream {
+            replay::streamed(record, request.dialect, occasion, &self.parser, &mut body)
+        } else {
+            replay::whole(record, request.dialect, occasion, &self.parser, &mut body)
+        };
+        if !decoded {
+            self.memory.give(body);
+            return false;
+        }
+        story.cache = outcome;
+        story.cache_age_s = Some(record.age(self.net.now()).as_secs());
+        story.provider = request.deployment.providers.iter().position(|provider| provider.name == record.provider);
+        story.model = Some(Arc::clone(&record.model));
+        story.usage = record.usage.clone();
+        story.saved_usd = record.cost_usd;
+        story.cost_usd = record.cost_usd.map(|_| 0.0);
+        let mut head = self.memory.take();
+        self.answer_head(&mut head, request, story, &[], None);
+        let sent = if request.ask.stream {
+            client.begin_stream(&head);
+            client.end_stream(&self.net, &mut body).await
+        } else {
+            client.send_whole(&self.net, &head, &body).await
+        };
+        self.memory.give(head);
+        self.memory.give(body);
+        story.ending = if sent.is_ok() { Ending::Answered } else { Ending::Vanished };
+        true
+    }
+
+    /// The fields that say what the gateway did.
+    pub(super) fn own_fields(&self, head: &mut Vec<u8>, request: &Request<'_, '_>, story: &Story) {
+        reply::request_id(head, &story.request_id);
+        reply::field(head, "x-ringgate-cache", story.cache.header().as_bytes());
+        if let Some(age) = story.cache_age_s {
+            reply::number(head, "age", age);
+            reply::number(head, "x-ringgate-cache-age", age);
+        }
+        if let CacheOutcome::Semantic { similarity } = story.cache {
+            reply::field(head, "x-ringgate-cache-similarity", format!("{similarity:.4}").as_bytes());
+            reply::field(head, "x-ringgate-cache-verified", b"guarded-cosine");
+        }
+        if let Some(provider) = story.provider {
+            reply::field(head, "x-ringgate-provider", request.deployment.providers[provider].name.as_bytes());
+        }
+        if let Some(model) = &story.model {
+            reply::field(head, "x-ringgate-model", header_safe(model).as_bytes());
+        }
+        if !story.tries.is_empty() {
+            reply::number(head, "x-ringgate-attempts", story.tries.len() as u64);
+        }
+        if let Some(failed) = story.tries.iter().find(|tried| tried.outcome != AttemptOutcome::Ok) {
+            reply::field(head, "x-ringgate-fallback", failed.outcome.word().as_bytes());
+        }
+        if request.caller.trusted {
+            trusted_fields(head, request, story);
+        }
+        if !request.ask.stream || story.saved_usd.is_some() {
+            if let Some(cost) = story.cost_usd {
+                reply::dollars(head, "x-ringgate-cost-usd", cost);
+            }
+            if let Some(saved) = story.saved_usd {
+                reply::dollars(head, "x-ringgate-saved-usd", saved);
+            }
+        }
+        if let Some(allowance) = &request.allowance {
+            reply::allowance(head, allowance);
+        }
+        reply::timing(head, story.started, self.net.now(), story.upstream);
+    }
+
+    /// A short text answer for probes.
+    pub(super) async fn serve_plain(
+        &self,
+        incoming: Incoming<'_>,
+        client: &mut Client<'_, N::Stream>,
+        status: u16,
+        text: &str,
+    ) {
+        let mut head = self.memory.take();
+        reply::status_line(&mut head, status);
+        reply::field(&mut head, "content-type", b"text/plain; charset=utf-8");
+        self.send(incoming, client, &head, text.as_bytes()).await;
+        self.memory.give(head);
+    }
+
+    /// Sends an answer whose body a HEAD request does not get.
+    pub(super) async fn send(
+        &self,
+        incoming: Incoming<'_>,
+        client: &mut Client<'_, N::Stream>,
+        head: &[u8],
+        body: &[u8],
+    ) -> bool {
+        let sent = if incoming.head.method == Method::Head {
+            client.send_bodiless(&self.net, head, body.len()).await
+        } else {
+            client.send_whole(&self.net, head, body).await
+        };
+        sent.is_ok()
+    }
+}
+
+/// What is an oracle for attackers: only for callers the operator trusts.
+fn trusted_fields(head: &mut Vec<u8>, request: &Request<'_, '_>, story: &Story) {
+    if let Some(route) = story.route {
+        let route = &request.deployment.routes[route];
+        let value = format!("route={} strategy={}", header_safe(&route.name), route.strategy.name());
+        reply::field(head, "x-ringgate-route", value.as_bytes());
+    }
+    if let Some((tier, score)) = story.complexity {
+        reply::field(head, "x-ringgate-complexity", format!("{}; score={score:.3}", tier_word(tier)).as_bytes());
+    }
+}
+
+/// A model name comes from the caller's JSON: whatever cannot stand in a header becomes `?`.
+fn header_safe(text: &str) -> std::borrow::Cow<'_, str> {
+    const BYTES_MAX: usize = 256;
+    if text.len() <= BYTES_MAX && text.bytes().all(|byte| (0x20..0x7f).contains(&byte)) {
+        return text.into();
+    }
+    let safe = text.chars().take(BYTES_MAX);
+    safe.map(|c| if (' '..='~').contains(&c) { c } else { '?' }).collect::<String>().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_model_name_cannot_add_a_header() {
+        assert_eq!(header_safe("gpt\r\nx-evil: 1"), "gpt??x-evil: 1");
+        assert_eq!(header_safe("modèle"), "mod?le");
+    }
+}

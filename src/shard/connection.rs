@@ -1,0 +1,426 @@
+//! One client connection, over anything that reads and writes: head, body, answer, next.
+//!
+//! The head is judged before the body is waited for. Requests that were sent ahead (pipelined) wait in
+//! the buffer and are served in order. Every wait has a deadline, and anything cancelled in the middle
+//! of a read or write ends the connection.
+
+use crate::clock::Tick;
+use crate::config::Server;
+use crate::dialects;
+use crate::dialects::Dialect;
+use crate::fault::Fault;
+use crate::fault::Kind;
+use crate::gateway::Client;
+use crate::gateway::Gateway;
+use crate::gateway::Incoming;
+use crate::gateway::Progress;
+use crate::gateway::Story;
+use crate::gateway::Turned;
+use crate::gateway::Visit;
+use crate::net::Net;
+use crate::net::Stream;
+use crate::net::timeout;
+use crate::upstream::resolve::Resolve;
+use crate::wire::chunked::ChunkedDecoder;
+use crate::wire::http1::Framing;
+use crate::wire::http1::HeadFault;
+use crate::wire::http1::HeadLimits;
+use crate::wire::http1::HeadStep;
+use crate::wire::http1::RequestHead;
+use crate::wire::http1::parse_request_head;
+use std::cell::Cell;
+use std::future::Future;
+use std::future::poll_fn;
+use std::panic::AssertUnwindSafe;
+use std::panic::catch_unwind;
+use std::pin::pin;
+use std::rc::Rc;
+use std::task::Poll;
+use std::time::Duration;
+
+/// What an idle connection keeps; most requests fit.
+const INPUT_BYTES: usize = 4 * 1024;
+/// A larger buffer is not kept between requests.
+const INPUT_BYTES_KEPT: usize = 32 * 1024;
+/// Most bytes of an unwanted body that are read so that the refusal is not lost in a reset.
+const DRAIN_BYTES_MAX: usize = 64 * 1024;
+/// How long those may take.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
+/// A body is not judged by its rate before this.
+const BODY_GRACE: Duration = Duration::from_secs(10);
+/// First growth of a body buffer: a claimed length is not yet a body.
+const BODY_GROWTH_BYTES: usize = 64 * 1024;
+
+/// Serves a connection until either side ends it. `idle` tells whether it is between requests.
+pub async fn serve<N: Net, R: Resolve>(stream: N::Stream, gateway: Rc<Gateway<N, R>>, idle: Rc<Cell<bool>>) {
+    let mut connection = Connection {
+        stream,
+        gateway,
+        idle,
+        input: Vec::with_capacity(INPUT_BYTES),
+        body: Vec::new(),
+        out: Vec::new(),
+        head: RequestHead::default(),
+    };
+    let close = connection.run().await;
+    match close {
+        Close::Now => {}
+        Close::Polite => connection.stream.shutdown().await,
+        Close::Draining => connection.drain().await,
+    }
+}
+
+/// How a connection ends.
+enum Close {
+    /// The peer is gone, or an operation was cancelled: nothing more can be said.
+    Now,
+    /// Everything was said.
+    Polite,
+    /// The peer may still be sending what nobody wants.
+    Draining,
+}
+
+enum Reading {
+    Done,
+    Closed,
+    Late,
+}
+
+enum BodyFault {
+    Closed,
+    Late,
+    TooLarge,
+    Malformed,
+}
+
+struct Connection<N: Net, R: Resolve> {
+    stream: N::Stream,
+    gateway: Rc<Gateway<N, R>>,
+    idle: Rc<Cell<bool>>,
+    /// Bytes that have arrived: a head, its body if that has a length, and what was sent ahead.
+    input: Vec<u8>,
+    /// A chunked body, decoded.
+    body: Vec<u8>,
+    out: Vec<u8>,
+    head: RequestHead,
+}
+
+impl<N: Net, R: Resolve> Connection<N, R> {
+    async fn run(&mut self) -> Close {
+        loop {
+            let deployment = self.gateway.deployment();
+            let server = &deployment.settings.server;
+            match self.read_head(server).await {
+                Ok(Reading::Done) => {}
+                Ok(Reading::Closed) => return Close::Polite,
+                Ok(Reading::Late) => return self.refuse_late(server).await,
+                Err(fault) => return self.refuse_head(fault, server).await,
+            }
+            let greeted = self.gateway.greet(&self.head, &self.input);
+            let visit = match greeted {
+                Ok(visit) => visit,
+                Err(turned) => match self.refuse(*turned, server).await {
+                    Some(close) => return close,
+                    None => continue,
+                },
+            };
+            match self.read_body(server).await {
+                Ok(()) => {}
+                Err(BodyFault::Closed) => return Close::Now,
+                Err(fault) => return self.refuse_body(fault, visit, server).await,
+            }
+            let keep_alive = self.answer(visit, server).await;
+            if !keep_alive {
+                return Close::Draining;
+            }
+        }
+    }
+
+    /// Reads until a whole head is there.
+    async fn read_head(&mut self, server: &Server) -> Result<Reading, HeadFault> {
+        let limits = HeadLimits {
+            request_line_bytes: server.request_line_bytes_max,
+            head_bytes: server.head_bytes_max,
+            fields: server.head_fields_max,
+        };
+        self.head.restart();
+        let mut deadline: Option<Tick> = None;
+        loop {
+            if !self.input.is_empty() {
+                match parse_request_head(&self.input, &limits, &mut self.head) {
+                    HeadStep::Done => return Ok(Reading::Done),
+                    HeadStep::Bad(fault) => return Err(fault),
+                    HeadStep::NeedMore => {}
+                }
+            }
+            let now = self.gateway.net().now();
+            let wait = if self.input.is_empty() {
+                if self.gateway.draining() {
+                    return Ok(Reading::Closed);
+                }
+                self.idle.set(true);
+                server.keep_alive_timeout
+            } else {
+                deadline.get_or_insert_with(|| now.after(server.head_timeout)).since(now)
+            };
+            let reading = self.read_some(wait).await;
+            self.idle.set(false);
+            match reading {
+                Reading::Done => {}
+                Reading::Late if self.input.is_empty() => return Ok(Reading::Closed),
+                other => return Ok(other),
+            }
+        }
+    }
+
+    async fn read_some(&mut self, wait: Duration) -> Reading {
+        if self.input.capacity() - self.input.len() < INPUT_BYTES / 4 {
+            self.input.reserve(self.input.len().max(INPUT_BYTES));
+        }
+        let input = std::mem::take(&mut self.input);
+        match timeout(self.gateway.net(), wait, self.stream.read(input)).await {
+            Some((result, input)) => {
+                self.input = input;
+                if matches!(result, Ok(read) if read > 0) { Reading::Done } else { Reading::Closed }
+            }
+            None => Reading::Late,
+        }
+    }
+
+    /// Reads until the whole body is there: behind the head in `input`, or decoded in `body`.
+    async fn read_body(&mut self, server: &Server) -> Result<(), BodyFault> {
+        self.body.clear();
+        let started = self.gateway.net().now();
+        match self.head.framing {
+            Framing::None => Ok(()),
+            Framing::Length(length) => {
+                let length = usize::try_from(length).ok().filter(|length| *length <= server.body_bytes_max);
+                let length = length.ok_or(BodyFault::TooLarge)?;
+                self.read_length(self.head.head_bytes + length, started, server).await
+            }
+            Framing::Chunked => self.read_chunked(started, server).await,
+        }
+    }
+
+    async fn read_length(&mut self, total: usize, started: Tick, server: &Server) -> Result<(), BodyFault> {
+        if self.input.len() >= total {
+            return Ok(());
+        }
+        self.invite_body().await?;
+        while self.input.len() < total {
+            let missing = total - self.input.len();
+            if self.input.capacity() - self.input.len() < missing.min(BODY_GROWTH_BYTES) {
+                self.input.reserve(missing.min(self.input.len().max(BODY_GROWTH_BYTES)));
+            }
+            self.read_body_piece(started, server).await?;
+        }
+        Ok(())
+    }
+
+    async fn read_chunked(&mut self, started: Tick, server: &Server) -> Result<(), BodyFault> {
+        let from = self.head.head_bytes;
+        let mut decoder = ChunkedDecoder::new();
+        let mut invited = false;
+        loop {
+            if self.input.len() > from {
+                let progress = decoder.decode(&self.input[from..], &mut self.body);
+                let progress = progress.map_err(|_| BodyFault::Malformed)?;
+                self.input.drain(from..from + progress.consumed);
+                if self.body.len() > server.body_bytes_max {
+                    return Err(BodyFault::TooLarge);
+                }
+                if progress.done {
+                    return Ok(());
+                }
+            }
+            if !invited {
+                self.invite_body().await?;
+                invited = true;
+            }
+            self.read_body_piece(started, server).await?;
+        }
+    }
+
+    /// Says "100 Continue" to a client that waits for it.
+    async fn invite_body(&mut self) -> Result<(), BodyFault> {
+        if !self.head.expect_continue {
+            return Ok(());
+        }
+        let line = b"HTTP/1.1 100 Continue\r\n\r\n".to_vec();
+        let (written, _) = self.stream.write_all(line).await;
+        written.map_err(|_| BodyFault::Closed)
+    }
+
+    async fn read_body_piece(&mut self, started: Tick, server: &Server) -> Result<(), BodyFault> {
+        let arrived = (self.input.len() + self.body.len()) as u64;
+        let earned = Duration::from_secs(arrived / server.body_bytes_per_s_min.max(1));
+        let wait = started.after(BODY_GRACE + earned).since(self.gateway.net().now());
+        match self.read_some(wait).await {
+            Reading::Done => Ok(()),
+            Reading::Closed => Err(BodyFault::Closed),
+            Reading::Late => Err(BodyFault::Late),
+        }
+    }
+
+    /// Serves the request and removes it from the buffer; may another follow?
+    async fn answer(&mut self, visit: Visit, server: &Server) -> bool {
+        let gateway = Rc::clone(&self.gateway);
+        let body_end = match self.head.framing {
+            Framing::Length(length) => self.head.head_bytes + length as usize,
+            _ => self.head.head_bytes,
+        };
+        let body = match self.head.framing {
+            Framing::Chunked => &self.body[..],
+            _ => &self.input[self.head.head_bytes..body_end],
+        };
+        let incoming = Incoming { head: &self.head, bytes: &self.input, body };
+        let keep_alive = self.head.keep_alive && !gateway.draining();
+        let http10 = self.head.minor_version == 0;
+        let out = std::mem::take(&mut self.out);
+        let mut client = Client::new(&mut self.stream, out, http10, keep_alive, server.write_timeout);
+        if contained(gateway.serve(visit, incoming, &mut client)).await.is_err() {
+            gateway.recorder().panicked();
+            apologise(&gateway, &mut client).await;
+        }
+        let complete = client.progress() == Progress::Complete && client.keep_alive;
+        self.out = client.into_out();
+        self.consume(body_end);
+        complete
+    }
+
+    fn consume(&mut self, bytes: usize) {
+        if self.input.len() == bytes {
+            self.input.clear();
+        } else {
+            self.input.drain(..bytes);
+        }
+        if self.input.is_empty() && self.input.capacity() > INPUT_BYTES_KEPT {
+            self.input = Vec::with_capacity(INPUT_BYTES);
+        }
+        for large in [&mut self.out, &mut self.body] {
+            if large.capacity() > INPUT_BYTES_KEPT {
+                *large = Vec::new();
+            }
+        }
+    }
+
+    /// Refuses a judged head. `None`: its body was harmless and the connection goes on.
+    async fn refuse(&mut self, turned: Turned, server: &Server) -> Option<Close> {
+        let body_end = match self.head.framing {
+            Framing::None => Some(self.head.head_bytes),
+            Framing::Length(length) => {
+                let end = self.head.head_bytes.checked_add(usize::try_from(length).unwrap_or(usize::MAX));
+                end.filter(|end| *end <= self.input.len())
+            }
+            Framing::Chunked => None,
+        };
+        let keep_alive = body_end.is_some() && self.head.keep_alive && !self.gateway.draining();
+        let sent = self.tell(turned, keep_alive, server).await;
+        match body_end {
+            Some(end) if keep_alive && sent => {
+                self.consume(end);
+                None
+            }
+            _ if sent => Some(Close::Draining),
+            _ => Some(Close::Now),
+        }
+    }
+
+    async fn refuse_head(&mut self, fault: HeadFault, server: &Server) -> Close {
+        let status = fault.status();
+        let told = Fault::new(Kind::BadRequest, fault.message());
+        let turned = self.turned(told, Some(status));
+        if self.tell(turned, false, server).await { Close::Draining } else { Close::Now }
+    }
+
+    async fn refuse_late(&mut self, server: &Server) -> Close {
+        // The cancelled read may have taken bytes along: the connection is over either way.
+        let fault = Fault::new(Kind::ClientSlow, "the request head did not arrive in time");
+        let turned = self.turned(fault, None);
+        self.tell(turned, false, server).await;
+        Close::Polite
+    }
+
+    async fn refuse_body(&mut self, fault: BodyFault, visit: Visit, server: &Server) -> Close {
+        let fault = match fault {
+            BodyFault::Late => Fault::new(Kind::ClientSlow, "the request body arrived too slowly"),
+            BodyFault::Malformed => Fault::new(Kind::BadRequest, "the chunked request body is malformed"),
+            BodyFault::TooLarge | BodyFault::Closed => {
+                let most = server.body_bytes_max;
+                Fault::new(Kind::TooLarge, format!("the request body is larger than {most} bytes"))
+            }
+        };
+        let dialect = match visit.surface {
+            crate::gateway::Surface::Chat(dialect) => dialect,
+            _ => openai(),
+        };
+        let turned = Turned { dialect, fault, story: visit.story, status: None };
+        if self.tell(turned, false, server).await { Close::Draining } else { Close::Now }
+    }
+
+    fn turned(&self, fault: Fault, status: Option<u16>) -> Turned {
+        let net = self.gateway.net();
+        let story = Story::begin(net.now(), net.unix_ms(), self.gateway.new_request_id());
+        Turned { dialect: openai(), fault, story, status }
+    }
+
+    async fn tell(&mut self, turned: Turned, keep_alive: bool, server: &Server) -> bool {
+        let out = std::mem::take(&mut self.out);
+        let http10 = self.head.minor_version == 0;
+        let mut client = Client::new(&mut self.stream, out, http10, keep_alive, server.write_timeout);
+        self.gateway.turn_away(turned, &mut client).await;
+        let complete = client.progress() == Progress::Complete;
+        self.out = client.into_out();
+        complete
+    }
+
+    /// Ends our side, then reads a bounded rest: closing over unread bytes would reset the connection
+    /// and could take the answer with it.
+    async fn drain(&mut self) {
+        self.stream.shutdown().await;
+        let gateway = Rc::clone(&self.gateway);
+        let mut scratch = Vec::with_capacity(INPUT_BYTES);
+        let mut read = 0;
+        let discard = async {
+            while read < DRAIN_BYTES_MAX {
+                scratch.clear();
+                let (result, buffer) = self.stream.read(std::mem::take(&mut scratch)).await;
+                scratch = buffer;
+                match result {
+                    Ok(bytes) if bytes > 0 => read += bytes,
+                    _ => return,
+                }
+            }
+        };
+        timeout(gateway.net(), DRAIN_TIMEOUT, discard).await;
+    }
+}
+
+/// The dialect of a refusal whose path is unknown.
+fn openai() -> &'static dyn Dialect {
+    &dialects::openai_chat::OpenAiChat
+}
+
+/// After a panic: a 500 if nothing was said yet, else a stream without its end.
+async fn apologise<N: Net, R: Resolve>(gateway: &Gateway<N, R>, client: &mut Client<'_, N::Stream>) {
+    client.keep_alive = false;
+    if client.progress() != Progress::Waiting {
+        client.give_up();
+        return;
+    }
+    let net = gateway.net();
+    let story = Story::begin(net.now(), net.unix_ms(), gateway.new_request_id());
+    let fault = Fault::new(Kind::Internal, "the gateway failed at this request; it is counted and logged");
+    gateway.turn_away(Turned { dialect: openai(), fault, story, status: None }, client).await;
+}
+
+/// Runs `future` with its panics caught: one broken request must not take the shard's others along.
+pub(super) async fn contained<F: Future>(future: F) -> Result<F::Output, ()> {
+    let mut future = pin!(future);
+    poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
+        Ok(Poll::Pending) => Poll::Pending,
+        Ok(Poll::Ready(output)) => Poll::Ready(Ok(output)),
+        Err(_) => Poll::Ready(Err(())),
+    })
+    .await
+}

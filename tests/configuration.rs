@@ -1,0 +1,416 @@
+//! The configuration as an operator meets it: the shipped examples load, the generated pages are those
+//! of the code, and every mistake is told by file, line and remedy, without giving a secret away.
+
+use ringgate::config;
+use ringgate::config::KnownNames;
+use ringgate::config::Settings;
+use secrecy::ExposeSecret;
+use std::fs;
+use std::path::Path;
+use std::path::PathBuf;
+use std::time::Duration;
+
+const NAMES: KnownNames<'static> = KnownNames {
+    dialects: &["openai_chat", "anthropic_messages"],
+    kinds: &["openai", "anthropic", "demo"],
+    strategies: &["ordered", "complexity"],
+};
+
+const CANARY: &str = "canary-secret-7f3a";
+
+const BASIC: &str = r#"
+[[providers]]
+name = "mock"
+dialect = "openai_chat"
+base_url = "http://127.0.0.1:9000/v1"
+
+[[routes]]
+model = "*"
+targets = ["mock"]
+"#;
+
+/// Every variable is set but `UNSET`.
+fn environment(name: &str) -> Option<String> {
+    (name != "UNSET").then(|| format!("{CANARY}-{name}"))
+}
+
+fn parsed(text: &str) -> Settings {
+    config::parse(text, "test.toml", &environment, &NAMES).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// The problems of a text, one per line.
+fn refused(text: &str) -> String {
+    let error = config::parse(text, "test.toml", &environment, &NAMES).map(|_| text).expect_err("must be refused");
+    let told = format!("{error}\n{error:?}");
+    assert!(!told.contains("canary"), "a secret was given away: {told}");
+    error.to_string()
+}
+
+/// `BASIC` with more behind it is refused for exactly one reason.
+#[track_caller]
+fn refused_for(more: &str, reason: &str) {
+    refused_whole(&format!("{BASIC}{more}"), reason);
+}
+
+#[track_caller]
+fn refused_whole(text: &str, reason: &str) {
+    let told = refused(text);
+    assert_eq!(told.lines().count(), 1, "{text}\n→ {told}");
+    assert!(told.contains(reason), "{told}\nlacks: {reason}");
+    assert!(told.starts_with("test.toml:"), "{told}");
+}
+
+fn hash(digit: char) -> String {
+    format!("sha256:{}", digit.to_string().repeat(64))
+}
+
+fn docs() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("docs")
+}
+
+/// Compares a generated file with the repository's, or writes it.
+fn assert_generated(name: &str, expected: &str) {
+    let path = docs().join(name);
+    if std::env::var_os("RINGGATE_REGENERATE").is_some() {
+        fs::write(&path, expected).expect("the docs folder can be written");
+        return;
+    }
+    let found = fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        found == expected,
+        "docs/{name} is not what the code says; regenerate it: RINGGATE_REGENERATE=1 cargo test --test configuration"
+    );
+}
+
+#[test]
+fn the_reference_page_is_generated() {
+    assert_generated("configuration.md", &config::reference());
+}
+
+#[test]
+fn the_schema_is_generated() {
+    let schema = config::schema();
+    assert!(!schema.contains("null") && !schema.contains("$ref"), "TOML has no null, and readers no patience");
+    assert_generated("configuration.schema.json", &schema);
+}
+
+#[test]
+fn every_key_of_the_reference_has_a_meaning() {
+    let page = config::reference();
+    let rows: Vec<&str> = page.lines().filter(|line| line.starts_with("| `")).collect();
+    assert!(rows.len() > 60, "{} keys only", rows.len());
+    for row in rows {
+        assert!(!row.ends_with("|  |") && !row.contains("|  |"), "without a meaning: {row}");
+    }
+}
+
+#[test]
+fn every_example_loads() {
+    let mut seen = Vec::new();
+    for entry in fs::read_dir(docs().join("examples")).expect("the examples") {
+        let path = entry.expect("an entry").path();
+        let text = fs::read_to_string(&path).expect("text");
+        let origin = path.display().to_string();
+        let settings = config::parse(&text, &origin, &environment, &NAMES).unwrap_or_else(|error| panic!("{error}"));
+        assert!(!settings.routes.is_empty());
+        for provider in &settings.providers {
+            let named = text.contains(&format!("{}_API_KEY", provider.name.to_uppercase()));
+            assert_eq!(provider.api_key.is_some(), named, "{origin}: {}", provider.name);
+        }
+        seen.push(path.file_name().expect("a name").to_string_lossy().into_owned());
+    }
+    seen.sort();
+    let expected = ["anthropic", "failover", "minimal", "ollama", "production", "semantic-cache", "tiers"]
+        .map(|n| format!("{n}.toml"));
+    assert_eq!(seen, expected);
+}
+
+#[test]
+fn the_smallest_file_of_the_reference_loads() {
+    let page = config::reference();
+    let (_, rest) = page.split_once("```toml\n").expect("an example");
+    let (example, _) = rest.split_once("```").expect("its end");
+    let settings = parsed(example);
+    assert_eq!(settings.providers[0].kind.as_deref(), Some("openai"));
+}
+
+#[test]
+fn demos_load_for_every_set_of_keys() {
+    for (openai, anthropic) in [(false, false), (true, false), (false, true), (true, true)] {
+        let set = |name: &str| match name {
+            "OPENAI_API_KEY" => openai.then(|| "a".to_owned()),
+            "ANTHROPIC_API_KEY" => anthropic.then(|| "b".to_owned()),
+            _ => None,
+        };
+        let settings = config::parse(&config::demo(openai, anthropic), "demo", &set, &NAMES)
+            .unwrap_or_else(|error| panic!("{error}"));
+        assert!(settings.server.listen.ip().is_loopback());
+        assert_eq!(settings.admin.as_ref().map(|it| it.listen.to_string()).as_deref(), Some("127.0.0.1:9090"));
+        let target_of = |model: &str| {
+            let route = settings.routes.iter().find(|route| route.model == model);
+            route.map(|route| route.targets[0].provider.clone())
+        };
+        let anything = if openai {
+            "openai"
+        } else if anthropic {
+            "anthropic"
+        } else {
+            "demo"
+        };
+        assert_eq!(target_of("*").as_deref(), Some(anything));
+        assert_eq!(target_of("gpt-*").as_deref(), openai.then_some("openai"));
+        assert_eq!(target_of("claude-*").as_deref(), anthropic.then_some("anthropic"));
+        let demo = !openai && !anthropic;
+        assert_eq!(settings.prices.iter().any(|price| price.provider == "demo"), demo);
+        assert_eq!(settings.routes.iter().any(|route| route.cache.semantic), demo);
+    }
+}
+
+#[test]
+fn a_file_with_every_usual_section_loads() {
+    let text = format!(
+        r#"
+[server]
+listen = "127.0.0.1:8080"
+shards = 1
+[admin]
+listen = "127.0.0.1:9090"
+[[keys]]
+name = "ci"
+hash = "{}"
+[[providers]]
+name = "mock"
+dialect = "openai_chat"
+base_url = "http://127.0.0.1:9000/v1"
+api_key = "env:MOCK_API_KEY"
+[[routes]]
+model = "*"
+targets = ["mock"]
+cache = {{ exact = true, semantic = false }}
+"#,
+        hash('a')
+    );
+    let settings = parsed(&text);
+    assert_eq!(settings.server.shards, Some(1));
+    assert_eq!(settings.keys[0].digest, [0xaa; 32]);
+    assert_eq!(settings.keys[0].cache_scope, "ci");
+    let provider = &settings.providers[0];
+    assert_eq!(provider.base_url.as_deref(), Some("http://127.0.0.1:9000/v1"));
+    assert_eq!(provider.api_key.as_ref().map(ExposeSecret::expose_secret), Some("canary-secret-7f3a-MOCK_API_KEY"));
+    assert!(provider.allow_private_addresses, "the operator wrote the address");
+    assert_eq!(settings.routes[0].targets[0].model, None);
+}
+
+#[test]
+fn what_is_left_out_has_these_values() {
+    let settings = parsed(BASIC);
+    let server = &settings.server;
+    assert_eq!(server.listen.to_string(), "127.0.0.1:8080");
+    assert_eq!((server.request_line_bytes_max, server.head_bytes_max, server.head_fields_max), (8192, 65_536, 100));
+    assert_eq!((server.body_bytes_max, server.answer_bytes_max), (32 << 20, 64 << 20));
+    assert_eq!(server.head_timeout, Duration::from_secs(10));
+    assert_eq!(server.keep_alive_timeout, Duration::from_secs(75));
+    assert_eq!((server.write_timeout, server.drain_timeout), (Duration::from_secs(30), Duration::from_secs(30)));
+    assert_eq!((server.shards, server.allow_open, server.require_io_uring), (None, false, false));
+    assert!(settings.admin.is_none() && settings.request_log.is_none() && settings.keys.is_empty());
+    let provider = &settings.providers[0];
+    let seconds = |duration: Duration| duration.as_secs();
+    let timeouts = provider.timeouts;
+    assert_eq!((seconds(timeouts.connect), seconds(timeouts.tls)), (2, 3));
+    assert_eq!((seconds(timeouts.first_byte), seconds(timeouts.idle), seconds(timeouts.total)), (120, 60, 600));
+    assert_eq!(
+        (seconds(provider.pool_idle_timeout), provider.pool_idle_max, provider.connections_max),
+        (20, 256, 4096)
+    );
+    let cache = &settings.routes[0].cache;
+    assert_eq!((cache.exact, cache.semantic, cache.ttl), (true, false, Duration::from_secs(86_400)));
+    assert_eq!((cache.similarity_min, cache.temperature_max, cache.semantic_temperature_max), (0.95, 2.0, 0.3));
+    assert_eq!(settings.cache.bytes_max, 256 << 20);
+    let embedding = &settings.embedding;
+    assert_eq!((embedding.deadline, embedding.queue_max, embedding.tokens_max), (Duration::from_millis(10), 4, 128));
+}
+
+#[test]
+fn targets_have_three_forms() {
+    let text = BASIC.replace(
+        r#"["mock"]"#,
+        r#"["mock", "mock/org/m-1", { provider = "mock", model = "m-2", tier = "hard" }]
+strategy = "complexity""#,
+    );
+    let targets = &parsed(&text).routes[0].targets;
+    let forms: Vec<_> = targets.iter().map(|it| (it.model.as_deref(), it.tier)).collect();
+    assert_eq!(forms, [(None, None), (Some("org/m-1"), None), (Some("m-2"), Some(config::Tier::Hard))]);
+}
+
+#[test]
+fn all_problems_are_told_at_once_and_in_order() {
+    let told = refused(
+        r#"[server]
+listen = "localhost:8080"
+shrads = 2
+[[providers]]
+name = "mock"
+dialect = "openai_caht"
+base_url = "https://example.com/v1?x=1"
+api_key = "sk-canary"
+[[routes]]
+model = "g*t"
+targets = ["mcok"]
+"#,
+    );
+    let lines: Vec<&str> = told.lines().collect();
+    let expected = [
+        ("test.toml:2:10: `server.listen` must", "write \"127.0.0.1:8080\""),
+        ("test.toml:3:1: unknown key `server.shrads`", "did you mean `shards`?"),
+        ("test.toml:6:11: `providers[0].dialect` names no", "did you mean `openai_chat`?"),
+        ("test.toml:7:12: `providers[0].base_url` must not", "query"),
+        ("test.toml:8:11: `providers[0].api_key` must name the secret", "\"env:MOCK_API_KEY\""),
+        ("test.toml:10:9: `routes[0].model` may have a `*` only at its end", ""),
+        ("test.toml:11:12: `routes[0].targets[0]` names no provider", "did you mean `mock`?"),
+    ];
+    assert_eq!(lines.len(), expected.len(), "{told}");
+    for (line, (start, part)) in lines.iter().zip(expected) {
+        assert!(line.starts_with(start) && line.contains(part), "{line}\nis not: {start} … {part}");
+    }
+}
+
+#[test]
+fn text_that_is_no_toml_is_told_by_line_and_not_quoted() {
+    for text in ["[server\nlisten = 1", "a = \"canary", "api_key = canary", "x = 1\nx = 2", "[a]\n[a]\n", "=", "\u{0}"]
+    {
+        let told = refused(text);
+        assert!(told.starts_with("test.toml:") && told.contains("not valid TOML: "), "{told}");
+    }
+}
+
+#[test]
+fn wrong_types_do_not_quote_what_was_written() {
+    let told = refused(&BASIC.replace("[[routes]]", "connect_timeout_ms = \"canary\"\n[[routes]]"));
+    assert!(told.contains("must be an integer, not a string; remove the quotes"), "{told}");
+}
+
+#[test]
+fn an_empty_file_says_what_is_needed() {
+    let told = refused("");
+    assert!(told.contains("no provider: add [[providers]]") && told.contains("no route"), "{told}");
+}
+
+#[test]
+fn a_missing_file_is_named() {
+    let error = config::load(Path::new("/nonexistent/ringgate.toml"), &NAMES).map(|_| ()).expect_err("no such file");
+    assert!(error.to_string().starts_with("/nonexistent/ringgate.toml: cannot read"), "{error}");
+}
+
+#[test]
+fn files_and_their_secrets_are_read_from_one_folder() {
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::write(folder.path().join("key"), "from-file\n").expect("written");
+    let path = folder.path().join("ringgate.toml");
+    let more = "api_key = \"file:key\"\n[[routes]]";
+    let text = format!("{}[request_log]\npath = \"log.jsonl\"\n", BASIC.replace("[[routes]]", more));
+    fs::write(&path, text).expect("written");
+    let settings = config::load(&path, &NAMES).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(settings.providers[0].api_key.as_ref().map(ExposeSecret::expose_secret), Some("from-file"));
+    assert_eq!(settings.request_log.expect("a log").path, folder.path().join("log.jsonl"));
+}
+
+#[test]
+fn settings_never_show_secrets() {
+    let provider =
+        "api_key = \"env:KEY\"\nheaders = { X-Team = \"env:TEAM\", authorization = \"env:AUTH\" }\n[[routes]]";
+    let settings = parsed(&BASIC.replace("[[routes]]", provider));
+    let headers = &settings.providers[0].headers;
+    assert_eq!(headers.len(), 2);
+    assert!(headers.iter().any(|(name, value)| name == "x-team" && value.expose_secret().ends_with("-TEAM")));
+    let shown = format!("{settings:?} {settings:#?}");
+    assert!(!shown.contains("canary"), "{shown}");
+}
+
+#[test]
+fn an_open_gateway_stays_on_loopback() {
+    let server = "[server]\nlisten = \"0.0.0.0:8080\"\n";
+    refused_for(server, "add a [[keys]] entry".replace("add", "Add").as_str());
+    refused_for("[server]\nlisten = \"[::]:8080\"\n", "allow_open");
+    parsed(&format!("{BASIC}{server}allow_open = true\n"));
+    parsed(&format!("{BASIC}{server}[[keys]]\nname = \"a\"\nhash = \"{}\"\n", hash('1')));
+}
+
+#[test]
+fn listeners_must_be_apart() {
+    refused_for("[admin]\nlisten = \"127.0.0.1:8080\"\n", "overlap");
+    refused_for("[admin]\nlisten = \"0.0.0.0:8080\"\n", "overlap");
+    refused_for("[admin]\nlisten = \"nowhere\"\n", "IP address and a port");
+    parsed(&format!("{BASIC}[server]\nlisten = \"127.0.0.1:0\"\n[admin]\nlisten = \"127.0.0.1:0\"\n"));
+}
+
+#[test]
+fn keys_are_checked() {
+    let key = |name: &str, hash: &str, more: &str| format!("[[keys]]\nname = \"{name}\"\nhash = \"{hash}\"\n{more}\n");
+    let (one, two) = (hash('1'), hash('2'));
+    refused_for(&format!("{}{}", key("a", &one, ""), key("a", &two, "")), "name of keys[0] too");
+    refused_for(&format!("{}{}", key("a", &one, ""), key("b", &one, "")), "hash of an earlier key");
+    refused_for(&key("a", "rg-canary", ""), "the key itself does not belong");
+    refused_for(&key("a b", &one, ""), "letters, digits");
+    refused_for(&key("", &one, ""), "letters, digits");
+    refused_for(&key("a", &one, "requests_per_minute = 0"), "from 1 to");
+    refused_for(&key("a", &one, "models = [\"*gpt\"]"), "only at its end");
+    let borrowed = format!("{}{}", key("a", &one, ""), key("b", &two, "cache_scope = \"a\""));
+    refused_for(&borrowed, "shares with nobody");
+    let agreed = borrowed.replacen("\n\n", "\ncache_scope = \"a\"\n", 1);
+    assert!(parsed(&format!("{BASIC}{agreed}")).keys.iter().all(|key| key.cache_scope == "a"));
+}
+
+#[test]
+fn providers_are_checked() {
+    let provider = |lines: &str| {
+        format!("[[providers]]\nname = \"mock\"\n{lines}\n[[routes]]\nmodel = \"*\"\ntargets = [\"mock\"]\n")
+    };
+    let complete = |lines: &str| provider(&format!("kind = \"openai\"\n{lines}"));
+    parsed(&complete(""));
+    refused_whole(&provider("kind = \"opnai\""), "did you mean `openai`?");
+    refused_whole(&provider(""), "needs dialect and base_url");
+    refused_whole(&provider("base_url = \"https://a.example\""), "needs dialect;");
+    refused_whole(&complete("api_key = \"env:UNSET\""), "`UNSET`, which is not set");
+    refused_whole(&complete("api_key = \"\""), "must name the secret");
+    refused_whole(&complete("api_key = \"file:/nonexistent/key\""), "/nonexistent/key");
+    refused_whole(&complete("base_url = \"http://a.example\"\napi_key = \"env:K\""), "clear text");
+    refused_whole(&complete("base_url = \"http://8.8.8.8\"\napi_key = \"env:K\""), "clear text");
+    parsed(&complete("base_url = \"http://a.example\"\napi_key = \"env:K\"\nallow_private_addresses = true"));
+    refused_whole(&complete("base_url = \"https://user:canary@a.example\""), "user or password");
+    refused_whole(&complete("roots = \"mozilla\""), "\"webpki\", \"platform\"");
+    refused_whole(&complete("roots = \"file:/nonexistent.pem\""), "/nonexistent.pem");
+    refused_whole(&complete("idle_timeout_ms = 5_000\ntotal_timeout_ms = 4_000"), "ends the request at 4000");
+    refused_whole(&complete("pool_idle_max = 2\nconnections_max = 1"), "connections_max");
+    refused_whole(&complete("headers = { \"a b\" = \"1\" }"), "no valid header name");
+    refused_whole(&complete("headers = { Host = \"1\" }"), "writes itself");
+    refused_whole(&complete("headers = { x-a = \"1\\r\\nx-b: 2\" }"), "one line");
+    refused_whole(&complete("headers = { x-a = \"1\", X-A = \"2\" }"), "twice");
+    refused_whole(&complete("headers = { x-api-key = \"canary\" }"), "must name the secret");
+    let timeouts = parsed(&complete("total_timeout_ms = 4_000")).providers[0].timeouts;
+    assert_eq!((timeouts.first_byte, timeouts.connect), (Duration::from_secs(4), Duration::from_secs(2)));
+    refused_for("[[providers]]\nname = \"mock\"\nkind = \"demo\"\n", "name of providers[0] too");
+}
+
+#[test]
+fn routes_and_prices_are_checked() {
+    let route = |model: &str, more: &str| format!("[[routes]]\nmodel = \"{model}\"\n{more}\n");
+    refused_for(&route("gpt-*", "targets = [\"mock\"]"), "never reached: routes[0] (`*`)");
+    refused_for(&route("a", "targets = [\"mock/\"]"), "must be a model name");
+    refused_for(&route("a", "targets = [\"mock/x*\"]"), "without `*`");
+    refused_for(&route("a", "targets = [{ provider = \"mokc\" }]"), "did you mean `mock`?");
+    refused_for(&route("a", "targets = [{ provider = \"mock\", tier = \"hard\" }]"), "strategy = \"complexity\"");
+    refused_for(&route("a", "targets = [\"mock\"]\nstrategy = \"complexity\""), "needs targets with a tier");
+    refused_for(&route("a", "targets = [\"mock\"]\nstrategy = \"complexty\""), "did you mean `complexity`?");
+    refused_for(&route("a", "targets = [\"mock\"]\ncaller = \"openai\""), "known dialect");
+    refused_for(&route("a", "targets = [\"mock\"]\ncache = { similarity_min = 0.89 }"), "from 0.9 to 1");
+    let semantic = route("a", "targets = [\"mock\"]\ncache = { semantic = true }");
+    refused_for(&format!("{semantic}[embedding]\nplacement = \"off\"\n"), "needs the embedder");
+    parsed(&format!("{BASIC}{}", route("a", "targets = [\"mock\"]\ncaller = \"anthropic_messages\"")));
+
+    let price = |lines: &str| format!("[[prices]]\nmodel = \"m\"\noutput_usd_per_mtok = 1\n{lines}\n");
+    refused_for(&price("provider = \"mock\"\ninput_usd_per_mtok = -1"), "from 0 to");
+    refused_for(&price("provider = \"mock\"\ninput_usd_per_mtok = nan"), "from 0 to");
+    refused_for(&price("provider = \"mook\"\ninput_usd_per_mtok = 1"), "did you mean `mock`?");
+    let twice = price("provider = \"mock\"\ninput_usd_per_mtok = 1").repeat(2);
+    refused_for(&twice, "has a price already, in prices[0]");
+}

@@ -1,0 +1,646 @@
+//! Every recorded exchange through the wire formats: what is read and written again in the same format
+//! means the same, what is translated keeps its meaning, and no split of a stream changes an event.
+
+use ringgate::chat::Answer;
+use ringgate::chat::Assembler;
+use ringgate::chat::Event;
+use ringgate::chat::Finish;
+use ringgate::chat::MediaSource;
+use ringgate::chat::Part;
+use ringgate::chat::Request;
+use ringgate::chat::Usage;
+use ringgate::chat::answer_events;
+use ringgate::dialects;
+use ringgate::dialects::Dialect;
+use ringgate::dialects::StreamOptions;
+use ringgate::dialects::TargetOptions;
+use ringgate::fault::Fault;
+use ringgate::fault::Kind;
+use ringgate::wire::json;
+use ringgate::wire::json::Parser;
+use ringgate::wire::sse::Splitter;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+
+struct Recording {
+    id: String,
+    dialect: &'static dyn Dialect,
+    request: Option<Value>,
+    status: u16,
+    stream: bool,
+    body: String,
+}
+
+fn recordings() -> Vec<Recording> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/recordings");
+    let mut all = Vec::new();
+    for entry in std::fs::read_dir(folder).expect("the folder of recordings") {
+        let path = entry.expect("an entry").path();
+        if path.extension().is_some_and(|extension| extension == "jsonl") {
+            let text = std::fs::read_to_string(&path).expect("a readable file");
+            all.extend(text.lines().map(recording));
+        }
+    }
+    all.sort_by(|a, b| a.id.cmp(&b.id));
+    assert!(all.len() >= 240, "recordings are missing: {}", all.len());
+    all
+}
+
+fn recording(line: &str) -> Recording {
+    let mut line: Value = serde_json::from_str(line).expect("a recording");
+    let text = |line: &Value, name: &str| line[name].as_str().expect("a text").to_owned();
+    let path = text(&line, "path");
+    let path = path.split('?').next().expect("a path").to_owned();
+    let name = if path.ends_with("/v1/messages") { "anthropic_messages" } else { "openai_chat" };
+    Recording {
+        id: format!("{} {}", text(&line, "provider"), text(&line, "id")),
+        dialect: dialects::named(name).expect("a known dialect"),
+        request: Some(line["request"].take()).filter(|request| !request.is_null()),
+        status: u16::try_from(line["status"].as_u64().expect("a status")).expect("a status"),
+        stream: text(&line, "content_type").contains("event-stream"),
+        body: text(&line, "body"),
+    }
+}
+
+fn whole_answers() -> Vec<Recording> {
+    recordings().into_iter().filter(|recording| recording.status == 200 && !recording.stream).collect()
+}
+
+fn streams() -> Vec<Recording> {
+    recordings().into_iter().filter(|recording| recording.stream).collect()
+}
+
+fn other(dialect: &dyn Dialect) -> &'static dyn Dialect {
+    let found = dialects::ALL.iter().find(|candidate| candidate.name() != dialect.name());
+    *found.expect("two dialects")
+}
+
+fn parsed<Read>(text: &str, read: impl FnOnce(json::Value<'_, '_>) -> Read) -> Read {
+    let mut copy = text.as_bytes().to_vec();
+    let mut parser = Parser::new();
+    let tape = parser.parse(&mut copy).unwrap_or_else(|fault| panic!("{fault:?}: {text}"));
+    read(tape.as_value())
+}
+
+fn read_request(dialect: &dyn Dialect, text: &str) -> Request {
+    parsed(text, |body| dialect.read_request(body)).unwrap_or_else(|fault| panic!("{fault:?}: {text}"))
+}
+
+fn read_answer(dialect: &dyn Dialect, text: &str) -> Answer {
+    parsed(text, |body| dialect.read_answer(body)).unwrap_or_else(|fault| panic!("{fault:?}: {text}"))
+}
+
+fn write_answer(dialect: &dyn Dialect, answer: &Answer) -> String {
+    let mut out = Vec::new();
+    dialect.write_answer(answer, &mut out);
+    String::from_utf8(out).expect("UTF-8")
+}
+
+fn write_request(dialect: &dyn Dialect, request: &Request, model: &str) -> Result<(Value, Vec<String>), Fault> {
+    let mut out = Vec::new();
+    let dropped = dialect.write_request(request, model, TargetOptions::default(), &mut out)?;
+    let dropped = dropped.into_iter().map(|dropped| dropped.field).collect();
+    Ok((
+        serde_json::from_slice(&out).unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&out))),
+        dropped,
+    ))
+}
+
+/// 1 and 1.0 are the same number.
+fn even(value: &Value) -> Value {
+    match value {
+        Value::Number(number) => number.as_f64().map_or(Value::Null, Value::from),
+        Value::Array(list) => list.iter().map(even).collect(),
+        Value::Object(object) => {
+            Value::Object(object.iter().map(|(name, value)| (name.clone(), even(value))).collect())
+        }
+        other => other.clone(),
+    }
+}
+
+fn assert_same(id: &str, written: &Value, read: &Value) {
+    let (written, read) = (even(written), even(read));
+    if written == read {
+        return;
+    }
+    let mut at = String::new();
+    difference(&written, &read, &mut at);
+    panic!("{id}: differs at {at}");
+}
+
+fn difference(written: &Value, read: &Value, at: &mut String) {
+    match (written, read) {
+        (Value::Object(a), Value::Object(b)) => {
+            for name in a.keys().chain(b.keys()) {
+                if a.get(name) != b.get(name) {
+                    at.push('/');
+                    at.push_str(name);
+                    return difference(a.get(name).unwrap_or(&Value::Null), b.get(name).unwrap_or(&Value::Null), at);
+                }
+            }
+        }
+        (Value::Array(a), Value::Array(b)) if a.len() == b.len() => {
+            if let Some(place) = (0..a.len()).find(|place| a[*place] != b[*place]) {
+                at.push_str(&format!("/{place}"));
+                return difference(&a[place], &b[place], at);
+            }
+        }
+        _ => {}
+    }
+    at.push_str(&format!("\n wrote {written}\n read  {read}"));
+}
+
+#[test]
+fn requests_survive_their_own_dialect() {
+    let mut count = 0;
+    for recording in recordings() {
+        let Some(request) = &recording.request else {
+            continue;
+        };
+        let read = read_request(recording.dialect, &request.to_string());
+        let model = request["model"].as_str().expect("a model");
+        let (written, dropped) = write_request(recording.dialect, &read, model).expect("its own dialect");
+        assert_same(&recording.id, &written, request);
+        assert!(dropped.is_empty(), "{}: {dropped:?}", recording.id);
+        count += 1;
+    }
+    println!("{count} requests read and written");
+    assert!(count >= 230, "{count}");
+}
+
+#[test]
+fn a_request_passes_through_with_nothing_but_its_model_changed() {
+    let mut count = 0;
+    for recording in recordings() {
+        let Some(request) = &recording.request else {
+            continue;
+        };
+        for raw in [request.to_string(), serde_json::to_string_pretty(request).expect("JSON")] {
+            let model = request["model"].to_string();
+            let (mut out, options) = (Vec::new(), TargetOptions { inject_usage: true, ..TargetOptions::default() });
+            let streamed = parsed(&raw, |body| {
+                let ask = recording.dialect.read_ask(body).expect("a real request");
+                recording.dialect.splice_request(raw.as_bytes(), body, &ask, "other/\"model\"", options, &mut out);
+                assert_eq!(ask.model, request["model"].as_str().expect("a model"));
+                assert_eq!(ask.messages, request["messages"].as_array().expect("messages").len());
+                ask.stream && !ask.include_usage
+            });
+            let spliced = String::from_utf8(out).expect("UTF-8");
+            if streamed {
+                let value: Value = serde_json::from_str(&spliced).expect("JSON");
+                assert_eq!(value["stream_options"]["include_usage"], true);
+            } else {
+                // The model is the last string of its spelling in no recording but the only value of its key.
+                let wanted = raw.replace(&format!("\"model\":{model}"), "\"model\":\"other/\\\"model\\\"\"");
+                let wanted =
+                    wanted.replace(&format!("\n  \"model\": {model}"), "\n  \"model\": \"other/\\\"model\\\"\"");
+                assert_eq!(spliced, wanted, "{}", recording.id);
+            }
+            count += 1;
+        }
+    }
+    println!("{count} requests passed through");
+}
+
+#[test]
+fn answers_survive_their_own_dialect() {
+    let answers = whole_answers();
+    for recording in &answers {
+        let read = read_answer(recording.dialect, &recording.body);
+        let written: Value = serde_json::from_str(&write_answer(recording.dialect, &read)).expect("JSON");
+        assert_same(&recording.id, &written, &serde_json::from_str(&recording.body).expect("JSON"));
+    }
+    println!("{} answers read and written", answers.len());
+    assert!(answers.len() >= 210, "{}", answers.len());
+}
+
+#[test]
+fn facts_are_those_of_the_answer() {
+    for recording in whole_answers() {
+        let answer = read_answer(recording.dialect, &recording.body);
+        let facts = parsed(&recording.body, |body| recording.dialect.answer_facts(body)).expect("an answer");
+        let has = |wanted: fn(&Part) -> bool| answer.choices.iter().any(|choice| choice.parts.iter().any(wanted));
+        let whole = |finish: &Option<Finish>| {
+            matches!(finish, Some(Finish::Stop | Finish::StopSequence(_) | Finish::ToolCalls))
+        };
+        assert_eq!(facts.model.as_deref(), Some(answer.model.as_str()), "{}", recording.id);
+        assert_eq!(facts.usage.as_ref().map(numbers), answer.usage.as_ref().map(numbers), "{}", recording.id);
+        assert_eq!(facts.complete, answer.choices.iter().all(|choice| whole(&choice.finish)), "{}", recording.id);
+        assert_eq!(facts.tool_calls, has(|part| matches!(part, Part::ToolCall { .. })), "{}", recording.id);
+        assert_eq!(facts.refused, has(|part| matches!(part, Part::Refusal(_))), "{}", recording.id);
+        let said = answer.choices.iter().any(|choice| !choice.parts.is_empty())
+            || recording.body.contains("\"audio\":") && recording.dialect.name() == "openai_chat";
+        assert_eq!(facts.content, said, "{}", recording.id);
+    }
+}
+
+#[test]
+fn a_replayed_answer_differs_in_id_and_time_only() {
+    for recording in whole_answers() {
+        let template = recording.dialect.replay_template(recording.body.as_bytes()).expect("a template");
+        let value: Value = serde_json::from_str(&recording.body).expect("JSON");
+        let at = |range: &std::ops::Range<usize>| std::str::from_utf8(&template.raw[range.clone()]).expect("UTF-8");
+        assert_eq!(Some(at(&template.id_at)), value["id"].as_str(), "{}", recording.id);
+        assert_eq!(
+            template.created_at.as_ref().map(|range| at(range).to_owned()),
+            value["created"].as_u64().map(|created| created.to_string())
+        );
+    }
+}
+
+#[test]
+fn errors_keep_the_words_of_their_provider() {
+    let mut count = 0;
+    for recording in recordings().into_iter().filter(|recording| recording.status != 200) {
+        let fault = recording.dialect.read_fault(recording.status, recording.body.as_bytes());
+        let value: Value = serde_json::from_str(&recording.body).expect("JSON");
+        assert_eq!(fault.kind, Kind::Provider(recording.status));
+        assert_eq!(Some(fault.message.as_ref()), value["error"]["message"].as_str(), "{}", recording.id);
+        assert_eq!(fault.provider_type.as_deref(), value["error"]["type"].as_str(), "{}", recording.id);
+        for caller in dialects::ALL {
+            let mut out = Vec::new();
+            caller.write_fault(&fault, "req", &mut out);
+            let written: Value = serde_json::from_slice(&out).expect("JSON");
+            assert_eq!(written["error"]["message"], value["error"]["message"]);
+            assert_eq!(caller.status(&fault), recording.status);
+        }
+        count += 1;
+    }
+    assert!(count >= 5, "{count}");
+}
+
+/// Events of the wire, in the order in which a splitter that is fed `pieces` reports them.
+fn cut<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Vec<(Option<String>, String)> {
+    let mut splitter = Splitter::new(16 << 20);
+    let mut found = Vec::new();
+    for piece in pieces {
+        let fed = splitter.feed(piece, |event| {
+            found.push((event.name.map(str::to_owned), event.data.to_owned()));
+            Ok::<(), Infallible>(())
+        });
+        fed.expect("a recorded stream");
+    }
+    found
+}
+
+fn events_of(dialect: &dyn Dialect, text: &str) -> Vec<Event> {
+    let mut reader = dialect.event_reader();
+    let mut events = Vec::new();
+    for (name, data) in cut([text.as_bytes()]) {
+        reader.read(name.as_deref(), &data, &mut events).expect("a recorded event");
+    }
+    events
+}
+
+fn assembled(events: &[Event]) -> Option<Answer> {
+    let mut assembler = Assembler::default();
+    events.iter().cloned().for_each(|event| assembler.push(event));
+    assembler.finish()
+}
+
+fn written_stream(dialect: &dyn Dialect, events: &[Event]) -> String {
+    let mut writer = dialect.event_writer(StreamOptions { include_usage: true, created_s: 0 });
+    let mut out = Vec::new();
+    events.iter().for_each(|event| writer.write(event, &mut out));
+    String::from_utf8(out).expect("UTF-8")
+}
+
+/// A splitter forgets everything at the end of an event, so that every split of a stream is a split of
+/// one of its events; whole streams are split at a prime distance besides, and the inside of a very long
+/// event at another.
+#[test]
+fn no_split_of_a_stream_changes_its_events() {
+    let (mut splits, mut count) = (0u64, 0);
+    for recording in streams() {
+        count += 1;
+        let bytes = recording.body.as_bytes();
+        let wanted = cut([bytes]);
+        for at in (0..bytes.len()).step_by(997) {
+            assert_eq!(cut([&bytes[..at], &bytes[at..]]), wanted, "{} at {at}", recording.id);
+        }
+        let ends: Vec<usize> = std::iter::once(0)
+            .chain(recording.body.match_indices("\n\n").map(|(at, _)| at + 2))
+            .chain(std::iter::once(bytes.len()))
+            .collect();
+        for window in ends.windows(2) {
+            let event = &bytes[window[0]..window[1]];
+            let wanted = cut([event]);
+            let inside = |at: &usize| *at > 512 && *at + 512 < event.len() && at % 61 != 0;
+            for at in (0..=event.len()).filter(|at| !inside(at)) {
+                assert_eq!(cut([&event[..at], &event[at..]]), wanted, "{} at {at}", recording.id);
+                splits += 1;
+            }
+        }
+    }
+    println!("{count} streams, {splits} splits");
+    assert!(count >= 20, "{count}");
+}
+
+#[test]
+fn streams_end_as_they_say() {
+    let (mut complete, mut failed) = (0, 0);
+    for recording in streams() {
+        let events = events_of(recording.dialect, &recording.body);
+        let has = |wanted: fn(&Event) -> bool| events.iter().any(wanted);
+        let error = has(|event| matches!(event, Event::Error(_)));
+        // One provider never says why it stopped.
+        let finished = has(|event| matches!(event, Event::Finish { .. }));
+        let answer = assembled(&events);
+        assert_eq!(answer.is_none(), error || !finished, "{}", recording.id);
+        if let Some(answer) = answer {
+            complete += 1;
+            assert!(answer.choices.iter().all(|choice| !choice.parts.is_empty()), "{}", recording.id);
+            assert!(!answer.model.is_empty() && !answer.id.is_empty());
+            // Without its terminator the same stream is no answer.
+            assert!(assembled(&events[..events.len() - 1]).is_none(), "{}", recording.id);
+        } else {
+            failed += 1;
+        }
+    }
+    println!("{complete} streams complete, {failed} failed");
+}
+
+#[test]
+fn streams_survive_their_own_dialect() {
+    for recording in streams() {
+        let events = events_of(recording.dialect, &recording.body);
+        let written = written_stream(recording.dialect, &events);
+        let again = events_of(recording.dialect, &written);
+        if events.iter().any(|event| matches!(event, Event::Error(_))) {
+            // What follows an error is not written.
+            assert!(assembled(&again).is_none(), "{}", recording.id);
+            continue;
+        }
+        // Tokens told again and again are written where the dialect puts them.
+        assert_eq!(without_usage(&again), without_usage(&events), "{}", recording.id);
+        assert_eq!(assembled(&again), assembled(&events), "{}", recording.id);
+    }
+}
+
+fn without_usage(events: &[Event]) -> Vec<&Event> {
+    events.iter().filter(|event| !matches!(event, Event::Usage(_))).collect()
+}
+
+#[test]
+fn a_whole_answer_streams_as_the_same_answer() {
+    for recording in whole_answers() {
+        let answer = read_answer(recording.dialect, &recording.body);
+        let events = answer_events(&answer);
+        if answer.choices.iter().any(|choice| choice.finish.is_none()) {
+            assert!(assembled(&events).is_none(), "{}", recording.id);
+            continue;
+        }
+        assert_eq!(assembled(&events).as_ref(), Some(&answer), "{}", recording.id);
+        for caller in dialects::ALL {
+            let streamed = assembled(&events_of(*caller, &written_stream(*caller, &events))).expect("complete");
+            let whole = read_answer(*caller, &write_answer(*caller, &answer));
+            assert_eq!(Digest::of(&streamed), Digest::of(&whole), "{} to {}", recording.id, caller.name());
+            assert_eq!(Digest::of(&whole), Digest::of(&answer), "{} to {}", recording.id, caller.name());
+        }
+    }
+}
+
+/// What every dialect can say about an answer.
+#[derive(Debug, PartialEq)]
+struct Digest {
+    model: String,
+    text: String,
+    thinking: String,
+    calls: Vec<(String, String, Value)>,
+    finish: Vec<&'static str>,
+    usage: Option<(u64, u64, u64, u64)>,
+}
+
+impl Digest {
+    /// Of the first answer, because not every dialect has several.
+    fn of(answer: &Answer) -> Digest {
+        let (mut text, mut thinking, mut calls) = (String::new(), String::new(), Vec::new());
+        for part in &answer.choices[0].parts {
+            match part {
+                Part::Text { text: more, .. } | Part::Refusal(more) => text.push_str(more),
+                Part::Thinking { text: more, .. } => thinking.push_str(more),
+                Part::ToolCall { id, name, arguments, .. } => {
+                    // Free text has no object; dialects with objects show it inside one.
+                    let input = serde_json::from_str::<Value>(arguments).unwrap_or_default();
+                    let input = if input.get("invalid_arguments").is_some() { Value::Null } else { input };
+                    // One provider sends no ids; dialects that need one call it so.
+                    let id = if id.is_empty() { "call" } else { id };
+                    calls.push((id.to_owned(), name.clone(), input));
+                }
+                _ => {}
+            }
+        }
+        let calls_tools = !calls.is_empty();
+        let finish = answer.choices.iter().take(1).map(|choice| match &choice.finish {
+            Some(Finish::Stop) if calls_tools => "tools",
+            Some(Finish::Stop | Finish::StopSequence(_)) => "stop",
+            Some(Finish::ToolCalls) => "tools",
+            Some(Finish::Length | Finish::Pause) => "length",
+            Some(Finish::ContentFilter | Finish::Refusal) => "filter",
+            Some(Finish::Other(_)) => "other",
+            None => "none",
+        });
+        let (model, finish) = (answer.model.clone(), finish.collect());
+        Digest { model, text, thinking, calls, finish, usage: answer.usage.as_ref().map(numbers) }
+    }
+}
+
+fn numbers(usage: &Usage) -> (u64, u64, u64, u64) {
+    let cached = |tokens: Option<u64>| tokens.unwrap_or_default();
+    (usage.input_tokens, usage.output_tokens, cached(usage.cache_read_tokens), cached(usage.cache_write_tokens))
+}
+
+#[test]
+fn a_translated_stream_keeps_its_meaning() {
+    for recording in streams() {
+        let events = events_of(recording.dialect, &recording.body);
+        let Some(answer) = assembled(&events) else {
+            continue;
+        };
+        let caller = other(recording.dialect);
+        let written = written_stream(caller, &events);
+        let again = assembled(&events_of(caller, &written)).expect("complete");
+        assert_eq!(Digest::of(&again), Digest::of(&answer), "{}", recording.id);
+    }
+}
+
+#[test]
+fn event_facts_add_up_to_the_answer() {
+    for recording in streams() {
+        let mut usage = Usage::default();
+        let (mut model, mut finish, mut error, mut end, mut call) = (None, None, false, false, false);
+        for (name, data) in cut([recording.body.as_bytes()]) {
+            let mut copy = data.as_bytes().to_vec();
+            let mut parser = Parser::new();
+            let tape = parser.parse(&mut copy).ok();
+            let body = tape.as_ref().map(|tape| tape.as_value());
+            let facts = recording.dialect.event_facts(name.as_deref(), &data, body).expect("a recorded event");
+            facts.usage.iter().for_each(|later| usage.update(later));
+            model = model.or(facts.model);
+            finish = facts.finish.or(finish);
+            error |= facts.error.is_some();
+            end |= facts.end;
+            call |= facts.tool_call;
+        }
+        let events = events_of(recording.dialect, &recording.body);
+        assert_eq!(error, events.iter().any(|event| matches!(event, Event::Error(_))), "{}", recording.id);
+        if let Some(answer) = assembled(&events) {
+            assert!(end, "{}", recording.id);
+            assert_eq!(model.as_ref(), Some(&answer.model), "{}", recording.id);
+            assert_eq!(finish, answer.choices[0].finish, "{}", recording.id);
+            assert_eq!(
+                Some(numbers(&usage)),
+                answer.usage.as_ref().map(numbers).or(Some((0, 0, 0, 0))),
+                "{}",
+                recording.id
+            );
+            let calls = |part: &Part| matches!(part, Part::ToolCall { .. });
+            assert_eq!(call, answer.choices[0].parts.iter().any(calls), "{}", recording.id);
+        }
+    }
+}
+
+#[test]
+fn requests_translate_to_the_other_dialect_or_are_refused_by_field() {
+    let mut outcomes: BTreeMap<String, usize> = BTreeMap::new();
+    for recording in recordings() {
+        let Some(request) = &recording.request else {
+            continue;
+        };
+        let target = other(recording.dialect);
+        let read = read_request(recording.dialect, &request.to_string());
+        let outcome = match write_request(target, &read, "claude-sonnet-4-5") {
+            Ok((written, dropped)) => {
+                check_request(target.name(), &written, &recording.id);
+                let again = read_request(target, &written.to_string());
+                assert_eq!(conversation(&again), conversation(&read), "{}", recording.id);
+                format!("{}: translated, without {dropped:?}", target.name())
+            }
+            Err(fault) => {
+                assert_eq!(fault.kind, Kind::BadRequest, "{}: {fault:?}", recording.id);
+                let param = fault.param.expect("a refusal names its field");
+                format!("{}: refused for {}", target.name(), param.replace(|one: char| one.is_ascii_digit(), ""))
+            }
+        };
+        *outcomes.entry(outcome).or_default() += 1;
+    }
+    outcomes.iter().for_each(|(outcome, count)| println!("{count:4} {outcome}"));
+    let translated = |name: &str| -> usize {
+        let wanted = format!("{name}: translated");
+        outcomes.iter().filter(|(outcome, _)| outcome.starts_with(&wanted)).map(|(_, count)| count).sum()
+    };
+    assert!(translated("anthropic_messages") >= 110, "{}", translated("anthropic_messages"));
+    assert!(translated("openai_chat") >= 50, "{}", translated("openai_chat"));
+}
+
+/// Texts and tool calls of a conversation by who says them, neighbours of one role taken together.
+fn conversation(request: &Request) -> Vec<String> {
+    let mut said = Vec::new();
+    let mut system = String::new();
+    for message in &request.messages {
+        for part in &message.parts {
+            match part {
+                Part::Text { text, .. } if format!("{:?}", message.role).starts_with(['S', 'D']) => {
+                    system.push_str(text);
+                }
+                Part::Text { text, .. }
+                | Part::Refusal(text)
+                | Part::File { source: MediaSource::Text { text, .. }, .. } => said.push(format!("text {text}")),
+                Part::Image { source, .. } => said.push(format!("image {source:?}")),
+                Part::ToolCall { id, name, arguments, .. } => {
+                    let input: Value = serde_json::from_str(arguments).unwrap_or_else(|_| serde_json::json!({}));
+                    said.push(format!("call {id} {name} {input}"));
+                }
+                Part::ToolResult { call_id, parts, .. } => {
+                    let text = parts.iter().map(|part| match part {
+                        Part::Text { text, .. } | Part::File { source: MediaSource::Text { text, .. }, .. } => text,
+                        _ => "",
+                    });
+                    said.push(format!("result {call_id} {}", text.collect::<String>()));
+                }
+                _ => {}
+            }
+        }
+    }
+    said.insert(0, system);
+    said
+}
+
+/// A small schema by hand: what providers refuse.
+fn check_request(dialect: &str, request: &Value, id: &str) {
+    assert!(request["model"].is_string(), "{id}");
+    let messages = request["messages"].as_array().expect("messages");
+    assert!(!messages.is_empty(), "{id}");
+    match dialect {
+        "anthropic_messages" => check_messages(request, messages, id),
+        _ => check_chat(messages, id),
+    }
+}
+
+fn check_messages(request: &Value, messages: &[Value], id: &str) {
+    let max_tokens = request["max_tokens"].as_u64().expect("max_tokens");
+    if let Some(budget) = request["thinking"]["budget_tokens"].as_u64() {
+        assert!((1024..max_tokens).contains(&budget), "{id}");
+        assert!(request.get("temperature").is_none() && request.get("top_k").is_none(), "{id}");
+    }
+    assert!(request.get("temperature").is_none_or(|value| (0.0..=1.0).contains(&value.as_f64().expect("a number"))));
+    assert!(request.get("temperature").is_none() || request.get("top_p").is_none(), "{id}");
+    assert!(request.get("tool_choice").is_none() || request.get("tools").is_some(), "{id}");
+    for tool in request["tools"].as_array().into_iter().flatten() {
+        assert!(tool["name"].is_string() && tool["input_schema"]["type"] == "object", "{id}: {tool}");
+    }
+    let mut calls: Vec<String> = Vec::new();
+    for (place, message) in messages.iter().enumerate() {
+        let role = message["role"].as_str().expect("a role");
+        assert!(matches!(role, "user" | "assistant"), "{id}: {role}");
+        assert!(place == 0 || messages[place - 1]["role"] != message["role"], "{id}: turns must alternate");
+        let blocks = match &message["content"] {
+            Value::String(text) => {
+                assert!(!text.is_empty(), "{id}");
+                &Vec::new()
+            }
+            content => content.as_array().filter(|blocks| !blocks.is_empty()).expect("blocks"),
+        };
+        let of = |kind: &str, field: &str| -> Vec<String> {
+            let of_kind = blocks.iter().filter(|block| block["type"] == kind);
+            of_kind.map(|block| block[field].as_str().expect("an id").to_owned()).collect()
+        };
+        assert_eq!(of("tool_result", "tool_use_id"), calls, "{id}: results answer the calls before");
+        calls = of("tool_use", "id");
+        assert!(calls.is_empty() || role == "assistant" && request.get("tools").is_some(), "{id}");
+        for block in blocks {
+            match block["type"].as_str().expect("a type") {
+                "text" => assert!(block["text"].as_str().is_some_and(|text| !text.is_empty()), "{id}"),
+                "tool_use" => assert!(block["input"].is_object(), "{id}"),
+                "image" | "document" => assert!(block["source"]["type"].is_string(), "{id}"),
+                "thinking" => assert!(block["signature"].is_string(), "{id}"),
+                "tool_result" => assert!(block["content"].is_string() || block["content"].is_array(), "{id}"),
+                kind => panic!("{id}: {kind}"),
+            }
+        }
+    }
+}
+
+fn check_chat(messages: &[Value], id: &str) {
+    let mut calls: Vec<String> = Vec::new();
+    for message in messages {
+        let role = message["role"].as_str().expect("a role");
+        if role == "tool" {
+            let answered = message["tool_call_id"].as_str().expect("an id");
+            let before = calls.len();
+            calls.retain(|call| call != answered);
+            assert!(calls.len() < before, "{id}: a result without its call");
+        } else {
+            assert!(calls.is_empty(), "{id}: calls without results");
+        }
+        for call in message["tool_calls"].as_array().into_iter().flatten() {
+            assert!(call["function"]["arguments"].is_string() && call["type"] == "function", "{id}");
+            calls.push(call["id"].as_str().expect("an id").to_owned());
+        }
+        for part in message["content"].as_array().into_iter().flatten() {
+            assert!(matches!(part["type"].as_str(), Some("text" | "image_url" | "file")), "{id}: {part}");
+        }
+        assert!(message["content"].is_string() || message["content"].is_array() || role == "assistant", "{id}");
+    }
+}
