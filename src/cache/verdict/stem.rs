@@ -17,6 +17,17 @@ pub(super) const fn word_hash(word: &str) -> u64 {
     hash_bytes(word.as_bytes())
 }
 
+/// [`word_hash`] of each word.
+pub(super) const fn word_hashes<const N: usize>(words: [&str; N]) -> [u64; N] {
+    let mut hashes = [0; N];
+    let mut at = 0;
+    while at < N {
+        hashes[at] = word_hash(words[at]);
+        at += 1;
+    }
+    hashes
+}
+
 /// The hash of a word's stem; the word must be in lower case.
 pub(super) fn stem_hash(word: &str) -> u64 {
     let bytes = word.as_bytes();
