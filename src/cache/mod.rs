@@ -17,4 +17,6 @@ pub use flight::{FLIGHT_BYTES_MAX, Flight, FlightMeta, Follower, Lead, Step};
 pub use key::{Key, Scope, exact_key, scope_key};
 pub use record::{Derived, Form, RECORD_OVERHEAD_BYTES, Record};
 pub use semantic::{Candidate, DIMENSIONS, IndexBounds, SCAN_FROM, ScopeIndex, owner};
-pub use verdict::{Ineligible, Policy, Verdict, Veto, eligible, judge};
+pub use verdict::{
+    ELIGIBLE_BYTES_MAX, Ineligible, JUDGED_BYTES_MAX, Policy, Verdict, Veto, as_question, eligible, judge,
+};

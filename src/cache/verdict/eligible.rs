@@ -6,7 +6,6 @@
 
 use super::lexicon::Wanted;
 use super::reading::{Asked, read};
-use super::stem::word_hash;
 use super::tokens::Kind;
 
 /// Longer texts are not about one thing; 128 tokens of English are some 600 bytes.
@@ -87,6 +86,16 @@ pub fn eligible(text: &str) -> Result<(), Ineligible> {
     Ok(())
 }
 
+/// The form in which a prompt is best embedded: as a question. A missing question mark alone costs up
+/// to .09 of cosine, and with one mark for all, more prompts that mean the same come near.
+pub fn as_question(text: &str) -> String {
+    let words = text.trim_end_matches(|last: char| last.is_whitespace() || matches!(last, '?' | '.' | '!'));
+    let mut question = String::with_capacity(words.len() + 1);
+    question.push_str(words);
+    question.push('?');
+    question
+}
+
 fn is_code(text: &str) -> bool {
     const FENCES: [&str; 6] = ["```", "</", "/>", "=>", "::", "\\"];
     let bytes = text.as_bytes();
@@ -101,8 +110,16 @@ fn is_code(text: &str) -> bool {
 }
 
 fn is_material(text: &str) -> bool {
-    const MARKS: [&str; 8] =
-        ["context:", "document:", "passage:", "article:", "text:", "based on the following", "given the following", "###"];
+    const MARKS: [&str; 8] = [
+        "context:",
+        "document:",
+        "passage:",
+        "article:",
+        "text:",
+        "based on the following",
+        "given the following",
+        "###",
+    ];
     let lines = text.lines().filter(|line| !line.trim().is_empty()).count();
     let lower = text.to_ascii_lowercase();
     lines > LINES_MAX || text.contains("\n\n") || MARKS.iter().any(|mark| lower.contains(mark))
@@ -112,7 +129,8 @@ fn is_material(text: &str) -> bool {
 fn is_foreign(text: &str) -> bool {
     const LATIN_MAX: char = '\u{24f}';
     let letters = text.chars().filter(|char| char.is_alphabetic());
-    let (foreign, all) = letters.fold((0, 0), |(foreign, all), char| (foreign + usize::from(char > LATIN_MAX), all + 1));
+    let (foreign, all) =
+        letters.fold((0, 0), |(foreign, all), char| (foreign + usize::from(char > LATIN_MAX), all + 1));
     foreign * 10 > all
 }
 
@@ -131,6 +149,61 @@ fn is_personal(text: &str, possessives: u8, asked: Asked) -> bool {
     }
     let lower = text.to_ascii_lowercase();
     let measured = matches!(asked, Asked::For(Wanted::Count | Wanted::Amount));
-    let advised = matches!(asked, Asked::For(Wanted::Manner | Wanted::Reason)) || ADVICE.iter().any(|words| lower.contains(words));
+    let advised = matches!(asked, Asked::For(Wanted::Manner | Wanted::Reason))
+        || ADVICE.iter().any(|words| lower.contains(words));
     measured || !advised
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn questions_in_prose_may_be_compared() {
+        for text in [
+            "What is the capital of France?",
+            "How do I improve my English?",
+            "Should I sell my car before winter?",
+            "Write a haiku about the sea (three lines; no rhymes)",
+            "¿Cuál es la capital de España?",
+            "How much is 15% of 1,200 dollars?",
+            "Which laptops cost less than $800?",
+        ] {
+            assert_eq!(eligible(text), Ok(()), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_rest_stays_with_the_exact_cache() {
+        let long = "word ".repeat(300);
+        for (text, reason) in [
+            ("", Ineligible::Empty),
+            ("?!", Ineligible::Empty),
+            (long.as_str(), Ineligible::TooLong),
+            ("What does ```rm -rf``` do?", Ineligible::Code),
+            ("what does `ls -l` print", Ineligible::Code),
+            ("solve x^2 = 4", Ineligible::Code),
+            ("int main() { return 0; }", Ineligible::Code),
+            ("Summarize.\n\nThe quick brown fox.", Ineligible::Material),
+            ("Context: it rained. Was it wet?", Ineligible::Material),
+            ("a\nb\nc", Ineligible::Material),
+            ("summarize https://example.org/a", Ineligible::Address),
+            ("who is jo@example.org?", Ineligible::Address),
+            ("read /etc/hosts/file for me", Ineligible::Address),
+            ("what is the status of 123456789", Ineligible::Identifier),
+            ("where is parcel 1Z999AA10", Ineligible::Identifier),
+            ("東京の天気はどうですか", Ineligible::Script),
+            ("What is my account balance?", Ineligible::Personal),
+            ("How much do I owe on my card?", Ineligible::Personal),
+        ] {
+            assert_eq!(eligible(text), Err(reason), "{text}");
+        }
+    }
+
+    #[test]
+    fn one_form_for_every_ending() {
+        for text in ["Is it?", "Is it", "Is it ...", "Is it?!\n"] {
+            assert_eq!(as_question(text), "Is it?");
+        }
+    }
 }

@@ -229,7 +229,8 @@ impl Lexicon {
 
     fn add_weights(&mut self) {
         self.empty.extend(EMPTY.split_whitespace().map(word_hash));
-        let lists = [(EMPTY, Weight::Empty), (LIGHT, Weight::Light), (SORTS, Weight::Sort), (GIVEN_NAMES, Weight::Sort)];
+        let lists =
+            [(EMPTY, Weight::Empty), (LIGHT, Weight::Light), (SORTS, Weight::Sort), (GIVEN_NAMES, Weight::Sort)];
         for (words, weight) in lists {
             for word in words.split_whitespace() {
                 let stem = self.stem(word);
@@ -348,7 +349,9 @@ mod tests {
         let senses: Vec<&Sense> = LEXICON.senses.values().filter(|sense| sense.poles[0] != 0).collect();
         for line in ANTONYMS.lines() {
             let (left, right) = line.split_once('|').expect("every antonym line has two sides");
-            for (left, right) in left.split_whitespace().flat_map(|left| right.split_whitespace().map(move |right| (left, right))) {
+            for (left, right) in
+                left.split_whitespace().flat_map(|left| right.split_whitespace().map(move |right| (left, right)))
+            {
                 let sense = |word: &str| LEXICON.sense(LEXICON.stem(word)).expect("antonyms are listed");
                 let shared = sense(left).groups.iter().any(|group| *group != 0 && sense(right).groups.contains(group));
                 assert!(!shared, "{left} and {right}");

@@ -16,7 +16,7 @@ mod stem;
 mod tokens;
 mod vocabulary;
 
-pub use eligible::{Ineligible, eligible};
+pub use eligible::{ELIGIBLE_BYTES_MAX, Ineligible, as_question, eligible};
 
 use lexicon::{Wanted, Weight};
 use pairs::Pairs;
@@ -250,8 +250,7 @@ fn wording_distance(pairs: &Pairs<'_>) -> Result<f32, Veto> {
 /// is a word like others.
 fn heaviest<'i>(reading: &Reading, unmatched: impl Iterator<Item = &'i reading::Item>) -> Weight {
     let weigh = |item: &reading::Item| {
-        let beside =
-            |other: &reading::Item| other.is_name && other.at != item.at && other.at.abs_diff(item.at) <= 2;
+        let beside = |other: &reading::Item| other.is_name && other.at != item.at && other.at.abs_diff(item.at) <= 2;
         match item.weight {
             Weight::Sort if !item.is_type && !reading.items.iter().any(beside) => Weight::Full,
             weight => weight,
@@ -260,4 +259,213 @@ fn heaviest<'i>(reading: &Reading, unmatched: impl Iterator<Item = &'i reading::
     unmatched.map(weigh).max().unwrap_or(Weight::Empty)
 }
 
-pub fn probe(a: &str, b: &str) -> Result<f32, String> { distance(&read(a), &read(b)).map_err(|v| v.label().into()) }
+#[cfg(test)]
+mod tests {
+    use super::super::record;
+    use super::*;
+    use crate::clock::Tick;
+    use proptest::prelude::*;
+    use std::time::Duration;
+
+    fn candidate(text: &str, similarity: f32) -> Candidate {
+        Candidate { similarity, text: text.into(), record: record::sample("answer", Tick(0), Duration::from_secs(1)) }
+    }
+
+    fn verdict(prompt: &str, stored: &str, similarity: f32) -> Result<(), Veto> {
+        match judge(prompt, &[candidate(stored, similarity)], &Policy { similarity_min: 0.8 }) {
+            Verdict::Serve { index: 0, .. } => Ok(()),
+            Verdict::Refuse(vetoes) if vetoes.len() == 1 => Err(vetoes[0]),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Each pair is near, and the answer to one is wrong for the other.
+    const OTHER_QUESTIONS: &[(Veto, &[(&str, &str)])] = &[
+        (
+            Veto::Numbers,
+            &[
+                ("give me 5 ideas for a party", "give me ten ideas for a party"),
+                ("python 3.10 release date", "python 3.1 release date"),
+                ("what is 15% of 80", "what is 15% of 90"),
+                ("first world war causes", "second world war causes"),
+                ("events in the 1980s", "events in the 1990s"),
+                ("Henry VIII wives", "Henry VII wives"),
+                ("my 5 year old has a fever", "my 15 year old has a fever"),
+                ("one bedroom apartment", "two bedroom apartment"),
+                ("flights on March 3", "flights on March 4th"),
+            ],
+        ),
+        (
+            Veto::Negation,
+            &[
+                ("Which countries signed the treaty?", "Which countries didn't sign the treaty?"),
+                ("movies with Tom Hanks", "movies without Tom Hanks"),
+                ("bread recipe", "sugar-free bread recipe"),
+                ("The machine did not give me cash", "The machine did not give me all the cash"),
+            ],
+        ),
+        (
+            Veto::Bounds,
+            &[
+                ("rooms with at least 2 beds", "rooms with at most 2 beds"),
+                ("rooms with more than 2 beds", "rooms with at least 2 beds"),
+                ("laptops under $900", "laptops over $900"),
+                ("papers by Smith before 2010", "papers by Smith after 2010"),
+                ("films before 2000 and after 1990", "films before 1990 and after 2000"),
+                ("only vegetarian dishes", "vegetarian dishes"),
+                ("maths but not physics", "physics but not maths"),
+            ],
+        ),
+        (Veto::Quotes, &[("what does \"make up\" mean", "what does \"make out\" mean")]),
+        (
+            Veto::Person,
+            &[
+                ("Where is my order?", "Where is your order?"),
+                ("How old are you?", "How old am I?"),
+                ("Do you love me?", "Do I love you?"),
+                ("Where did he die?", "Where did she die?"),
+            ],
+        ),
+        (
+            Veto::Question,
+            &[
+                ("When did Einstein die?", "Where did Einstein die?"),
+                ("Why is the sky blue?", "Is the sky blue?"),
+                ("which states border Texas", "how many states border Texas"),
+                ("Can I take ibuprofen?", "Should I take ibuprofen?"),
+                ("Do all birds fly?", "Do some birds fly?"),
+                ("write a regex for dates", "how do I write a regex for dates"),
+            ],
+        ),
+        (Veto::Tense, &[("Who is the president of France?", "Who was the president of France?")]),
+        (
+            Veto::Antonym,
+            &[
+                ("How do I enable notifications?", "How do I disable notifications?"),
+                ("sort ascending", "sort descending"),
+                ("how to open a bank account", "how to close a bank account"),
+                ("How can I lose weight?", "How can I gain weight?"),
+            ],
+        ),
+        (
+            Veto::Exchanged,
+            &[
+                ("weather in paris", "weather in rome"),
+                ("capital of Australia", "capital of Austria"),
+                ("Who wrote Hamlet?", "Who directed Hamlet?"),
+                ("convert 10 km to miles", "convert 10 km to inches"),
+                ("Give me the answer in JSON", "Give me the answer in XML"),
+                ("restaurants open at 9 am", "restaurants open at 9 pm"),
+                ("who are you", "what can you do"),
+                ("number of moons of Jupiter", "names of the moons of Jupiter"),
+            ],
+        ),
+        (
+            Veto::Added,
+            &[
+                ("What is the GDP of India?", "What is the GDP of India per capita?"),
+                ("Korea population", "South Korea population"),
+                ("list planets", "list planets as a table"),
+                ("cheapest flight to Tokyo", "flight to Tokyo"),
+                ("What is the capital of France?", "What is the capital of France, in French?"),
+            ],
+        ),
+        (
+            Veto::Roles,
+            &[
+                ("convert usd to eur", "convert eur to usd"),
+                ("trains from Rome to Milan", "trains from Milan to Rome"),
+                ("Who did Google acquire?", "Who acquired Google?"),
+                ("Is Alice taller than Bob?", "Is Bob taller than Alice?"),
+                ("Does Alice owe Bob money?", "Does Bob owe Alice money?"),
+                ("the man bit the dog", "the dog bit the man"),
+                ("what is 12 divided by 4", "what is 4 divided by 12"),
+                ("what is the area of the largest state", "what is the largest area of a state"),
+                ("translate this German text to French", "French text in German translation"),
+            ],
+        ),
+    ];
+
+    /// Each pair asks the same.
+    const SAME_QUESTIONS: &[(&str, &str)] = &[
+        ("What is the capital of France?", "what's the capital city of france"),
+        ("What is the capital of France?", "Tell me the capital of France, please."),
+        ("Could you tell me what the capital of France is?", "France's capital?"),
+        ("How tall is the Eiffel Tower?", "What is the height of the Eiffel Tower?"),
+        ("When did Einstein die?", "What year did Einstein die?"),
+        ("Who wrote Hamlet?", "Who is the author of Hamlet?"),
+        ("How many people live in Tokyo?", "What is the population of Tokyo?"),
+        ("convert 5km to miles", "Convert 5 kilometers to miles"),
+        ("flights from London to Paris", "flights to Paris from London"),
+        ("What is the meaning of HTTP?", "What does HTTP mean?"),
+        ("difference between TCP and UDP", "What's the difference between UDP and TCP?"),
+        ("The Mona Lisa was painted by whom?", "Who painted the Mona Lisa?"),
+        ("two plus two", "2 plus 2"),
+        ("What is the GDP of Peru?", "gross domestic product of Peru"),
+        ("a budget of 1.5 million", "a budget of 1,500,000"),
+        ("Where is the Taj Mahal located?", "What is the location of the Taj Mahal?"),
+        ("papers written by Smith", "papers Smith wrote"),
+        ("Is there a way to fix a flat tire?", "How can I repair a flat tyre?"),
+        ("the 21st of May 2020", "May twenty-first 2020"),
+        ("recipes without nuts", "nut-free recipes"),
+        ("how are you", "How are you?"),
+        ("hotels in Rome", "Rome hotels"),
+    ];
+
+    #[test]
+    fn near_prompts_that_ask_something_else_are_refused() {
+        for (veto, pairs) in OTHER_QUESTIONS {
+            for (left, right) in *pairs {
+                assert_eq!(verdict(left, right, 0.99), Err(*veto), "{left} | {right}");
+                assert!(verdict(right, left, 0.99).is_err(), "{right} | {left}");
+            }
+        }
+    }
+
+    #[test]
+    fn other_wordings_of_the_same_question_are_served() {
+        for (left, right) in SAME_QUESTIONS {
+            assert_eq!(verdict(left, right, 0.95), Ok(()), "{left} | {right}");
+            assert_eq!(verdict(right, left, 0.95), Ok(()), "{right} | {left}");
+        }
+    }
+
+    #[test]
+    fn the_more_the_wording_differs_the_nearer_it_must_be() {
+        let (prompt, stored) = ("Which courses are offered in Rome?", "Which courses can I take in Rome?");
+        assert_eq!(verdict(prompt, stored, 0.9), Ok(()));
+        assert_eq!(verdict(prompt, stored, 0.8), Ok(()), "two general words differ");
+        let far = judge(prompt, &[candidate(stored, 0.75)], &Policy { similarity_min: 0.7 });
+        assert_eq!(far, Verdict::Refuse(vec![Veto::Wording]));
+    }
+
+    #[test]
+    fn the_threshold_and_the_order_of_candidates_decide() {
+        let policy = Policy { similarity_min: 0.95 };
+        let prompt = "What is the capital of Peru?";
+        let found = [
+            candidate("What is the capital of Chile?", 0.98),
+            candidate("What's the capital of Peru?", 0.96),
+            candidate("What is the capital of Peru?", 0.95),
+        ];
+        assert_eq!(judge(prompt, &found, &policy), Verdict::Serve { index: 1, similarity: 0.96 });
+        let far = [candidate("capital of Peru", 0.94), candidate("capital of Peru", f32::NAN)];
+        assert_eq!(judge(prompt, &far, &policy), Verdict::Refuse(vec![Veto::BelowThreshold; 2]));
+        assert_eq!(judge(prompt, &[], &policy), Verdict::Refuse(Vec::new()));
+        let long = "word ".repeat(JUDGED_BYTES_MAX);
+        assert_eq!(verdict(&long, &long, 1.0), Err(Veto::TooLong));
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_is_too_odd_to_be_its_own_paraphrase(text in "\\PC{0,80}") {
+            prop_assert_eq!(verdict(&text, &text, 1.0), Ok(()));
+        }
+
+        #[test]
+        fn no_pair_of_texts_is_too_odd(left in "[a-z0-9 .,'\"$%?A-Zéß’-]{0,60}", right in "\\PC{0,60}") {
+            let _ = verdict(&left, &right, 1.0);
+            let _ = eligible(&left);
+        }
+    }
+}

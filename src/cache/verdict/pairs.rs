@@ -91,7 +91,7 @@ impl<'a> Pairs<'a> {
     /// First comes to first, second to second; a word said once more than there meets the last.
     fn join_equal(&mut self) {
         for (pair, item) in self.of_asked.iter_mut().zip(&self.asked.items) {
-            for (at, other) in self.stored.items.iter().enumerate().filter(|(_, other)| other.stem == item.stem) {
+            for (at, _) in self.stored.items.iter().enumerate().filter(|(_, other)| other.stem == item.stem) {
                 *pair = Pair::Word(at as u16);
                 if !self.taken[at] {
                     self.taken[at] = true;
@@ -152,9 +152,7 @@ impl<'a> Pairs<'a> {
 
     /// `Where is X?` and `location of X`: the question word says what the noun says.
     fn join_question_words(&mut self) {
-        let says = |reading: &Reading, item: &Item| {
-            matches!(reading.asked, Asked::For(wanted) if item.sense.is_said_by(wanted))
-        };
+        let says = |reading: &Reading, item: &Item| matches!(reading.asked, Asked::For(wanted) if item.sense.is_said_by(wanted));
         for (pair, item) in self.of_asked.iter_mut().zip(&self.asked.items) {
             if *pair == Pair::None && says(self.stored, item) {
                 *pair = Pair::Said;

@@ -179,14 +179,18 @@ impl Reader {
     fn phrase(&mut self) -> Option<usize> {
         let lexicon = self.lexicon;
         let rest = &self.reading.tokens.list[self.at + 1..];
-        let fits = |wanted: &[u64]| wanted.len() <= rest.len() && wanted.iter().zip(rest).all(|(word, token)| *word == token.hash);
+        let fits = |wanted: &[u64]| {
+            wanted.len() <= rest.len() && wanted.iter().zip(rest).all(|(word, token)| *word == token.hash)
+        };
         let phrase = lexicon.phrases.get(&self.hash(0))?.iter().find(|phrase| fits(&phrase.rest))?;
         let token = self.token(0)?;
         match phrase.meaning {
             Meaning::Word(stem) => self.content(stem, token, false),
             Meaning::Function(Function::Filler) => {}
             // `what is the number of` asks for a count, not for a thing.
-            Meaning::Function(Function::Asks(wanted)) if self.reading.asked == Asked::Thing && wanted != Wanted::Anything => {
+            Meaning::Function(Function::Asks(wanted))
+                if self.reading.asked == Asked::Thing && wanted != Wanted::Anything =>
+            {
                 self.reading.asked = Asked::For(wanted);
             }
             Meaning::Function(function) => drop(self.apply(function, token)),
@@ -490,12 +494,21 @@ const CANS: [u64; 7] = word_hashes(["can", "could", "able", "may", "might", "pos
 const MUSTS: [u64; 8] =
     word_hashes(["must", "need", "should", "ought", "required", "mandatory", "necessary", "obliged"]);
 const ALLS: [u64; 12] = word_hashes([
-    "all", "every", "everything", "everyone", "everybody", "always", "entire", "entirely", "complete", "completely",
-    "whole", "enough",
+    "all",
+    "every",
+    "everything",
+    "everyone",
+    "everybody",
+    "always",
+    "entire",
+    "entirely",
+    "complete",
+    "completely",
+    "whole",
+    "enough",
 ]);
-const SOMES: [u64; 9] = word_hashes([
-    "some", "any", "someone", "somebody", "something", "anyone", "anybody", "anything", "sometimes",
-]);
+const SOMES: [u64; 9] =
+    word_hashes(["some", "any", "someone", "somebody", "something", "anyone", "anybody", "anything", "sometimes"]);
 const MAKES: [u64; 6] = word_hashes(["write", "create", "make", "generate", "draft", "compose"]);
 /// Pronouns in small letters, names in capitals.
 const SHOUTED_NAMES: [u64; 3] = word_hashes(["it", "us", "who"]);

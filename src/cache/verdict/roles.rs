@@ -126,9 +126,8 @@ fn has_swapped_doer(pairs: &Pairs<'_>) -> bool {
             (Role::None, Role::By) => object_verb(pairs.asked, at).zip(partner.checked_sub(1)),
             _ => None,
         };
-        verbs.is_some_and(|(left, right)| {
-            pairs.partner(left) == Some(right) && !pairs.asked.items[left].sense.is_mutual
-        })
+        verbs
+            .is_some_and(|(left, right)| pairs.partner(left) == Some(right) && !pairs.asked.items[left].sense.is_mutual)
     })
 }
 
@@ -139,9 +138,7 @@ fn has_mirrored_verb(pairs: &Pairs<'_>) -> bool {
         let other = pairs.partner_of_stored(partner - 1);
         let doer = pairs.partner(verb - 1);
         let turned = other.zip(doer).filter(|(other, doer)| *other > verb && *doer > partner);
-        turned.is_some_and(|(other, doer)| {
-            tells_doers(pairs, [verb - 1, verb, other], [partner - 1, partner, doer])
-        })
+        turned.is_some_and(|(other, doer)| tells_doers(pairs, [verb - 1, verb, other], [partner - 1, partner, doer]))
     })
 }
 

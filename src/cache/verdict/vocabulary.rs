@@ -1312,7 +1312,10 @@ pub(super) const FUNCTION_PHRASES: &[(&str, Function)] = &[
     ("prior to,earlier than,ahead of,leading up to", Function::Bound(Bound::Before)),
     ("later than", Function::Bound(Bound::After)),
     ("other than,apart from,aside from,but not,in addition to,rather than,instead of", Function::Negation),
-    ("not only,whether or not,or not,no matter,of course,a lot of,lots of,at all,no doubt,in the world,in the whole world,of the world", Function::Filler),
+    (
+        "not only,whether or not,or not,no matter,of course,a lot of,lots of,at all,no doubt,in the world,in the whole world,of the world",
+        Function::Filler,
+    ),
     ("going to,gonna", Function::Future),
     ("have to,has to,had to,got to", Function::Must),
     ("out of,starting from,start from", Function::Role(Role::From)),
@@ -1324,8 +1327,14 @@ pub(super) const FUNCTION_PHRASES: &[(&str, Function)] = &[
          what can i do to,what do i do to,what must i do to,what is the best way to,method to,method for,methods to,methods for,methods of",
         Function::Asks(Wanted::Manner),
     ),
-    ("how come,what is the reason,what are the reasons,what was the reason,reason for,reasons for,reason why,what causes,what caused", Function::Asks(Wanted::Reason)),
-    ("what time,at what time,what date,what day,which day,what year,which year,in what year,in which year,what month", Function::Asks(Wanted::Time)),
+    (
+        "how come,what is the reason,what are the reasons,what was the reason,reason for,reasons for,reason why,what causes,what caused",
+        Function::Asks(Wanted::Reason),
+    ),
+    (
+        "what time,at what time,what date,what day,which day,what year,which year,in what year,in which year,what month",
+        Function::Asks(Wanted::Time),
+    ),
     (
         "what type of,what types of,which type of,which types of,what kind of,what kinds of,which kind of,which kinds of,what sort of,what sorts of",
         Function::Asks(Wanted::Anything),
@@ -1362,7 +1371,10 @@ pub(super) const MEASURES: &[(&str, &str)] = &[
     ("safe", "how safe"),
     ("important", "how important"),
     ("population", "how populous"),
-    ("population", "how many people live,how many people are living,how many inhabitants,how many residents,number of people living,number of people,number of inhabitants,number of residents"),
+    (
+        "population",
+        "how many people live,how many people are living,how many inhabitants,how many residents,number of people living,number of people,number of inhabitants,number of residents",
+    ),
 ];
 
 /// Base form first, then spellings glued to or standing beside a number.
