@@ -213,7 +213,7 @@ class Comparison:
             host=HOST, port=self.gateway_port, admin_port=self.admin_port, mock_port=self.mock_port,
             key_hash=self.key_hash, semantic=semantic,
         ))
-        command = [self.gateway_bin, "--config", config]
+        command = [self.gateway_bin, "serve", "--config", config]
         return self.start(self.subject, command, core, self.gateway_port, {"MOCK_API_KEY": "sk-mock"})
 
     def plain(self, command):

@@ -11,7 +11,6 @@ use super::NoVector;
 use super::Tokens;
 use super::Vector;
 use super::model;
-use super::model::Model;
 use super::model::Surroundings;
 use super::tokenizer::WordPiece;
 use crate::config::Embedding;
@@ -24,6 +23,7 @@ use ort::session::RunOptions;
 use ort::session::Session;
 use ort::value::TensorRef;
 use std::env;
+use std::fmt;
 use std::io;
 use std::panic;
 use std::path::Path;
@@ -50,12 +50,17 @@ pub fn forbid_telemetry() -> io::Result<()> {
 }
 
 /// What embedders are opened from. Shared by all companions: files are found and checked once.
-#[derive(Debug)]
 pub struct OnnxSource {
     library: Option<PathBuf>,
     model_dir: Option<PathBuf>,
     tokens_max: usize,
-    checked: Mutex<Option<Arc<Model>>>,
+    checked: Mutex<Option<Arc<Checked>>>,
+}
+
+/// What the files gave. The tokenizer takes 7 MB and is only read: one serves every thread.
+struct Checked {
+    model: PathBuf,
+    tokenizer: WordPiece,
 }
 
 impl OnnxSource {
@@ -81,29 +86,30 @@ impl OnnxSource {
     /// One sentence that says what is missing or wrong, and what to do.
     pub fn open(&self) -> Result<OnnxEmbedder, String> {
         let around = Surroundings::of_process();
-        let model = self.checked_model(&around)?;
+        let files = self.checked_files(&around)?;
         let library = model::find_library(self.library.as_deref(), &around)?;
-        let tokenizer = WordPiece::read(&model.tokenizer, self.tokens_max)
-            .map_err(|what| format!("{} {what}", model::TOKENIZER_FILE))?;
         // The binding panics where the library misses a function that it expects.
-        let session = panic::catch_unwind(|| session(library.as_deref(), &model.path));
+        let session = panic::catch_unwind(|| session(library.as_deref(), &files.model));
         let session =
             session.unwrap_or_else(|_| Err("ONNX Runtime's library cannot be used: another version?".into()))?;
-        let mut embedder = OnnxEmbedder { session, options: run_options()?, tokenizer, ids: Vec::new() };
+        let mut embedder = OnnxEmbedder { session, options: run_options()?, files, ids: Vec::new() };
         embedder.check_itself()?;
         Ok(embedder)
     }
 
-    fn checked_model(&self, around: &Surroundings) -> Result<Arc<Model>, String> {
+    fn checked_files(&self, around: &Surroundings) -> Result<Arc<Checked>, String> {
         // Held while reading: the other companions want the same result and have nothing else to do.
         let mut checked = self.checked.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(model) = &*checked {
-            return Ok(model.clone());
+        if let Some(files) = &*checked {
+            return Ok(files.clone());
         }
         let dir = model::find_model_dir(self.model_dir.as_deref(), around)?;
-        let model = Arc::new(model::open(&dir)?);
-        *checked = Some(model.clone());
-        Ok(model)
+        let model = model::open(&dir)?;
+        let tokenizer = WordPiece::read(&model.tokenizer, self.tokens_max)
+            .map_err(|what| format!("{} {what}", model::TOKENIZER_FILE))?;
+        let files = Arc::new(Checked { model: model.path, tokenizer });
+        *checked = Some(files.clone());
+        Ok(files)
     }
 }
 
@@ -111,7 +117,7 @@ impl OnnxSource {
 pub struct OnnxEmbedder {
     session: Session,
     options: RunOptions<HasSelectedOutputs>,
-    tokenizer: WordPiece,
+    files: Arc<Checked>,
     /// The batch as the session wants it, kept to spare an allocation per run.
     ids: Vec<i64>,
 }
@@ -128,9 +134,16 @@ impl OnnxEmbedder {
     }
 }
 
+impl fmt::Debug for OnnxSource {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut fields = formatter.debug_struct("OnnxSource");
+        fields.field("library", &self.library).field("model_dir", &self.model_dir).finish_non_exhaustive()
+    }
+}
+
 impl Embedder for OnnxEmbedder {
     fn tokens(&mut self, text: &str) -> Result<Tokens, NoVector> {
-        self.tokenizer.tokens(text)
+        self.files.tokenizer.tokens(text)
     }
 
     fn vectors(&mut self, batch: &[Tokens], out: &mut Vec<Vector>) -> Result<(), Broken> {

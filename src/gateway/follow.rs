@@ -25,6 +25,7 @@ use crate::fault::Kind;
 use crate::net::Net;
 use crate::net::timeout;
 use crate::upstream::resolve::Resolve;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -58,7 +59,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         let nobody = Remembrance::default();
         loop {
             let before = self.net.now();
-            let step = timeout(&self.net, PATIENCE, follower.next());
+            let step = pin!(timeout(&self.net, PATIENCE, follower.next()));
             let step = self.unless_left(step, client, &nobody).await;
             story.upstream += self.net.now().since(before);
             let step = match step {

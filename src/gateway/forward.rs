@@ -35,6 +35,7 @@ use crate::upstream::resolve::Resolve;
 use crate::upstream::Stage;
 use crate::wire::http1::Known;
 use std::future::Future;
+use std::pin::Pin;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -53,7 +54,7 @@ pub(super) enum Forwarded<N: Net> {
     /// It is here, complete and understood.
     Whole(Whole<N>),
     /// Its first content is here.
-    Stream(StreamedAnswer<N>),
+    Stream(Box<StreamedAnswer<N>>),
 }
 
 /// A stream with its preamble read.
@@ -184,19 +185,22 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
             }
         };
         let sent = self.net.now();
-        let exchange = self.upstreams.exchange(&provider.link, bytes, deadline);
-        let exchange = match self.unless_left(exchange, client, remembrance).await? {
+        let exchanged = {
+            let exchange = pin!(self.upstreams.exchange(&provider.link, bytes, deadline));
+            self.unless_left(exchange, client, remembrance).await?
+        };
+        let exchange = match exchanged {
             Ok(exchange) => exchange,
             Err(failure) => {
                 return Ok(Attempt::Failed(transport(&failure, provider, None)));
             }
         };
         if exchange.status() != 200 {
-            return Ok(Attempt::Failed(self.refusal(exchange, client, provider, remembrance).await?));
+            return Ok(Attempt::Failed(Box::pin(self.refusal(exchange, client, provider, remembrance)).await?));
         }
         let is_stream = content_type(&exchange).is_some_and(|value| value.starts_with(b"text/event-stream"));
         if request.ask.stream && is_stream {
-            self.preamble(exchange, request, client, provider, dropped, sent, remembrance).await
+            Box::pin(self.preamble(exchange, request, client, provider, dropped, sent, remembrance)).await
         } else {
             self.whole(exchange, request, client, provider, dropped, remembrance).await
         }
@@ -224,12 +228,14 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         let limit = sent.after(provider.link.timeouts.first_byte);
         loop {
             let left = limit.since(self.net.now());
-            let next = timeout(&self.net, left.max(Duration::from_millis(1)), exchange.next());
-            let fault = match self.unless_left(next, client, remembrance).await? {
-                None => Some(first_byte_fault(provider)),
-                Some(Err(failure)) => Some(failure.fault(&provider.name)),
-                Some(Ok(None)) => translation.verdict(),
-                Some(Ok(Some(bytes))) => translation.feed(&self.parser, bytes, &mut out).err(),
+            let fault = {
+                let next = pin!(timeout(&self.net, left.max(Duration::from_millis(1)), exchange.next()));
+                match self.unless_left(next, client, remembrance).await? {
+                    None => Some(first_byte_fault(provider)),
+                    Some(Err(failure)) => Some(failure.fault(&provider.name)),
+                    Some(Ok(None)) => translation.verdict(),
+                    Some(Ok(Some(bytes))) => translation.feed(&self.parser, bytes, &mut out).err(),
+                }
             };
             if let Some(fault) = fault {
                 self.memory.give(out);
@@ -240,7 +246,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
             let facts = &translation.facts;
             let long = facts.events > PREAMBLE_EVENTS_MAX || out.len() > PREAMBLE_BYTES_MAX;
             if facts.content || facts.complete || long {
-                let answer = StreamedAnswer { exchange, translation, out, dropped };
+                let answer = Box::new(StreamedAnswer { exchange, translation, out, dropped });
                 return Ok(Attempt::Served(Forwarded::Stream(answer)));
             }
         }
@@ -257,8 +263,11 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         remembrance: &Remembrance,
     ) -> Result<Attempt<N>, Unserved> {
         let most = request.deployment.settings.server.answer_bytes_max;
-        let read = async { exchange.whole(most).await.map(|_| ()) };
-        if let Err(failure) = self.unless_left(read, client, remembrance).await? {
+        let read = {
+            let read = pin!(async { exchange.whole(most).await.map(|_| ()) });
+            self.unless_left(read, client, remembrance).await?
+        };
+        if let Err(failure) = read {
             return Ok(Attempt::Failed(transport(&failure, provider, Some(200))));
         }
         let mut copy = self.memory.take();
@@ -286,8 +295,10 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         remembrance: &Remembrance,
     ) -> Result<Failure, Vanished> {
         let status = exchange.status();
-        let read = async { exchange.whole(ERROR_BODY_BYTES_MAX).await.map(|_| ()) };
-        let read = self.unless_left(read, client, remembrance).await?;
+        let read = {
+            let read = pin!(async { exchange.whole(ERROR_BODY_BYTES_MAX).await.map(|_| ()) });
+            self.unless_left(read, client, remembrance).await?
+        };
         let body = if read.is_ok() { exchange.body() } else { &[] };
         let mut fault = provider.dialect.read_fault(status, body);
         fault.retry_after = retry_after(&exchange).or(fault.retry_after);
@@ -303,11 +314,10 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
     /// leaving changes nothing but that it will not be written to.
     pub(super) async fn unless_left<F: Future>(
         &self,
-        future: F,
+        mut future: Pin<&mut F>,
         client: &mut Client<'_, N::Stream>,
         remembrance: &Remembrance,
     ) -> Result<F::Output, Vanished> {
-        let mut future = pin!(future);
         if !client.is_absent() {
             let left = watch::left(client.stream(), &self.net, client.fin_means_gone);
             match race(future.as_mut(), left).await {

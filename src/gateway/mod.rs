@@ -281,10 +281,10 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         visit.story.bytes_in = incoming.body.len() as u64;
         match visit.surface {
             Surface::Chat(dialect) => self.serve_chat(dialect, visit, incoming, client).await,
-            Surface::Models => self.serve_models(visit, incoming, client).await,
-            Surface::Live => self.serve_plain(incoming, client, 200, "ok\n").await,
-            Surface::Ready if self.draining() => self.serve_plain(incoming, client, 503, "draining\n").await,
-            Surface::Ready => self.serve_plain(incoming, client, 200, "ready\n").await,
+            Surface::Models => Box::pin(self.serve_models(visit, incoming, client)).await,
+            Surface::Live => Box::pin(self.serve_plain(incoming, client, 200, "ok\n")).await,
+            Surface::Ready if self.draining() => Box::pin(self.serve_plain(incoming, client, 503, "draining\n")).await,
+            Surface::Ready => Box::pin(self.serve_plain(incoming, client, 200, "ready\n")).await,
         }
     }
 
@@ -301,7 +301,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         let mut allowance = None;
         let told = self.chat(dialect, &deployment, caller, incoming, &mut copy, client, &mut story, &mut allowance).await;
         if let Err(Unserved::Fault(fault)) = told {
-            self.tell(dialect, fault, allowance, &mut story, client).await;
+            Box::pin(self.tell(dialect, fault, allowance, &mut story, client)).await;
         }
         self.memory.give(copy);
         self.settle(&deployment, dialect.name(), &story, client.bytes_out, client.first_byte);
@@ -366,7 +366,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         let remains = match forwarded {
             Forwarded::Whole(mut whole) => Some(self.relay_whole(&mut whole, &request, client, story).await),
             Forwarded::Stream(mut answer) => {
-                self.relay_stream(&mut answer, &request, client, &remembrance, story).await
+                Box::pin(self.relay_stream(&mut answer, &request, client, &remembrance, story)).await
             }
         };
         match remains {
@@ -400,7 +400,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
                     }
                     return Ok(Some(Remembrance::default())); // undecodable: as if it were not there
                 }
-                Recalled::Join(flight) => match self.follow(flight, request, client, story).await {
+                Recalled::Join(flight) => match Box::pin(self.follow(flight, request, client, story)).await {
                     Followed::Done => return Ok(None),
                     Followed::AskAgain => {}
                     Followed::Fault(fault) => return Err(fault.into()),

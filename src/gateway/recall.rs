@@ -90,7 +90,12 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         let recalled = match recalled {
             Recalled::Miss(mut miss) => {
                 miss.key = rules.store.then_some(key);
-                self.recall_semantic(miss, &namespace, request, rules, route, story, &mut scratch).await
+                if !route.semantic {
+                    Recalled::Miss(miss)
+                } else {
+                    let asked = self.recall_semantic(miss, &namespace, request, rules, route, story, &mut scratch);
+                    Box::pin(asked).await
+                }
             }
             hit => hit,
         };

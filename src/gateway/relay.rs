@@ -25,6 +25,7 @@ use crate::net::Net;
 use crate::upstream::Exchange;
 use crate::upstream::resolve::Resolve;
 use bytes::Bytes;
+use std::pin::pin;
 
 /// A whole answer, read and understood.
 pub(super) struct Whole<N: Net> {
@@ -199,7 +200,8 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
             }
             let StreamedAnswer { exchange, translation, out, .. } = answer;
             let before = self.net.now();
-            let next = self.unless_left(exchange.next(), client, remembrance).await;
+            let next = pin!(exchange.next());
+            let next = self.unless_left(next, client, remembrance).await;
             story.upstream += self.net.now().since(before);
             let fault = match next {
                 Err(Vanished) if self.expired() => None,

@@ -33,6 +33,7 @@ use std::future::Future;
 use std::future::poll_fn;
 use std::panic::AssertUnwindSafe;
 use std::panic::catch_unwind;
+use std::pin::Pin;
 use std::pin::pin;
 use std::rc::Rc;
 use std::task::Poll;
@@ -66,7 +67,7 @@ pub async fn serve<N: Net, R: Resolve>(stream: N::Stream, gateway: Rc<Gateway<N,
     match close {
         Close::Now => {}
         Close::Polite => connection.stream.shutdown().await,
-        Close::Draining => connection.drain().await,
+        Close::Draining => Box::pin(connection.drain()).await,
     }
 }
 
@@ -113,13 +114,13 @@ impl<N: Net, R: Resolve> Connection<N, R> {
             match self.read_head(server).await {
                 Ok(Reading::Done) => {}
                 Ok(Reading::Closed) => return Close::Polite,
-                Ok(Reading::Late) => return self.refuse_late(server).await,
-                Err(fault) => return self.refuse_head(fault, server).await,
+                Ok(Reading::Late) => return Box::pin(self.refuse_late(server)).await,
+                Err(fault) => return Box::pin(self.refuse_head(fault, server)).await,
             }
             let greeted = self.gateway.greet(&self.head, &self.input);
             let visit = match greeted {
                 Ok(visit) => visit,
-                Err(turned) => match self.refuse(*turned, server).await {
+                Err(turned) => match Box::pin(self.refuse(*turned, server)).await {
                     Some(close) => return close,
                     None => continue,
                 },
@@ -127,7 +128,7 @@ impl<N: Net, R: Resolve> Connection<N, R> {
             match self.read_body(server).await {
                 Ok(()) => {}
                 Err(BodyFault::Closed) => return Close::Now,
-                Err(fault) => return self.refuse_body(fault, visit, server).await,
+                Err(fault) => return Box::pin(self.refuse_body(fault, visit, server)).await,
             }
             let keep_alive = self.answer(visit, server).await;
             if !keep_alive {
@@ -196,16 +197,16 @@ impl<N: Net, R: Resolve> Connection<N, R> {
             Framing::Length(length) => {
                 let length = usize::try_from(length).ok().filter(|length| *length <= server.body_bytes_max);
                 let length = length.ok_or(BodyFault::TooLarge)?;
-                self.read_length(self.head.head_bytes + length, started, server).await
+                if self.input.len() >= self.head.head_bytes + length {
+                    return Ok(()); // the common case: it came with the head
+                }
+                Box::pin(self.read_length(self.head.head_bytes + length, started, server)).await
             }
-            Framing::Chunked => self.read_chunked(started, server).await,
+            Framing::Chunked => Box::pin(self.read_chunked(started, server)).await,
         }
     }
 
     async fn read_length(&mut self, total: usize, started: Tick, server: &Server) -> Result<(), BodyFault> {
-        if self.input.len() >= total {
-            return Ok(());
-        }
         self.invite_body().await?;
         while self.input.len() < total {
             let missing = total - self.input.len();
@@ -278,9 +279,13 @@ impl<N: Net, R: Resolve> Connection<N, R> {
         let http10 = self.head.minor_version == 0;
         let out = std::mem::take(&mut self.out);
         let mut client = Client::new(&mut self.stream, out, http10, keep_alive, server.write_timeout);
-        if contained(gateway.serve(visit, incoming, &mut client)).await.is_err() {
+        let panicked = {
+            let serving = pin!(gateway.serve(visit, incoming, &mut client));
+            contained(serving).await.is_err()
+        };
+        if panicked {
             gateway.recorder().panicked();
-            apologise(&gateway, &mut client).await;
+            Box::pin(apologise(&gateway, &mut client)).await;
         }
         let complete = client.progress() == Progress::Complete && client.keep_alive;
         self.out = client.into_out();
@@ -415,8 +420,8 @@ async fn apologise<N: Net, R: Resolve>(gateway: &Gateway<N, R>, client: &mut Cli
 }
 
 /// Runs `future` with its panics caught: one broken request must not take the shard's others along.
-pub(super) async fn contained<F: Future>(future: F) -> Result<F::Output, ()> {
-    let mut future = pin!(future);
+/// Takes it pinned, because it is the largest future there is and must not be moved.
+pub(super) async fn contained<F: Future>(mut future: Pin<&mut F>) -> Result<F::Output, ()> {
     poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
         Ok(Poll::Pending) => Poll::Pending,
         Ok(Poll::Ready(output)) => Poll::Ready(Ok(output)),

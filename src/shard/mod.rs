@@ -42,6 +42,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
 use std::os::fd::RawFd;
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -194,7 +195,8 @@ fn admit(socket: Socket, gateway: &Rc<ShardGateway>, state: &Rc<ShardState>) {
     monoio::spawn(async move {
         let _counted = gateway.recorder().connection();
         let recorder: Recorder = gateway.recorder().clone();
-        if connection::contained(connection::serve(socket, gateway, idle)).await.is_err() {
+        let serving = pin!(connection::serve(socket, gateway, idle));
+        if connection::contained(serving).await.is_err() {
             recorder.panicked();
         }
         state.connections.leave(seat);
