@@ -124,6 +124,8 @@ pub struct Visit {
 pub struct Turned {
     /// In this dialect.
     pub dialect: &'static dyn Dialect,
+    /// The configuration that the story's numbers belong to.
+    pub deployment: Rc<Arc<Deployment>>,
     /// What to say.
     pub fault: Fault,
     /// What is known so far; boxed, because it travels through every stage.
@@ -265,14 +267,15 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
             }
             self.refuse_loop(head, bytes)?;
             let caller = authenticate::authenticate(&deployment.keys, head, bytes)?;
+            story.caller = Some(caller.index);
             Ok((surface, caller.index))
         });
         match judged {
-            Ok((surface, caller)) => {
-                story.caller = caller;
-                Ok(Visit { surface, caller, story, deployment })
+            Ok((surface, caller)) => Ok(Visit { surface, caller, story, deployment }),
+            Err(fault) => {
+                let dialect = receive::dialect_of(path);
+                Err(Box::new(Turned { dialect, deployment, fault, story, status: None }))
             }
-            Err(fault) => Err(Box::new(Turned { dialect: receive::dialect_of(path), fault, story, status: None })),
         }
     }
 

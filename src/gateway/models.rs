@@ -51,7 +51,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
                 Some(found) => write_model(&found, anthropic, created_s, &mut body),
                 None => {
                     let fault = Fault::new(Kind::NotFound, "this model does not exist or this key may not use it");
-                    let turned = Turned { dialect, fault, story, status: None };
+                    let turned = Turned { dialect, deployment, fault, story, status: None };
                     return self.turn_away(turned, client).await;
                 }
             },

@@ -85,7 +85,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
     /// Counts and logs the finished request.
     pub(super) fn settle(&self, deployment: &Deployment, dialect: &'static str, story: &Story, bytes_out: u64, first_byte: Option<Tick>) {
         let total = self.net.now().since(story.started);
-        let key = deployment.keys.caller(story.caller).map_or("", |caller| &*caller.name);
+        let key = story.caller.and_then(|index| deployment.keys.caller(index)).map_or("", |caller| &*caller.name);
         let attempts: Vec<Attempt<'_>> = story.tries.iter().map(|tried| attempt(deployment, tried)).collect();
         let facts = Facts {
             request_id: &story.request_id,

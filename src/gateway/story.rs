@@ -47,8 +47,8 @@ pub struct Story {
     pub started_unix_ms: u64,
     /// Its id, ours or the caller's.
     pub request_id: Box<str>,
-    /// Who asked: index of the caller.
-    pub caller: usize,
+    /// Who asked: index of the caller, once it was recognised.
+    pub caller: Option<usize>,
     /// The route taken.
     pub route: Option<usize>,
     /// The model as the caller named it.
@@ -96,7 +96,7 @@ impl Story {
             started,
             started_unix_ms,
             request_id,
-            caller: 0,
+            caller: None,
             route: None,
             requested_model: String::new(),
             stream: false,

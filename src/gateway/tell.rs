@@ -33,10 +33,9 @@ impl Story {
 impl<N: Net, R: Resolve> Gateway<N, R> {
     /// Refuses a head, or a body that could not be read.
     pub async fn turn_away(&self, turned: Turned, client: &mut Client<'_, N::Stream>) {
-        let Turned { dialect, fault, mut story, status } = turned;
+        let Turned { dialect, deployment, fault, mut story, status } = turned;
         story.status = status.unwrap_or(0);
         self.tell(dialect, fault, None, &mut story, client).await;
-        let deployment = self.deployment();
         self.settle(&deployment, dialect.name(), &story, client.bytes_out, client.first_byte);
     }
 

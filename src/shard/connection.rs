@@ -359,14 +359,14 @@ impl<N: Net, R: Resolve> Connection<N, R> {
             crate::gateway::Surface::Chat(dialect) => dialect,
             _ => openai(),
         };
-        let turned = Turned { dialect, fault, story: visit.story, status: None };
+        let turned = Turned { dialect, deployment: visit.deployment, fault, story: visit.story, status: None };
         if self.tell(turned, false, server).await { Close::Draining } else { Close::Now }
     }
 
     fn turned(&self, fault: Fault, status: Option<u16>) -> Turned {
         let net = self.gateway.net();
         let story = Box::new(Story::begin(net.now(), net.unix_ms(), self.gateway.new_request_id()));
-        Turned { dialect: openai(), fault, story, status }
+        Turned { dialect: openai(), deployment: self.gateway.deployment(), fault, story, status }
     }
 
     async fn tell(&mut self, turned: Turned, keep_alive: bool, server: &Server) -> bool {
@@ -416,7 +416,8 @@ async fn apologise<N: Net, R: Resolve>(gateway: &Gateway<N, R>, client: &mut Cli
     let net = gateway.net();
     let story = Box::new(Story::begin(net.now(), net.unix_ms(), gateway.new_request_id()));
     let fault = Fault::new(Kind::Internal, "the gateway failed at this request; it is counted and logged");
-    gateway.turn_away(Turned { dialect: openai(), fault, story, status: None }, client).await;
+    let deployment = gateway.deployment();
+    gateway.turn_away(Turned { dialect: openai(), deployment, fault, story, status: None }, client).await;
 }
 
 /// Runs `future` with its panics caught: one broken request must not take the shard's others along.
