@@ -47,6 +47,8 @@ pub struct Client<'c, S> {
     pub fin_means_gone: bool,
     /// The caller left; writes go nowhere, the request runs on for those who joined it.
     absent: bool,
+    /// The connection will be reset: nothing may be said on it any more, not even a farewell.
+    aborted: bool,
 }
 
 impl<'c, S: Stream> Client<'c, S> {
@@ -63,6 +65,7 @@ impl<'c, S: Stream> Client<'c, S> {
             first_byte: None,
             fin_means_gone: false,
             absent: false,
+            aborted: false,
         }
     }
 
@@ -79,6 +82,11 @@ impl<'c, S: Stream> Client<'c, S> {
     /// Has the caller left?
     pub fn is_absent(&self) -> bool {
         self.absent
+    }
+
+    /// Must the connection be dropped as it is? A FIN now would pass a cut answer off as a whole one.
+    pub fn is_aborted(&self) -> bool {
+        self.aborted
     }
 
     /// Notes that the caller has left: nothing more is written.
@@ -100,8 +108,7 @@ impl<'c, S: Stream> Client<'c, S> {
         self.out.extend_from_slice(head);
         self.finish_head(Some(body.len()));
         self.out.extend_from_slice(body);
-        self.progress = Progress::Complete;
-        self.write(clock).await
+        self.write_last(clock).await
     }
 
     /// Sends a head that says "no body" (for HEAD and 204 answers).
@@ -109,8 +116,7 @@ impl<'c, S: Stream> Client<'c, S> {
         self.out.clear();
         self.out.extend_from_slice(head);
         self.finish_head(Some(length));
-        self.progress = Progress::Complete;
-        self.write(clock).await
+        self.write_last(clock).await
     }
 
     /// Begins a streamed answer; the head travels with the first bytes.
@@ -138,8 +144,7 @@ impl<'c, S: Stream> Client<'c, S> {
         } else {
             self.out.extend_from_slice(chunked::END);
         }
-        self.progress = Progress::Complete;
-        self.write(clock).await
+        self.write_last(clock).await
     }
 
     /// Sends `bytes` (the error event) as the last piece and withholds the end, so that no client can
@@ -149,16 +154,27 @@ impl<'c, S: Stream> Client<'c, S> {
         bytes.clear();
         self.give_up();
         let _ = self.write(clock).await;
-        if self.http10 {
-            // Without chunks only a reset tells a broken stream from a complete one.
-            self.stream.abort();
-        }
     }
 
-    /// Nothing more can be said on this connection.
+    /// No answer will follow on this connection, and the one that has begun will not be completed.
     pub fn give_up(&mut self) {
+        // Without chunks only a reset tells a broken stream from a complete one.
+        if self.http10 && self.progress == Progress::Streaming {
+            self.abort();
+        }
         self.progress = Progress::Broken;
         self.keep_alive = false;
+    }
+
+    /// Ends the connection in the middle of whatever was being said.
+    pub fn sever(&mut self) {
+        self.give_up();
+        self.abort();
+    }
+
+    fn abort(&mut self) {
+        self.stream.abort();
+        self.aborted = true;
     }
 
     fn stage(&mut self, bytes: &[u8]) {
@@ -190,6 +206,19 @@ impl<'c, S: Stream> Client<'c, S> {
         self.out.extend_from_slice(b"\r\n");
     }
 
+    /// Writes what completes the answer. It is complete when it is written, not before: whoever is
+    /// interrupted in between must not take the connection for usable.
+    async fn write_last<C: Clock>(&mut self, clock: &C) -> Result<(), Gone> {
+        if self.progress == Progress::Waiting {
+            self.progress = Progress::Streaming;
+        }
+        self.write(clock).await?;
+        if self.progress == Progress::Streaming {
+            self.progress = Progress::Complete;
+        }
+        Ok(())
+    }
+
     async fn write<C: Clock>(&mut self, clock: &C) -> Result<(), Gone> {
         if self.absent {
             self.out.clear();
@@ -217,7 +246,7 @@ impl<'c, S: Stream> Client<'c, S> {
             // The kernel still owns the buffer; it comes back to nobody.
             None => {
                 self.give_up();
-                self.stream.abort();
+                self.abort();
                 Err(Gone)
             }
         }
