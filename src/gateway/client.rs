@@ -103,6 +103,9 @@ impl<'c, S: Stream> Client<'c, S> {
 
     /// Sends a whole answer: `head` without its end, completed here with the length, then `body`.
     pub async fn send_whole<C: Clock>(&mut self, clock: &C, head: &[u8], body: &[u8]) -> Result<(), Gone> {
+        if self.absent {
+            return Ok(());
+        }
         debug_assert_eq!(self.progress, Progress::Waiting, "an answer begins once");
         self.out.clear();
         self.out.extend_from_slice(head);
@@ -121,6 +124,9 @@ impl<'c, S: Stream> Client<'c, S> {
 
     /// Begins a streamed answer; the head travels with the first bytes.
     pub fn begin_stream(&mut self, head: &[u8]) {
+        if self.absent {
+            return;
+        }
         debug_assert_eq!(self.progress, Progress::Waiting, "an answer begins once");
         self.out.clear();
         self.out.extend_from_slice(head);

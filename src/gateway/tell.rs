@@ -48,7 +48,8 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         story: &mut Story,
         client: &mut Client<'_, N::Stream>,
     ) {
-        debug_assert_eq!(client.progress(), Progress::Waiting, "a fault is told before anything else");
+        let is_first = client.progress() == Progress::Waiting;
+        debug_assert!(is_first || client.is_absent(), "a fault is told before anything else");
         if story.status == 0 {
             story.status = dialect.status(&fault);
         }
@@ -70,7 +71,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         self.memory.give(head);
         self.memory.give(body);
         story.fault = Some(fault);
-        story.ending = if sent.is_ok() { Ending::Refused } else { Ending::Vanished };
+        story.ending = if sent.is_ok() && !client.is_absent() { Ending::Refused } else { Ending::Vanished };
     }
 
     /// Gives a remembered answer. `false`: it cannot be decoded, nothing was said.
