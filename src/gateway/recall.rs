@@ -110,8 +110,10 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         rules: &CacheRules,
         story: &mut Story,
     ) -> Recalled {
-        // Two callers must not share one tool call: it may have effects.
-        let coalesce = rules.lookup && rules.store && !request.ask.has_tools;
+        // Two callers must not share one tool call: it may have effects. Nor does a caller with a deadline
+        // of its own share: others would fail by it, and it would wait by theirs.
+        let hurried = request.incoming.header(Known::XRinggateTimeoutMs).is_some();
+        let coalesce = rules.lookup && rules.store && !request.ask.has_tools && !hurried;
         let now = self.net.now();
         story.cache = if rules.lookup { CacheOutcome::Miss } else { CacheOutcome::Bypass };
         match self.shared.exact.lookup(key, now, rules.lookup, coalesce) {
