@@ -305,7 +305,8 @@ impl Process {
             driver = Some(started.recv().map_err(|_| "a shard died while starting".to_owned())??);
         }
         let driver = driver.expect("there is at least one shard");
-        self.announce(driver, listen, shards, &deployment);
+        let admin_at = admin.as_ref().and_then(|listener| listener.local_addr().ok());
+        self.announce(driver, listen, shards, &deployment, admin_at);
         self.register(kernel, driver, &companions);
         let admin = admin.map(|listener| (listener, self.admin(&companions)));
         control::start(questions, admin, self.log.clone())
@@ -328,7 +329,14 @@ impl Process {
         (0..shards).map(companion).collect()
     }
 
-    fn announce(&self, driver: Driver, listen: SocketAddr, shards: usize, deployment: &Deployment) {
+    fn announce(
+        &self,
+        driver: Driver,
+        listen: SocketAddr,
+        shards: usize,
+        deployment: &Deployment,
+        admin: Option<SocketAddr>,
+    ) {
         match driver {
             Driver::IoUringCooperative => {}
             Driver::IoUring => self.log.warn("io_uring without COOP_TASKRUN: expect a quarter more CPU", &[]),
@@ -344,8 +352,8 @@ impl Process {
             ("providers", &deployment.providers.len()),
             ("keys", &deployment.settings.keys.len()),
         ]);
-        if let Some(admin) = &deployment.settings.admin {
-            let metrics = format!("http://{}/metrics", admin.listen);
+        if let Some(admin) = admin {
+            let metrics = format!("http://{admin}/metrics");
             self.log.info("admin", &[("metrics", &metrics)]);
         }
         if self.demo.is_some() {
