@@ -168,7 +168,8 @@ impl<N: Net, R: Resolve> Connection<N, R> {
             self.idle.set(false);
             match reading {
                 Reading::Done => {}
-                Reading::Late if self.input.is_empty() => return Ok(Reading::Closed),
+                // The cancelled read has taken the buffer along, so the deadline tells whether a head had begun.
+                Reading::Late if deadline.is_none() => return Ok(Reading::Closed),
                 other => return Ok(other),
             }
         }
