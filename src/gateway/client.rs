@@ -37,6 +37,8 @@ pub struct Client<'c, S> {
     http10: bool,
     /// May another request follow on this connection?
     pub keep_alive: bool,
+    /// The request was HEAD: whole answers are sent without their body.
+    pub head_only: bool,
     progress: Progress,
     write_timeout: Duration,
     /// Bytes of the answer written so far, head included.
@@ -59,6 +61,7 @@ impl<'c, S: Stream> Client<'c, S> {
             out,
             http10,
             keep_alive,
+            head_only: false,
             progress: Progress::Waiting,
             write_timeout,
             bytes_out: 0,
@@ -101,7 +104,8 @@ impl<'c, S: Stream> Client<'c, S> {
         std::mem::take(&mut self.out)
     }
 
-    /// Sends a whole answer: `head` without its end, completed here with the length, then `body`.
+    /// Sends a whole answer: `head` without its end, completed here with the length, then `body` unless
+    /// the request was HEAD.
     pub async fn send_whole<C: Clock>(&mut self, clock: &C, head: &[u8], body: &[u8]) -> Result<(), Gone> {
         if self.absent {
             return Ok(());
@@ -110,15 +114,9 @@ impl<'c, S: Stream> Client<'c, S> {
         self.out.clear();
         self.out.extend_from_slice(head);
         self.finish_head(Some(body.len()));
-        self.out.extend_from_slice(body);
-        self.write_last(clock).await
-    }
-
-    /// Sends a head that says "no body" (for HEAD and 204 answers).
-    pub async fn send_bodiless<C: Clock>(&mut self, clock: &C, head: &[u8], length: usize) -> Result<(), Gone> {
-        self.out.clear();
-        self.out.extend_from_slice(head);
-        self.finish_head(Some(length));
+        if !self.head_only {
+            self.out.extend_from_slice(body);
+        }
         self.write_last(clock).await
     }
 

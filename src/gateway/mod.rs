@@ -285,9 +285,9 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         match visit.surface {
             Surface::Chat(dialect) => self.serve_chat(dialect, visit, incoming, client).await,
             Surface::Models => Box::pin(self.serve_models(visit, incoming, client)).await,
-            Surface::Live => Box::pin(self.serve_plain(incoming, client, 200, "ok\n")).await,
-            Surface::Ready if self.draining() => Box::pin(self.serve_plain(incoming, client, 503, "draining\n")).await,
-            Surface::Ready => Box::pin(self.serve_plain(incoming, client, 200, "ready\n")).await,
+            Surface::Live => Box::pin(self.serve_plain(client, 200, "ok\n")).await,
+            Surface::Ready if self.draining() => Box::pin(self.serve_plain(client, 503, "draining\n")).await,
+            Surface::Ready => Box::pin(self.serve_plain(client, 200, "ready\n")).await,
         }
     }
 

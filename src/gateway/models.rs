@@ -61,7 +61,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         reply::status_line(&mut head, 200);
         reply::field(&mut head, "content-type", b"application/json");
         reply::request_id(&mut head, &story.request_id);
-        let sent = self.send(incoming, client, &head, &body).await;
+        let sent = client.send_whole(&self.net, &head, &body).await.is_ok();
         self.memory.give(head);
         story.ending = if sent { Ending::Answered } else { Ending::Vanished };
         self.settle(&deployment, dialect.name(), &story, client.bytes_out, client.first_byte);

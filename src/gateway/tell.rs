@@ -1,7 +1,6 @@
 //! Answers that no provider gives: refusals, cached answers, health.
 
 use super::Gateway;
-use super::Incoming;
 use super::Request;
 use super::Story;
 use super::Turned;
@@ -20,7 +19,6 @@ use crate::limits::Allowance;
 use crate::net::Net;
 use crate::observe::AttemptOutcome;
 use crate::upstream::resolve::Resolve;
-use crate::wire::http1::Method;
 use std::sync::Arc;
 
 impl Story {
@@ -159,7 +157,6 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
     /// A short text answer for probes.
     pub(super) async fn serve_plain(
         &self,
-        incoming: Incoming<'_>,
         client: &mut Client<'_, N::Stream>,
         status: u16,
         text: &str,
@@ -167,24 +164,8 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         let mut head = self.memory.take();
         reply::status_line(&mut head, status);
         reply::field(&mut head, "content-type", b"text/plain; charset=utf-8");
-        self.send(incoming, client, &head, text.as_bytes()).await;
+        let _gone = client.send_whole(&self.net, &head, text.as_bytes()).await;
         self.memory.give(head);
-    }
-
-    /// Sends an answer whose body a HEAD request does not get.
-    pub(super) async fn send(
-        &self,
-        incoming: Incoming<'_>,
-        client: &mut Client<'_, N::Stream>,
-        head: &[u8],
-        body: &[u8],
-    ) -> bool {
-        let sent = if incoming.head.method == Method::Head {
-            client.send_bodiless(&self.net, head, body.len()).await
-        } else {
-            client.send_whole(&self.net, head, body).await
-        };
-        sent.is_ok()
     }
 }
 

@@ -27,6 +27,7 @@ use crate::wire::http1::Framing;
 use crate::wire::http1::HeadFault;
 use crate::wire::http1::HeadLimits;
 use crate::wire::http1::HeadStep;
+use crate::wire::http1::Method;
 use crate::wire::http1::RequestHead;
 use crate::wire::http1::parse_request_head;
 use std::cell::Cell;
@@ -145,6 +146,7 @@ impl<N: Net, R: Resolve> Connection<N, R> {
             fields: server.head_fields_max,
         };
         self.head.restart();
+        self.head.method = Method::default(); // a head that cannot be read is not a HEAD
         let mut deadline: Option<Tick> = None;
         loop {
             if !self.input.is_empty() {
@@ -280,6 +282,7 @@ impl<N: Net, R: Resolve> Connection<N, R> {
         let http10 = self.head.minor_version == 0;
         let out = std::mem::take(&mut self.out);
         let mut client = Client::new(&mut self.stream, out, http10, keep_alive, server.write_timeout);
+        client.head_only = self.head.method == Method::Head;
         let dialect = dialect_of(visit.surface);
         let panicked = {
             let serving = pin!(gateway.serve(visit, incoming, &mut client));
@@ -381,6 +384,7 @@ impl<N: Net, R: Resolve> Connection<N, R> {
         let out = std::mem::take(&mut self.out);
         let http10 = self.head.minor_version == 0;
         let mut client = Client::new(&mut self.stream, out, http10, keep_alive, server.write_timeout);
+        client.head_only = self.head.method == Method::Head;
         self.gateway.turn_away(turned, &mut client).await;
         let complete = client.progress() == Progress::Complete;
         self.out = client.into_out();
