@@ -283,7 +283,8 @@ impl Answer {
         self.all(name).first().copied()
     }
 
-    fn all(&self, name: &str) -> Vec<&str> {
+    /// Every value of a field.
+    pub fn all(&self, name: &str) -> Vec<&str> {
         self.fields.iter().filter(|(found, _)| found == name).map(|(_, value)| value.as_str()).collect()
     }
 

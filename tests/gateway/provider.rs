@@ -154,13 +154,14 @@ pub fn answer(status: u16, content_type: &str, lines: &str, body: &str) -> Strin
 /// A whole chat completion that says `text`.
 pub fn completion(text: &str) -> String {
     format!(
-        r#"{{"id":"chatcmpl-original","object":"chat.completion","created":1700000000,"model":"scripted-1","choices":[{{"index":0,"message":{{"role":"assistant","content":"{text}","refusal":null}},"logprobs":null,"finish_reason":"stop"}}],"usage":{{"prompt_tokens":7,"completion_tokens":5,"total_tokens":12}},"system_fingerprint":"fp_1"}}"#
+        r#"{{"id":"chatcmpl-original","object":"chat.completion","created":1700000000,"model":"scripted-1","choices":[{{"index":0,"message":{{"role":"assistant","content":{},"refusal":null}},"logprobs":null,"finish_reason":"stop"}}],"usage":{{"prompt_tokens":7,"completion_tokens":5,"total_tokens":12}},"system_fingerprint":"fp_1"}}"#,
+        Value::from(text)
     )
 }
 
 /// One event with a piece of text.
 pub fn delta(text: &str) -> String {
-    event(&format!(r#"{{"index":0,"delta":{{"content":"{text}"}},"finish_reason":null}}"#))
+    event(&format!(r#"{{"index":0,"delta":{{"content":{}}},"finish_reason":null}}"#, Value::from(text)))
 }
 
 /// The first event, without content.
