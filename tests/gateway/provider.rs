@@ -14,6 +14,7 @@ use std::net::TcpListener;
 use std::net::TcpStream;
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
+use std::sync::Condvar;
 use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::AtomicUsize;
@@ -203,6 +204,29 @@ pub fn echo(seen: &Seen, peer: &mut Peer) {
         peer.end_chunks();
     } else {
         peer.send(json_answer(200, &completion(&text)));
+    }
+}
+
+/// Lets a script go on when the test says so.
+#[derive(Clone, Default)]
+pub struct Gate {
+    opened: Arc<(Mutex<std::collections::HashSet<String>>, Condvar)>,
+}
+
+impl Gate {
+    /// Whoever waits at `name`, now or later, goes on, once.
+    pub fn open(&self, name: &str) {
+        self.opened.0.lock().expect("nobody panics under this lock").insert(name.to_owned());
+        self.opened.1.notify_all();
+    }
+
+    /// Waits until `name` was opened; not for ever, because a failed test opens nothing.
+    pub fn wait(&self, name: &str) {
+        let opened = self.opened.0.lock().expect("nobody panics under this lock");
+        let closed = |opened: &mut std::collections::HashSet<String>| !opened.contains(name);
+        if let Ok((mut opened, _)) = self.opened.1.wait_timeout_while(opened, PATIENCE, closed) {
+            opened.remove(name);
+        }
     }
 }
 
