@@ -56,6 +56,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         story.cache = CacheOutcome::Coalesced;
         let mut follower = flight.follow();
         let mut live: Option<Live> = None;
+        let mut _under_way = None;
         let nobody = Remembrance::default();
         loop {
             let before = self.net.now();
@@ -73,6 +74,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
             let said = match step {
                 Step::Meta(meta) => {
                     live = Live::begin(&meta, request, self.net.unix_ms() / 1000);
+                    _under_way = live.as_ref().map(|_| self.recorder.stream());
                     note(&meta, request, story);
                     Ok(())
                 }

@@ -299,6 +299,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         client: &mut Client<'_, N::Stream>,
     ) {
         let Visit { deployment, caller, mut story, .. } = visit;
+        let _in_flight = self.recorder.request();
         let mut copy = self.memory.take();
         copy.extend_from_slice(incoming.body);
         let mut allowance = None;

@@ -21,6 +21,7 @@ use crate::config::RouteCache;
 use crate::embed::Pending;
 use crate::net::Net;
 use crate::net::timeout;
+use crate::observe;
 use crate::upstream::resolve::Resolve;
 use crate::wire::http1::Known;
 use std::sync::Arc;
@@ -116,14 +117,19 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         let coalesce = rules.lookup && rules.store && !request.ask.has_tools && !hurried;
         let now = self.net.now();
         story.cache = if rules.lookup { CacheOutcome::Miss } else { CacheOutcome::Bypass };
-        match self.shared.exact.lookup(key, now, rules.lookup, coalesce) {
+        let (recalled, brought) = match self.shared.exact.lookup(key, now, rules.lookup, coalesce) {
             Lookup::Hit(record) if rules.age_max.is_none_or(|most| record.age(now) <= most) => {
-                Recalled::Hit(record, CacheOutcome::Hit)
+                (Recalled::Hit(record, CacheOutcome::Hit), observe::Lookup::Hit)
             }
-            Lookup::Hit(_) | Lookup::Miss => Recalled::Miss(Remembrance::default()),
-            Lookup::Join(flight) => Recalled::Join(flight),
-            Lookup::Lead(lead) => Recalled::Miss(Remembrance { lead: Some(lead), ..Remembrance::default() }),
-        }
+            Lookup::Hit(_) | Lookup::Miss => (Recalled::Miss(Remembrance::default()), observe::Lookup::Miss),
+            Lookup::Join(flight) => (Recalled::Join(flight), observe::Lookup::Joined),
+            Lookup::Lead(lead) => {
+                let miss = Remembrance { lead: Some(lead), ..Remembrance::default() };
+                (Recalled::Miss(miss), observe::Lookup::Miss)
+            }
+        };
+        self.recorder.looked_up(observe::CacheTier::Exact, brought);
+        recalled
     }
 
     #[allow(clippy::too_many_arguments)]

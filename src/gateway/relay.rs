@@ -118,6 +118,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         let mut head = self.memory.take();
         self.answer_head(&mut head, request, story, &answer.dropped, Some(&answer.exchange));
         client.begin_stream(&head);
+        let _under_way = self.recorder.stream();
         self.memory.give(head);
         if let (Some(lead), Some(provider)) = (&remembrance.lead, story.provider) {
             let provider = &request.deployment.providers[provider];
