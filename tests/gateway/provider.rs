@@ -118,6 +118,11 @@ impl Peer {
         self.ended = true;
     }
 
+    /// Was the connection ended, by either side, as far as sending can tell?
+    pub fn has_ended(&self) -> bool {
+        self.ended
+    }
+
     /// Whether the gateway closes this connection in time.
     pub fn sees_close(&mut self, within: Duration) -> bool {
         self.ended = true;
