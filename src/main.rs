@@ -419,8 +419,8 @@ impl Process {
             }
         }
         let patience = self.shared.deployment.load().settings.server.drain_timeout;
-        self.log.info("draining", &[("timeout_s", &patience.as_secs())]);
         self.shared.draining.store(true, Ordering::Relaxed);
+        self.log.info("draining", &[("timeout_s", &patience.as_secs())]);
         let shared = Arc::clone(&self.shared);
         let deadline = kernel.now().after(patience);
         let _ = std::thread::Builder::new().name("drain".to_owned()).spawn(move || {

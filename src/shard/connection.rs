@@ -158,9 +158,7 @@ impl<N: Net, R: Resolve> Connection<N, R> {
             }
             let now = self.gateway.net().now();
             let wait = if self.input.is_empty() {
-                if self.gateway.draining() {
-                    return Ok(Reading::Closed);
-                }
+                // A drain ends idle connections itself, and not before their next request had its chance.
                 self.idle.set(true);
                 server.keep_alive_timeout
             } else {
