@@ -66,6 +66,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
             let step = match step {
                 Ok(Some(step)) => step,
                 Ok(None) => Step::Failed(Fault::new(Kind::Timeout, "the shared answer took too long")),
+                Err(_) if self.expired() && !client.is_absent() => Step::Failed(super::shutting_down()),
                 Err(_) => {
                     story.ending = Ending::Vanished;
                     return Followed::Done;

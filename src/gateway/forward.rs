@@ -319,9 +319,11 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         remembrance: &Remembrance,
     ) -> Result<F::Output, Vanished> {
         if !client.is_absent() {
-            let left = watch::left(client.stream(), &self.net, client.fin_means_gone);
+            let left = watch::left(client.stream(), &self.net, || client.fin_means_gone || self.expired());
             match race(future.as_mut(), left).await {
                 First::A(output) => return Ok(output),
+                // The drain has ended the reading side: the caller is there and will be told.
+                First::B(()) if self.expired() => return Err(Vanished),
                 First::B(()) => client.leave(),
             }
             if remembrance.is_mine_alone() {

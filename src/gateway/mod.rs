@@ -353,7 +353,8 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
 
         let (plan, complexity) = choose::plan(&way, &request.ask);
         story.complexity = complexity;
-        let forwarded = match self.forward(&request, client, &way, &plan, &remembrance, story).await {
+        let forwarded = self.forward(&request, client, &way, &plan, &remembrance, story).await;
+        let forwarded = match forwarded.map_err(|unserved| self.or_shutting_down(unserved, client)) {
             Ok(forwarded) => forwarded,
             Err(Unserved::Fault(fault)) => {
                 if let Some(lead) = remembrance.lead {
@@ -385,6 +386,14 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         }
         self.parser.borrow_mut().recycle(tape);
         Ok(())
+    }
+
+    /// A caller that vanished because the drain's deadline ended its connection is still there to be told.
+    fn or_shutting_down(&self, unserved: Unserved, client: &Client<'_, N::Stream>) -> Unserved {
+        match unserved {
+            Unserved::Vanished if self.expired() && !client.is_absent() => shutting_down().into(),
+            other => other,
+        }
     }
 
     /// Asks the caches until they have an answer (given here: `None`) or say to ask a provider.
@@ -448,6 +457,10 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
     fn occasion(&self, include_usage: bool) -> Occasion {
         Occasion { random: self.ids.random(), created_s: self.net.unix_ms() / 1000, include_usage }
     }
+}
+
+fn shutting_down() -> Fault {
+    Fault::new(Kind::Overloaded, "the gateway is shutting down")
 }
 
 impl From<Fault> for Unserved {

@@ -178,8 +178,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
                 }
             }
             if self.expired() {
-                let fault = Fault::new(Kind::Overloaded, "the gateway is shutting down");
-                return Err(Interrupted::Broken(fault));
+                return Err(Interrupted::Broken(super::shutting_down()));
             }
             let complete = answer.translation.facts.complete;
             let sent = if complete {

@@ -360,6 +360,14 @@ fn wait_in_flight(gateway: &Gateway, count: usize) {
     });
 }
 
+/// Waits until so many requests have ever joined another.
+#[track_caller]
+fn wait_joined(gateway: &Gateway, count: usize) {
+    until(&format!("{count} requests have joined another"), || {
+        gateway.metric("ringgate_cache_lookups_total", &["exact", "joined"]) as usize == count
+    });
+}
+
 fn identical_requests_in_flight_share_one_answer(driver: Driver) {
     let gate = Gate::default();
     let provider = Provider::start(gated(&gate));
@@ -371,7 +379,7 @@ fn identical_requests_in_flight_share_one_answer(driver: Driver) {
         let text = |number| if streamed(number) { stream_body("m", &prompt) } else { body("m", &prompt) };
         let texts: Vec<String> = (0..50).map(text).collect();
         let answers = at_once(&gateway, &texts, || {
-            wait_in_flight(&gateway, 50);
+            wait_joined(&gateway, 49 * (round + 1));
             gate.open(&prompt);
         });
         for (number, answer) in answers.iter().enumerate() {
@@ -406,7 +414,7 @@ fn a_leader_that_leaves_takes_nobody_along(driver: Driver) {
     let gate = Gate::default();
     let provider = Provider::start(gated(&gate));
     let gateway = start(driver, &provider, "");
-    for (streamed, fails) in [(false, false), (true, false), (false, true)] {
+    for (round, (streamed, fails)) in [(false, false), (true, false), (false, true)].into_iter().enumerate() {
         let prompt = format!("left {streamed} {}", if fails { "fails" } else { "" });
         let text = if streamed { stream_body("m", &prompt) } else { body("m", &prompt) };
         let mut leader = gateway.caller();
@@ -417,7 +425,7 @@ fn a_leader_that_leaves_takes_nobody_along(driver: Driver) {
         }
         let mut followers: Vec<_> = (0..5).map(|_| gateway.caller()).collect();
         followers.iter_mut().for_each(|follower| follower.send(&post(&bearer(1), &text)));
-        wait_in_flight(&gateway, 6);
+        wait_joined(&gateway, 5 * (round + 1));
         leader.reset();
         // Time for the gateway to notice; nothing may come of it.
         std::thread::sleep(std::time::Duration::from_millis(200));
@@ -447,7 +455,7 @@ fn a_leader_that_fails_tells_everybody(driver: Driver) {
     let gateway = start(driver, &provider, "");
     let texts = vec![body("m", "fails"); 20];
     let answers = at_once(&gateway, &texts, || {
-        wait_in_flight(&gateway, 20);
+        wait_joined(&gateway, 19);
         gate.open("fails");
     });
     for answer in answers {

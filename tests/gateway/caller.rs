@@ -2,6 +2,7 @@
 
 use crate::process::PATIENCE;
 use crate::process::assert_no_secret;
+use crate::provider::take_front;
 use ringgate::sys::socket::reset_on_close;
 use serde_json::Value;
 use std::io::ErrorKind;
@@ -176,7 +177,7 @@ impl Caller {
                 Err(silence) => return Err(silence),
             }
         };
-        let head: Vec<u8> = self.heard.drain(..end).collect();
+        let head = take_front(&mut self.heard, end);
         let text = std::str::from_utf8(&head[..end - 4]).expect("heads of ours are ASCII");
         let mut lines = text.split("\r\n");
         let first = lines.next().unwrap_or_default();
@@ -210,7 +211,8 @@ impl Caller {
             let length: usize = length.parse().expect("a length is a number");
             while self.heard.len() < length && self.hear() == Ok(true) {}
             answer.is_whole = self.heard.len() >= length;
-            answer.body = self.heard.drain(..length.min(self.heard.len())).collect();
+            let there = length.min(self.heard.len());
+            answer.body = take_front(&mut self.heard, there);
         } else if encodings.is_empty() {
             while self.hear() == Ok(true) {}
             answer.body = std::mem::take(&mut self.heard);
@@ -223,28 +225,35 @@ impl Caller {
     /// Reads chunks strictly; false if the connection ended before the last one.
     #[track_caller]
     fn chunks(&mut self, body: &mut Vec<u8>) -> bool {
-        loop {
-            let Some(line) = self.line() else { return false };
+        let mut at = 0;
+        let is_whole = loop {
+            let Some(line_end) = self.find_from(at, b"\r\n") else { break false };
+            let line = String::from_utf8_lossy(&self.heard[at..line_end]).into_owned();
             let size = usize::from_str_radix(&line, 16).unwrap_or_else(|_| panic!("not a chunk size: {line:?}"));
-            while self.heard.len() < size + 2 && self.hear() == Ok(true) {}
-            let there = size.min(self.heard.len());
-            body.extend(self.heard.drain(..there));
-            if self.heard.len() < 2 {
-                return false;
-            }
-            let end: Vec<u8> = self.heard.drain(..2).collect();
+            let from = line_end + 2;
+            while self.heard.len() < from + size + 2 && self.hear() == Ok(true) {}
+            let there = size.min(self.heard.len() - from);
+            body.extend_from_slice(&self.heard[from..from + there]);
+            at = from + there;
+            let Some(end) = self.heard.get(at..at + 2) else {
+                at = self.heard.len();
+                break false;
+            };
             assert_eq!(end, b"\r\n", "a chunk ends with CRLF");
+            at += 2;
             if size == 0 {
-                return true;
+                break true;
             }
-        }
+        };
+        take_front(&mut self.heard, at);
+        is_whole
     }
 
-    fn line(&mut self) -> Option<String> {
+    /// Where `mark` stands at or after `from`, hearing more until it does.
+    fn find_from(&mut self, from: usize, mark: &[u8]) -> Option<usize> {
         loop {
-            if let Some(at) = memchr::memmem::find(&self.heard, b"\r\n") {
-                let line = self.heard.drain(..at + 2).take(at).collect();
-                return Some(String::from_utf8(line).expect("a chunk size is ASCII"));
+            if let Some(at) = memchr::memmem::find(&self.heard[from..], mark) {
+                return Some(from + at);
             }
             if self.hear() != Ok(true) {
                 return None;
@@ -257,7 +266,7 @@ impl Caller {
         if self.ended {
             return Ok(false);
         }
-        let mut some = [0; 16 * 1024];
+        let mut some = [0; 64 * 1024];
         loop {
             match self.stream.read(&mut some) {
                 Ok(read) if read > 0 => {
