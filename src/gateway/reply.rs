@@ -113,9 +113,10 @@ pub fn retry_hints(out: &mut Vec<u8>, fault: &Fault) {
         number(out, "retry-after", wait.as_millis().div_ceil(1000) as u64);
         number(out, "retry-after-ms", wait.as_millis() as u64);
     }
-    let hopeless =
-        matches!(fault.kind, Kind::BudgetSpent | Kind::LoopDetected | Kind::InvalidKey).then_some(false);
-    if let Some(should) = fault.should_retry.or(hopeless) {
+    // After the cap it would be refused again, so a wait beyond it is as hopeless as a wrong key.
+    let long = fault.retry_after.is_some_and(|wait| wait > RETRY_AFTER_MAX);
+    let hopeless = long || matches!(fault.kind, Kind::BudgetSpent | Kind::LoopDetected | Kind::InvalidKey);
+    if let Some(should) = fault.should_retry.or(hopeless.then_some(false)) {
         field(out, "x-should-retry", if should { b"true" } else { b"false" });
     }
 }
@@ -203,7 +204,8 @@ mod tests {
     fn long_waits_are_capped_and_hopeless_ones_say_so() {
         let mut fault = Fault::new(Kind::RequestRate, "slow down");
         fault.retry_after = Some(Duration::from_millis(3_600_000));
-        assert_eq!(text(|out| retry_hints(out, &fault)), "retry-after: 60\r\nretry-after-ms: 60000\r\n");
+        let capped = "retry-after: 60\r\nretry-after-ms: 60000\r\nx-should-retry: false\r\n";
+        assert_eq!(text(|out| retry_hints(out, &fault)), capped);
         fault.retry_after = Some(Duration::from_millis(1200));
         assert_eq!(text(|out| retry_hints(out, &fault)), "retry-after: 2\r\nretry-after-ms: 1200\r\n");
         let key = Fault::new(Kind::InvalidKey, "no");
