@@ -233,7 +233,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
                 match self.unless_left(next, client, remembrance).await? {
                     None => Some(first_byte_fault(provider)),
                     Some(Err(failure)) => Some(failure.fault(&provider.name)),
-                    Some(Ok(None)) => translation.verdict(),
+                    Some(Ok(None)) => translation.finish(&self.parser, &mut out),
                     Some(Ok(Some(bytes))) => translation.feed(&self.parser, bytes, &mut out).err(),
                 }
             };

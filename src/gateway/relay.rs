@@ -207,7 +207,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
                 Err(Vanished) if self.expired() => None,
                 Err(Vanished) => return Err(Interrupted::Vanished),
                 Ok(Err(failure)) => Some(failure.fault(provider_name(request, story))),
-                Ok(Ok(None)) => translation.verdict(),
+                Ok(Ok(None)) => translation.finish(&self.parser, out),
                 Ok(Ok(Some(bytes))) => translation.feed(&self.parser, bytes, out).err(),
             };
             if let Some(fault) = fault {

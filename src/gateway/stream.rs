@@ -120,6 +120,13 @@ impl Translation {
         })
     }
 
+    /// The provider closed its stream properly: whoever leaves out the empty line behind the last event
+    /// has said that event all the same. Appends what it adds to `out`; the fault of a stream that is not
+    /// complete even so.
+    pub fn finish(&mut self, parser: &RefCell<Parser>, out: &mut Vec<u8>) -> Option<Fault> {
+        self.feed(parser, b"\n\n", out).err().or_else(|| self.verdict())
+    }
+
     /// The fault of a stream that ended here, or `None` if it is complete.
     pub fn verdict(&self) -> Option<Fault> {
         if self.facts.complete {
@@ -252,5 +259,33 @@ fn note_finish(facts: &mut StreamFacts, finish: &Finish) {
         Finish::ToolCalls => facts.tool_calls = true,
         Finish::ContentFilter | Finish::Refusal => facts.refused = true,
         Finish::Length | Finish::Pause | Finish::Other(_) => facts.cut = true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dialects::openai_chat::OpenAiChat;
+
+    const FINISHED: &str = r#"data: {"choices":[{"index":0,"delta":{"content":"x"},"finish_reason":"stop"}]}"#;
+
+    /// The fault of a stream that finishes its answer and then ends with `last`.
+    fn ended_with(last: &str) -> Option<Fault> {
+        let mut translation = Translation::new(&OpenAiChat, &OpenAiChat, StreamOptions::default(), 1, false);
+        let parser = RefCell::new(Parser::new());
+        let mut out = Vec::new();
+        translation.feed(&parser, format!("{FINISHED}\n\n{last}").as_bytes(), &mut out).expect("a good event");
+        let fault = translation.finish(&parser, &mut out);
+        assert_eq!(String::from_utf8(out).expect("text"), format!("{FINISHED}\n\n"), "nothing else is passed on");
+        fault
+    }
+
+    #[test]
+    fn a_terminator_counts_without_its_empty_line_but_not_without_its_end() {
+        assert_eq!(ended_with("data: [DONE]"), None);
+        assert_eq!(ended_with("data: [DONE]\n"), None);
+        for unfinished in ["", "data: [DON", "data: {\"choices\":", ": [DONE]"] {
+            assert!(ended_with(unfinished).is_some(), "{unfinished}");
+        }
     }
 }
