@@ -7,6 +7,7 @@ use super::Gateway;
 use super::Incoming;
 use super::Turned;
 use super::Visit;
+use super::choose;
 use super::client::Client;
 use super::deployment::Deployment;
 use super::receive;
@@ -47,7 +48,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         let mut body = Vec::with_capacity(64 + 96 * listed.len());
         match receive::model_id(incoming.head.path(incoming.bytes)) {
             None => write_list(&listed, anthropic, created_s, &mut body),
-            Some(id) => match known(&deployment, caller, &listed, id) {
+            Some(id) => match known(&deployment, caller, &listed, &id, dialect) {
                 Some(found) => write_model(&found, anthropic, created_s, &mut body),
                 None => {
                     let fault = Fault::new(Kind::NotFound, "this model does not exist or this key may not use it");
@@ -88,14 +89,21 @@ fn list(deployment: &Deployment, caller: &Caller) -> Vec<Listed> {
     listed
 }
 
-/// A model that is asked for by name exists also when only a pattern covers it.
-fn known(deployment: &Deployment, caller: &Caller, listed: &[Listed], id: &str) -> Option<Listed> {
+/// A model that is asked for by name exists also when a request would be served for another reason: a
+/// pattern covers it, or it names its provider.
+fn known(
+    deployment: &Deployment,
+    caller: &Caller,
+    listed: &[Listed],
+    id: &str,
+    dialect: &dyn Dialect,
+) -> Option<Listed> {
     if let Some(found) = listed.iter().find(|model| model.id == id) {
         return Some(found.clone());
     }
-    let route = deployment.table.pattern(id, "")?;
-    let target = deployment.routes[route].targets.first()?;
-    let owner = deployment.providers[target.provider].name.to_string();
+    let way = choose::find_way(deployment, id, dialect.name()).ok()?;
+    let (provider, _) = way.target(deployment, 0, id);
+    let owner = deployment.providers[provider].name.to_string();
     caller.may_use(id).then(|| Listed { id: id.to_owned(), owner })
 }
 

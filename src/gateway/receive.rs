@@ -51,7 +51,8 @@ pub fn surface(method: Method, path: &str) -> Result<Surface, Fault> {
     let reading = matches!(method, Method::Get | Method::Head);
     match rest {
         "/v1/models" => only(reading, "GET", Surface::Models),
-        _ if rest.strip_prefix("/v1/models/").is_some_and(|id| !id.is_empty() && !id.contains(':')) => {
+        // Models have colons too (`llama3:8b`); behind a POST a colon is a verb of another dialect.
+        _ if rest.strip_prefix("/v1/models/").is_some_and(|id| !id.is_empty() && (reading || !id.contains(':'))) => {
             only(reading, "GET", Surface::Models)
         }
         "/livez" | "/health" => only(reading, "GET", Surface::Live),
@@ -63,9 +64,32 @@ pub fn surface(method: Method, path: &str) -> Result<Surface, Fault> {
     }
 }
 
-/// The model id of `/v1/models/{id}`.
-pub fn model_id(path: &str) -> Option<&str> {
-    unmounted(path).0.strip_prefix("/v1/models/")
+/// The model id of `/v1/models/{id}`. SDKs escape what stands in it, the `/` of `provider/model` too.
+pub fn model_id(path: &str) -> Option<Cow<'_, str>> {
+    unmounted(path).0.strip_prefix("/v1/models/").map(unescaped)
+}
+
+/// Undoes percent-encoding; what is not properly encoded stays as it is.
+fn unescaped(text: &str) -> Cow<'_, str> {
+    if !text.contains('%') {
+        return text.into();
+    }
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [first, after @ ..] = rest {
+        match (first, after) {
+            (b'%', [high, low, after @ ..]) if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
+                let digit = |byte: &u8| char::from(*byte).to_digit(16).unwrap_or_default() as u8;
+                bytes.push(digit(high) << 4 | digit(low));
+                rest = after;
+            }
+            _ => {
+                bytes.push(*first);
+                rest = after;
+            }
+        }
+    }
+    String::from_utf8(bytes).map_or(text.into(), Cow::Owned)
 }
 
 fn unmounted(path: &str) -> (&str, Option<&'static dyn Dialect>) {
@@ -116,10 +140,28 @@ mod tests {
         assert_eq!(name(Method::Get, "/v1/chat/completions"), "method_not_allowed");
         assert_eq!(name(Method::Get, "/v1/models/gpt-4o"), "models");
         assert_eq!(name(Method::Get, "/v1/models/openai/gpt-4o"), "models");
+        assert_eq!(name(Method::Get, "/v1/models/llama3:8b"), "models");
+        assert_eq!(name(Method::Post, "/v1/models/gemini:generateContent"), "not_found");
         assert_eq!(name(Method::Post, "/V1/chat/completions"), "not_found");
         assert_eq!(name(Method::Post, "/v1/chat/completions/"), "not_found");
         assert_eq!(name(Method::Post, "/openaiv1/chat/completions"), "not_found");
         assert_eq!(name(Method::Get, "/readyz"), "ready");
+    }
+
+    #[test]
+    fn model_ids_are_unescaped() {
+        for (path, id) in [
+            ("/v1/models/gpt-4o", "gpt-4o"),
+            ("/v1/models/openai%2Fgpt%2d4o", "openai/gpt-4o"),
+            ("/openai/v1/models/mod%C3%A8le", "mod\u{e8}le"),
+            ("/v1/models/100%25", "100%"),
+            ("/v1/models/100%", "100%"),
+            ("/v1/models/%zz%2", "%zz%2"),
+            ("/v1/models/%ff", "%ff"),
+        ] {
+            assert_eq!(model_id(path).as_deref(), Some(id));
+        }
+        assert_eq!(model_id("/v1/models"), None);
     }
 
     #[test]
