@@ -49,7 +49,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
     pub(super) async fn follow(
         &self,
         flight: Arc<Flight>,
-        request: &Request<'_, '_>,
+        request: &Request<'_>,
         client: &mut Client<'_, N::Stream>,
         story: &mut Story,
     ) -> Followed {
@@ -102,7 +102,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         &self,
         live: &mut Live,
         bytes: &[u8],
-        request: &Request<'_, '_>,
+        request: &Request<'_>,
         client: &mut Client<'_, N::Stream>,
         story: &mut Story,
     ) -> Result<(), Fault> {
@@ -124,7 +124,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         &self,
         record: Option<Arc<Record>>,
         live: Option<Live>,
-        request: &Request<'_, '_>,
+        request: &Request<'_>,
         client: &mut Client<'_, N::Stream>,
         story: &mut Story,
     ) -> Followed {
@@ -148,7 +148,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         &self,
         fault: Fault,
         live: Option<Live>,
-        request: &Request<'_, '_>,
+        request: &Request<'_>,
         client: &mut Client<'_, N::Stream>,
         story: &mut Story,
     ) -> Followed {
@@ -172,7 +172,7 @@ struct Live {
 }
 
 impl Live {
-    fn begin(meta: &FlightMeta, request: &Request<'_, '_>, created_s: u64) -> Option<Live> {
+    fn begin(meta: &FlightMeta, request: &Request<'_>, created_s: u64) -> Option<Live> {
         if !request.ask.stream || meta.form != Form::Events {
             return None;
         }
@@ -186,7 +186,7 @@ impl Live {
     }
 }
 
-fn note(meta: &FlightMeta, request: &Request<'_, '_>, story: &mut Story) {
+fn note(meta: &FlightMeta, request: &Request<'_>, story: &mut Story) {
     story.provider = request.deployment.providers.iter().position(|provider| provider.name == meta.provider);
     story.model = Some(meta.model.clone());
 }

@@ -34,6 +34,7 @@ use crate::upstream::Exchange;
 use crate::upstream::resolve::Resolve;
 use crate::upstream::Stage;
 use crate::wire::http1::Known;
+use crate::wire::json::Value;
 use std::future::Future;
 use std::pin::Pin;
 use std::pin::pin;
@@ -55,6 +56,14 @@ pub(super) enum Forwarded<N: Net> {
     Whole(Whole<N>),
     /// Its first content is here.
     Stream(Box<StreamedAnswer<N>>),
+}
+
+/// An upstream request, ready to be sent.
+pub(super) struct Rendered {
+    /// Head and body.
+    pub bytes: Vec<u8>,
+    /// Fields that the provider's dialect could not express.
+    pub dropped: Vec<Dropped>,
 }
 
 /// A stream with its preamble read.
@@ -100,10 +109,11 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
     /// Tries the planned targets in order.
     pub(super) async fn forward(
         &self,
-        request: &Request<'_, '_>,
+        request: &Request<'_>,
         client: &mut Client<'_, N::Stream>,
         way: &Way<'_>,
         plan: &Plan,
+        first: Result<Rendered, Fault>,
         remembrance: &Remembrance,
         story: &mut Story,
     ) -> Result<Forwarded<N>, Unserved> {
@@ -114,11 +124,13 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
             failover: false,
         };
         let deadline = self.deadline(request, way, plan, story)?;
+        let mut first = Some(first);
         for target in plan.as_slice() {
             let (index, model) = way.target(request.deployment, *target, &request.ask.model);
             let model: Arc<str> = Arc::from(&*model);
             let before = self.net.now();
-            let attempt = self.attempt(request, client, index, &model, deadline, remembrance).await;
+            let rendered = first.take().unwrap_or_else(|| self.rendered_again(request, index, &model));
+            let attempt = self.attempt(request, client, index, rendered, deadline, remembrance).await;
             let duration = self.net.now().since(before);
             story.upstream += duration;
             let mut noted = Try { provider: index, model, outcome: AttemptOutcome::Ok, status: Some(200), duration };
@@ -152,7 +164,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
 
     fn deadline(
         &self,
-        request: &Request<'_, '_>,
+        request: &Request<'_>,
         way: &Way<'_>,
         plan: &Plan,
         story: &Story,
@@ -167,19 +179,17 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
 
     async fn attempt(
         &self,
-        request: &Request<'_, '_>,
+        request: &Request<'_>,
         client: &mut Client<'_, N::Stream>,
         provider: usize,
-        model: &str,
+        rendered: Result<Rendered, Fault>,
         deadline: Tick,
         remembrance: &Remembrance,
     ) -> Result<Attempt<N>, Unserved> {
         let provider = &request.deployment.providers[provider];
-        let mut bytes = self.memory.take();
-        let dropped = match render(request, provider, model, &self.instance, &mut bytes) {
-            Ok(dropped) => dropped,
+        let Rendered { bytes, dropped } = match rendered {
+            Ok(rendered) => rendered,
             Err(fault) => {
-                self.memory.give(bytes);
                 let outcome = AttemptOutcome::ClientError;
                 return Ok(Attempt::Failed(Failure { fault, outcome, status: None, failover: true }));
             }
@@ -206,11 +216,48 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         }
     }
 
+    /// The upstream request for the first planned target.
+    pub(super) fn rendered(
+        &self,
+        request: &Request<'_>,
+        body: Value<'_, '_>,
+        way: &Way<'_>,
+        plan: &Plan,
+    ) -> Result<Rendered, Fault> {
+        let target = plan.as_slice().first().copied().unwrap_or_default();
+        let (index, model) = way.target(request.deployment, target, &request.ask.model);
+        self.rendered_for(request, body, index, &model)
+    }
+
+    fn rendered_for(
+        &self,
+        request: &Request<'_>,
+        body: Value<'_, '_>,
+        provider: usize,
+        model: &str,
+    ) -> Result<Rendered, Fault> {
+        let provider = &request.deployment.providers[provider];
+        let mut bytes = self.memory.take();
+        let dropped = render(request, body, provider, model, &self.instance, &mut bytes)?;
+        Ok(Rendered { bytes, dropped })
+    }
+
+    /// The upstream request for a later target: the body is parsed once more, which only failover pays.
+    fn rendered_again(&self, request: &Request<'_>, provider: usize, model: &str) -> Result<Rendered, Fault> {
+        let mut copy = self.memory.take();
+        copy.extend_from_slice(request.incoming.body);
+        let tape = self.parse(&mut copy)?;
+        let rendered = self.rendered_for(request, tape.as_value(), provider, model);
+        self.parser.borrow_mut().recycle(tape);
+        self.memory.give(copy);
+        rendered
+    }
+
     /// Reads a stream until its first content.
     async fn preamble(
         &self,
         mut exchange: Exchange<N>,
-        request: &Request<'_, '_>,
+        request: &Request<'_>,
         client: &mut Client<'_, N::Stream>,
         provider: &Provider,
         dropped: Vec<Dropped>,
@@ -256,7 +303,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
     async fn whole(
         &self,
         mut exchange: Exchange<N>,
-        request: &Request<'_, '_>,
+        request: &Request<'_>,
         client: &mut Client<'_, N::Stream>,
         provider: &Provider,
         dropped: Vec<Dropped>,
@@ -336,7 +383,8 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
 
 /// Appends the whole upstream request: own head, allow-listed fields, body in the provider's dialect.
 fn render(
-    request: &Request<'_, '_>,
+    request: &Request<'_>,
+    parsed: Value<'_, '_>,
     provider: &Provider,
     model: &str,
     instance: &str,
@@ -347,26 +395,34 @@ fn render(
         inject_usage: request.ask.stream,
         legacy_max_tokens: provider.legacy_max_tokens,
     };
-    let mut body = Vec::with_capacity(request.incoming.body.len() + 64);
-    let mut dropped = Vec::new();
-    if provider.dialect.name() == request.dialect.name() {
-        let raw = request.incoming.body;
-        provider.dialect.splice_request(raw, request.body, &request.ask, model, options, &mut body);
-    } else {
-        let neutral = request.dialect.read_request(request.body)?;
-        dropped = provider.dialect.write_request(&neutral, model, options, &mut body)?;
-    }
     out.extend_from_slice(b"POST ");
     out.extend_from_slice(provider.link.endpoint.path_prefix.as_bytes());
     out.extend_from_slice(provider.dialect.path(model, request.ask.stream).as_bytes());
     out.extend_from_slice(b" HTTP/1.1\r\n");
     out.extend_from_slice(&provider.fixed_head);
     pass_fields(request, provider, instance, out);
-    push_header(out, "content-length", itoa::Buffer::new().format(body.len()).as_bytes());
-    out.extend_from_slice(b"\r\n");
-    out.extend_from_slice(&body);
+    let length_at = out.len() + b"content-length: ".len();
+    out.extend_from_slice(b"content-length:           0\r\n\r\n");
+    let body_at = out.len();
+    let mut dropped = Vec::new();
+    if provider.dialect.name() == request.dialect.name() {
+        let raw = request.incoming.body;
+        provider.dialect.splice_request(raw, parsed, &request.ask, model, options, out);
+    } else {
+        let neutral = request.dialect.read_request(parsed)?;
+        dropped = provider.dialect.write_request(&neutral, model, options, out)?;
+    }
+    // The length is known only now: it goes, right-aligned, into the room that was left for it, which
+    // saves a copy of the body. White space before a field's value means nothing (RFC 9110 §5.5).
+    let mut digits = itoa::Buffer::new();
+    let digits = digits.format(out.len() - body_at).as_bytes();
+    let room = &mut out[length_at..length_at + LENGTH_ROOM];
+    room[LENGTH_ROOM - digits.len()..].copy_from_slice(digits);
     Ok(dropped)
 }
+
+/// Room for the digits of a content length: ten times the largest body there can be.
+const LENGTH_ROOM: usize = 11;
 
 /// Caller fields that providers are meant to see.
 const PASSED: &[(Known, &str)] = &[
@@ -379,7 +435,7 @@ const PASSED: &[(Known, &str)] = &[
     (Known::Tracestate, "tracestate"),
 ];
 
-fn pass_fields(request: &Request<'_, '_>, provider: &Provider, instance: &str, out: &mut Vec<u8>) {
+fn pass_fields(request: &Request<'_>, provider: &Provider, instance: &str, out: &mut Vec<u8>) {
     for (known, name) in PASSED {
         if let Some(value) = request.incoming.header(*known) {
             push_header(out, name, value);

@@ -45,6 +45,7 @@ use crate::keys::Caller;
 use crate::limits::Allowance;
 use crate::net::Net;
 use crate::observe::Recorder;
+use crate::routing::Plan;
 use crate::upstream::Buffers;
 use crate::upstream::resolve::Resolve;
 use crate::upstream::Upstreams;
@@ -55,6 +56,7 @@ use crate::wire::json::Value;
 use arc_swap::ArcSwap;
 use follow::Followed;
 use forward::Forwarded;
+use forward::Rendered;
 use forward::Unserved;
 use recall::Recalled;
 use recall::Remembrance;
@@ -152,15 +154,31 @@ impl<'r> Incoming<'r> {
 }
 
 /// A chat request, understood.
-struct Request<'r, 'i> {
+struct Request<'r> {
     incoming: Incoming<'r>,
     deployment: &'r Deployment,
     caller: &'r Caller,
     dialect: &'static dyn Dialect,
-    body: Value<'r, 'i>,
-    ask: Ask<'i>,
+    ask: Ask<'static>,
     rules: CacheRules,
     allowance: Option<Allowance>,
+}
+
+/// The parsed body, while it is there.
+#[derive(Clone, Copy)]
+struct Parsed<'t, 'i> {
+    body: Value<'t, 'i>,
+    last_user_text: Option<&'i str>,
+}
+
+/// A request that a provider must answer.
+struct Errand<'r> {
+    request: Request<'r>,
+    way: choose::Way<'r>,
+    plan: Plan,
+    /// The upstream request for the first target.
+    first: Result<Rendered, Fault>,
+    remembrance: Remembrance,
 }
 
 /// A source of ids that no two shards or processes share.
@@ -300,14 +318,11 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
     ) {
         let Visit { deployment, caller, mut story, .. } = visit;
         let _in_flight = self.recorder.request();
-        let mut copy = self.memory.take();
-        copy.extend_from_slice(incoming.body);
         let mut allowance = None;
-        let told = self.chat(dialect, &deployment, caller, incoming, &mut copy, client, &mut story, &mut allowance).await;
+        let told = self.chat(dialect, &deployment, caller, incoming, client, &mut story, &mut allowance).await;
         if let Err(Unserved::Fault(fault)) = told {
             Box::pin(self.tell(dialect, fault, allowance, &mut story, client)).await;
         }
-        self.memory.give(copy);
         self.settle(&deployment, dialect.name(), &story, client.bytes_out, client.first_byte);
     }
 
@@ -319,41 +334,15 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         deployment: &Deployment,
         caller: usize,
         incoming: Incoming<'_>,
-        copy: &mut Vec<u8>,
         client: &mut Client<'_, N::Stream>,
         story: &mut Story,
         allowance: &mut Option<Allowance>,
     ) -> Result<(), Unserved> {
-        let tape = self.parse(copy)?;
-        let ask = receive::ask(dialect, tape.as_value())?;
-        story.note_ask(&ask);
-        client.fin_means_gone = ask.stream || deployment.settings.server.half_close == HalfClose::Abort;
-
         let caller = deployment.keys.caller(caller).expect("greet found this caller in this deployment");
-        let rate = deployment.rates.get(caller.index).and_then(Option::as_deref);
-        let grant = admit::admit(caller, rate, &ask, self.net.now()).map_err(|refusal| {
-            *allowance = refusal.allowance;
-            refusal.fault
-        })?;
-        *allowance = grant.allowance;
+        let errand = self.judge(dialect, deployment, caller, incoming, client, story, allowance).await?;
+        let Some(Errand { request, way, plan, first, remembrance }) = errand else { return Ok(()) };
 
-        let way = choose::find_way(deployment, &ask.model, dialect.name())?;
-        story.route = way.route_index();
-        let rules = rules::cache_rules(way.cache(), incoming.head, incoming.bytes)?;
-        let body = tape.as_value();
-        let request = Request { incoming, deployment, caller, dialect, body, ask, rules, allowance: grant.allowance };
-
-        let remembrance = match self.recall_or_follow(&request, &way, client, story).await? {
-            Some(remembrance) => remembrance,
-            None => return Ok(()),
-        };
-        if request.rules.only_if_cached {
-            return Err(Fault::new(Kind::Timeout, "no cached answer, and only-if-cached forbids asking a provider").into());
-        }
-
-        let (plan, complexity) = choose::plan(&way, &request.ask);
-        story.complexity = complexity;
-        let forwarded = self.forward(&request, client, &way, &plan, &remembrance, story).await;
+        let forwarded = self.forward(&request, client, &way, &plan, first, &remembrance, story).await;
         let forwarded = match forwarded.map_err(|unserved| self.or_shutting_down(unserved, client)) {
             Ok(forwarded) => forwarded,
             Err(Unserved::Fault(fault)) => {
@@ -384,8 +373,74 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
                 }
             }
         }
-        self.parser.borrow_mut().recycle(tape);
         Ok(())
+    }
+
+    /// Everything that needs the parsed body: judging, the caches, the plan, the first upstream request.
+    /// `None`: the caches answered. What was parsed is given back before any provider is waited for, so
+    /// that requests in flight do not hold it and the next one finds its memory warm.
+    #[allow(clippy::too_many_arguments)]
+    async fn judge<'r>(
+        &self,
+        dialect: &'static dyn Dialect,
+        deployment: &'r Deployment,
+        caller: &'r Caller,
+        incoming: Incoming<'r>,
+        client: &mut Client<'_, N::Stream>,
+        story: &mut Story,
+        allowance: &mut Option<Allowance>,
+    ) -> Result<Option<Errand<'r>>, Unserved> {
+        let mut copy = self.memory.take();
+        copy.extend_from_slice(incoming.body);
+        let tape = self.parse(&mut copy)?;
+        let judged = self.judge_parsed(dialect, deployment, caller, incoming, &tape, client, story, allowance).await;
+        self.parser.borrow_mut().recycle(tape);
+        self.memory.give(copy);
+        judged
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    async fn judge_parsed<'r>(
+        &self,
+        dialect: &'static dyn Dialect,
+        deployment: &'r Deployment,
+        caller: &'r Caller,
+        incoming: Incoming<'r>,
+        tape: &simd_json::Tape<'_>,
+        client: &mut Client<'_, N::Stream>,
+        story: &mut Story,
+        allowance: &mut Option<Allowance>,
+    ) -> Result<Option<Errand<'r>>, Unserved> {
+        let body = tape.as_value();
+        let ask = receive::ask(dialect, body)?;
+        story.note_ask(&ask);
+        client.fin_means_gone = ask.stream || deployment.settings.server.half_close == HalfClose::Abort;
+
+        let rate = deployment.rates.get(caller.index).and_then(Option::as_deref);
+        let grant = admit::admit(caller, rate, &ask, self.net.now()).map_err(|refusal| {
+            *allowance = refusal.allowance;
+            refusal.fault
+        })?;
+        *allowance = grant.allowance;
+
+        let way = choose::find_way(deployment, &ask.model, dialect.name())?;
+        story.route = way.route_index();
+        let rules = rules::cache_rules(way.cache(), incoming.head, incoming.bytes)?;
+        let allowance = grant.allowance;
+        let request = Request { incoming, deployment, caller, dialect, ask: ask.detached(), rules, allowance };
+
+        let parsed = Parsed { body, last_user_text: ask.last_user_text };
+        let remembrance = match self.recall_or_follow(&request, parsed, &way, client, story).await? {
+            Some(remembrance) => remembrance,
+            None => return Ok(None),
+        };
+        if request.rules.only_if_cached {
+            return Err(Fault::new(Kind::Timeout, "no cached answer, and only-if-cached forbids asking a provider").into());
+        }
+        let (plan, complexity) = choose::plan(&way, &ask);
+        story.complexity = complexity;
+        let first = self.rendered(&request, body, &way, &plan);
+        Ok(Some(Errand { request, way, plan, first, remembrance }))
     }
 
     /// A caller that vanished because the drain's deadline ended its connection is still there to be told.
@@ -399,13 +454,14 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
     /// Asks the caches until they have an answer (given here: `None`) or say to ask a provider.
     async fn recall_or_follow(
         &self,
-        request: &Request<'_, '_>,
+        request: &Request<'_>,
+        parsed: Parsed<'_, '_>,
         way: &choose::Way<'_>,
         client: &mut Client<'_, N::Stream>,
         story: &mut Story,
     ) -> Result<Option<Remembrance>, Unserved> {
         loop {
-            match self.recall(request, &request.rules, way.cache(), story).await {
+            match self.recall(request, parsed, way.cache(), story).await {
                 Recalled::Miss(remembrance) => return Ok(Some(remembrance)),
                 Recalled::Hit(record, outcome) => {
                     if self.give_cached(&record, outcome, request, client, story).await {

@@ -5,6 +5,7 @@
 //! part of every key and is built here, before any lookup.
 
 use super::Gateway;
+use super::Parsed;
 use super::Request;
 use super::reply::CacheOutcome;
 use super::rules::CacheRules;
@@ -75,18 +76,19 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
     /// Asks the caches.
     pub(super) async fn recall(
         &self,
-        request: &Request<'_, '_>,
-        rules: &CacheRules,
+        request: &Request<'_>,
+        parsed: Parsed<'_, '_>,
         route: &RouteCache,
         story: &mut Story,
     ) -> Recalled {
+        let rules = &request.rules;
         if !exact_eligible(request, rules, route) {
             return Recalled::Miss(Remembrance::default());
         }
         let mut scratch = self.memory.take();
         let namespace = namespace(request);
         let volatile = request.dialect.volatile_fields();
-        let key = cache::exact_key(&namespace, request.body, volatile, &mut scratch);
+        let key = cache::exact_key(&namespace, parsed.body, volatile, &mut scratch);
         let recalled = self.recall_exact(&key, request, rules, story);
         let recalled = match recalled {
             Recalled::Miss(mut miss) => {
@@ -94,7 +96,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
                 if !route.semantic {
                     Recalled::Miss(miss)
                 } else {
-                    let asked = self.recall_semantic(miss, &namespace, request, rules, route, story, &mut scratch);
+                    let asked = self.recall_semantic(miss, &namespace, request, parsed, route, story, &mut scratch);
                     Box::pin(asked).await
                 }
             }
@@ -107,7 +109,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
     fn recall_exact(
         &self,
         key: &Key,
-        request: &Request<'_, '_>,
+        request: &Request<'_>,
         rules: &CacheRules,
         story: &mut Story,
     ) -> Recalled {
@@ -137,16 +139,17 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         &self,
         mut miss: Remembrance,
         namespace: &[&[u8]],
-        request: &Request<'_, '_>,
-        rules: &CacheRules,
+        request: &Request<'_>,
+        parsed: Parsed<'_, '_>,
         route: &RouteCache,
         story: &mut Story,
         scratch: &mut Vec<u8>,
     ) -> Recalled {
-        let Some(text) = semantic_text(request, route) else { return Recalled::Miss(miss) };
+        let rules = &request.rules;
+        let Some(text) = semantic_text(request, parsed, route) else { return Recalled::Miss(miss) };
         let before = self.net.now();
         let Ok(mut pending) = self.embedder.submit(text) else { return Recalled::Miss(miss) };
-        let scope = cache::scope_key(namespace, request.body, request.dialect.volatile_fields(), text, scratch);
+        let scope = cache::scope_key(namespace, parsed.body, request.dialect.volatile_fields(), text, scratch);
         let deadline = request.deployment.settings.embedding.deadline;
         let vector = timeout(&self.net, deadline, &mut pending).await;
         story.embedding = self.net.now().since(before);
@@ -155,7 +158,6 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
             None => inquiry.late = rules.store.then_some(pending),
             Some(Err(_)) => return Recalled::Miss(miss),
             Some(Ok(vector)) => {
-                let vector: Arc<[f32]> = Arc::from(&vector[..]);
                 inquiry.vector = Some(Arc::clone(&vector));
                 if let Some((record, similarity)) = self.verified_neighbour(&inquiry, vector, rules).await {
                     if let Some(lead) = miss.lead.take() {
@@ -191,7 +193,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
 }
 
 /// Everything beside the body that must be equal for two requests to share an answer.
-fn namespace<'r>(request: &'r Request<'_, '_>) -> [&'r [u8]; 6] {
+fn namespace<'r>(request: &'r Request<'_>) -> [&'r [u8]; 6] {
     let header = |known| request.incoming.header(known).unwrap_or_default();
     [
         request.caller.scope.as_bytes(),
@@ -203,7 +205,7 @@ fn namespace<'r>(request: &'r Request<'_, '_>) -> [&'r [u8]; 6] {
     ]
 }
 
-fn exact_eligible(request: &Request<'_, '_>, rules: &CacheRules, route: &RouteCache) -> bool {
+fn exact_eligible(request: &Request<'_>, rules: &CacheRules, route: &RouteCache) -> bool {
     route.exact
         && (rules.lookup || rules.store)
         && request.incoming.body.len() <= KEYED_BODY_BYTES_MAX
@@ -211,10 +213,10 @@ fn exact_eligible(request: &Request<'_, '_>, rules: &CacheRules, route: &RouteCa
 }
 
 /// The text that may be compared by meaning, if this request has one.
-fn semantic_text<'r>(request: &Request<'_, 'r>, route: &RouteCache) -> Option<&'r str> {
+fn semantic_text<'i>(request: &Request<'_>, parsed: Parsed<'_, 'i>, route: &RouteCache) -> Option<&'i str> {
     let ask = &request.ask;
     let plain = !ask.has_tools && !ask.has_media && ask.choices == 1;
     let cool = ask.temperature.is_none_or(|temperature| temperature <= route.semantic_temperature_max);
-    let text = ask.last_user_text?;
+    let text = parsed.last_user_text?;
     (route.semantic && plain && cool && cache::eligible(text).is_ok()).then_some(text)
 }

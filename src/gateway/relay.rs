@@ -51,7 +51,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
     pub(super) fn understand(
         &self,
         copy: &mut Vec<u8>,
-        request: &Request<'_, '_>,
+        request: &Request<'_>,
         provider: &Provider,
     ) -> Result<(AnswerFacts, Option<Vec<u8>>), Fault> {
         let garbage = || Fault::new(Kind::Upstream, "the provider's answer is not the JSON of its dialect");
@@ -80,7 +80,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
     pub(super) async fn relay_whole(
         &self,
         whole: &mut Whole<N>,
-        request: &Request<'_, '_>,
+        request: &Request<'_>,
         client: &mut Client<'_, N::Stream>,
         story: &mut Story,
     ) -> Remains {
@@ -110,7 +110,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
     pub(super) async fn relay_stream(
         &self,
         answer: &mut StreamedAnswer<N>,
-        request: &Request<'_, '_>,
+        request: &Request<'_>,
         client: &mut Client<'_, N::Stream>,
         remembrance: &Remembrance,
         story: &mut Story,
@@ -164,7 +164,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
     async fn pump(
         &self,
         answer: &mut StreamedAnswer<N>,
-        request: &Request<'_, '_>,
+        request: &Request<'_>,
         client: &mut Client<'_, N::Stream>,
         remembrance: &Remembrance,
         story: &mut Story,
@@ -217,7 +217,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
     }
 
     /// The terminator that a pass-through stream still needs; translated streams wrote their own.
-    fn stream_end(&self, request: &Request<'_, '_>, story: &Story) -> &'static [u8] {
+    fn stream_end(&self, request: &Request<'_>, story: &Story) -> &'static [u8] {
         let provider = story.provider.map(|index| request.deployment.providers[index].dialect.name());
         if provider == Some(request.dialect.name()) { request.dialect.stream_end() } else { b"" }
     }
@@ -226,7 +226,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
     pub(super) fn answer_head(
         &self,
         head: &mut Vec<u8>,
-        request: &Request<'_, '_>,
+        request: &Request<'_>,
         story: &mut Story,
         dropped: &[Dropped],
         exchange: Option<&Exchange<N>>,
@@ -254,12 +254,12 @@ enum Interrupted {
     Vanished,
 }
 
-fn provider_name<'r>(request: &Request<'r, '_>, story: &Story) -> &'r str {
+fn provider_name<'r>(request: &Request<'r>, story: &Story) -> &'r str {
     story.provider.map_or("", |index| &*request.deployment.providers[index].name)
 }
 
 /// The provider's numbers; without them an estimate from the bytes, marked as one.
-fn usage_of<N: Net>(answer: &StreamedAnswer<N>, request: &Request<'_, '_>) -> Usage {
+fn usage_of<N: Net>(answer: &StreamedAnswer<N>, request: &Request<'_>) -> Usage {
     const BYTES_PER_TOKEN: u64 = 4;
     /// Envelope of a streamed event around its words, roughly.
     const EVENT_ENVELOPE_BYTES: u64 = 160;

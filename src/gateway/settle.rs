@@ -41,7 +41,7 @@ pub(super) fn price_of(price: &Price, usage: &Usage) -> f64 {
 
 impl<N: Net, R: Resolve> Gateway<N, R> {
     /// What the story's usage costs, if its price is known.
-    pub(super) fn cost(&self, request: &Request<'_, '_>, story: &Story) -> Option<f64> {
+    pub(super) fn cost(&self, request: &Request<'_>, story: &Story) -> Option<f64> {
         let provider = &request.deployment.providers[story.provider?];
         let price = request.deployment.price(&provider.name, story.model.as_deref()?)?;
         Some(price_of(price, story.usage.as_ref()?))
@@ -54,7 +54,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         remembrance: Remembrance,
         route: &RouteCache,
         ttl: Duration,
-        request: &Request<'_, '_>,
+        request: &Request<'_>,
         story: &Story,
     ) {
         let now = self.net.now();
@@ -147,7 +147,7 @@ fn attempt<'s>(deployment: &'s Deployment, tried: &'s super::story::Try) -> Atte
     }
 }
 
-fn record(remains: Remains, request: &Request<'_, '_>, story: &Story, now: Tick, ttl: Duration) -> Option<Record> {
+fn record(remains: Remains, request: &Request<'_>, story: &Story, now: Tick, ttl: Duration) -> Option<Record> {
     let provider = &request.deployment.providers[story.provider?];
     Some(Record {
         dialect: provider.dialect.name(),

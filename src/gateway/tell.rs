@@ -77,7 +77,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         &self,
         record: &Arc<Record>,
         outcome: CacheOutcome,
-        request: &Request<'_, '_>,
+        request: &Request<'_>,
         client: &mut Client<'_, N::Stream>,
         story: &mut Story,
     ) -> bool {
@@ -114,7 +114,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
     }
 
     /// The fields that say what the gateway did.
-    pub(super) fn own_fields(&self, head: &mut Vec<u8>, request: &Request<'_, '_>, story: &Story) {
+    pub(super) fn own_fields(&self, head: &mut Vec<u8>, request: &Request<'_>, story: &Story) {
         reply::request_id(head, &story.request_id);
         reply::field(head, "x-ringgate-cache", story.cache.header().as_bytes());
         if let Some(age) = story.cache_age_s {
@@ -170,7 +170,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
 }
 
 /// What is an oracle for attackers: only for callers the operator trusts.
-fn trusted_fields(head: &mut Vec<u8>, request: &Request<'_, '_>, story: &Story) {
+fn trusted_fields(head: &mut Vec<u8>, request: &Request<'_>, story: &Story) {
     if let Some(route) = story.route {
         let route = &request.deployment.routes[route];
         let value = format!("route={} strategy={}", header_safe(&route.name), route.strategy.name());
