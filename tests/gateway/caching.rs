@@ -98,7 +98,10 @@ fn a_repeat_is_answered_from_memory(driver: Driver) {
         assert_eq!(old, new);
         let same_length = |answer: &Answer| {
             let json = answer.json();
-            answer.text().replace(json["id"].as_str().unwrap_or_default(), "ID").replace(&json["created"].to_string(), "0")
+            answer
+                .text()
+                .replace(json["id"].as_str().unwrap_or_default(), "ID")
+                .replace(&json["created"].to_string(), "0")
         };
         assert_eq!(same_length(&first), same_length(&hit), "every other byte is the same");
         assert!(hit.field("age").is_some() && hit.field("age") == hit.field("x-ringgate-cache-age"), "{hit:?}");
@@ -147,7 +150,10 @@ fn what_makes_two_requests_the_same(driver: Driver) {
     ask(&gateway, "", base, "MISS");
     let same = [
         (r#"{"messages":[{"role":"user","content":"café"}],"temperature":0.5,"model":"m"}"#, ""),
-        ("{ \"model\" : \"m\",\n\"temperature\" : 0.5,\n\"messages\" : [ { \"role\" : \"user\", \"content\" : \"caf\\u00E9\" } ] }", ""),
+        (
+            "{ \"model\" : \"m\",\n\"temperature\" : 0.5,\n\"messages\" : [ { \"role\" : \"user\", \"content\" : \"caf\\u00E9\" } ] }",
+            "",
+        ),
         (base, "user-agent: other\r\nx-request-id: other\r\n"),
     ];
     for (text, lines) in same {
@@ -207,9 +213,11 @@ fn callers_direct_the_cache_by_header(driver: Driver) {
     asks("x-ringgate-cache-ttl: 0\r\n", "ttl", "MISS");
     asks("", "ttl", "MISS");
     asks("x-ringgate-cache-ttl: 1\r\n", "short", "MISS");
-    until("one second is over", || asks("cache-control: only-if-cached\r\n", "age", "HIT").status == 200 && {
-        let lines = format!("{}cache-control: only-if-cached\r\n", bearer(1));
-        gateway.ask(&post(&lines, &body("m", "short"))).status == 504
+    until("one second is over", || {
+        asks("cache-control: only-if-cached\r\n", "age", "HIT").status == 200 && {
+            let lines = format!("{}cache-control: only-if-cached\r\n", bearer(1));
+            gateway.ask(&post(&lines, &body("m", "short"))).status == 504
+        }
     });
 }
 
@@ -256,7 +264,12 @@ fn unfit(seen: &Seen, peer: &mut Peer) {
     }
     let event = |choice: &str| crate::provider::event(choice);
     let (said, reason) = match seen.prompt().as_str() {
-        "tool" => (event(r#"{"index":0,"delta":{"tool_calls":[{"index":0,"id":"call_1","type":"function","function":{"name":"f","arguments":"{}"}}]},"finish_reason":null}"#), "tool_calls"),
+        "tool" => (
+            event(
+                r#"{"index":0,"delta":{"tool_calls":[{"index":0,"id":"call_1","type":"function","function":{"name":"f","arguments":"{}"}}]},"finish_reason":null}"#,
+            ),
+            "tool_calls",
+        ),
         "refusal" => (event(r#"{"index":0,"delta":{"refusal":"I cannot"},"finish_reason":null}"#), "stop"),
         "length" => (delta("plain"), "length"),
         "filter" => (delta("plain"), "content_filter"),
@@ -303,7 +316,7 @@ fn memory_is_bounded(driver: Driver) {
     let (bytes, entries) =
         (gateway.metric("ringgate_cache_bytes", &["exact"]), gateway.metric("ringgate_cache_entries", &["exact"]));
     assert!(bytes > 200_000.0 && bytes <= 1_048_576.0, "{bytes} bytes");
-    assert!(entries >= 10.0 && entries <= 52.0, "{entries} entries");
+    assert!((10.0..=52.0).contains(&entries), "{entries} entries");
     assert!(gateway.metric("ringgate_cache_evictions_total", &["exact"]) >= 240.0);
 }
 
@@ -372,8 +385,9 @@ fn identical_requests_in_flight_share_one_answer(driver: Driver) {
     let gate = Gate::default();
     let provider = Provider::start(gated(&gate));
     let gateway = start(driver, &provider, "");
-    for (round, streamed) in [(0, |_: usize| false), (1, |_: usize| true), (2, |number: usize| number % 2 == 0)]
-        as [(usize, fn(usize) -> bool); 3]
+    for (round, streamed) in
+        [(0, |_: usize| false), (1, |_: usize| true), (2, |number: usize| number.is_multiple_of(2))]
+            as [(usize, fn(usize) -> bool); 3]
     {
         let prompt = format!("round {round}");
         let text = |number| if streamed(number) { stream_body("m", &prompt) } else { body("m", &prompt) };

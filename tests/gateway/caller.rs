@@ -52,7 +52,6 @@ pub struct Caller {
 #[derive(Clone, Debug)]
 pub struct Answer {
     pub status: u16,
-    pub minor_version: u8,
     pub fields: Vec<(String, String)>,
     pub body: Vec<u8>,
     /// Did it end as its framing says, rather than with the connection?
@@ -102,9 +101,10 @@ impl Caller {
         reset_on_close(self.stream.as_raw_fd());
     }
 
-    /// How long a read may take.
+    /// How long a read or write may take.
     pub fn set_patience(&self, patience: Duration) {
         self.stream.set_read_timeout(Some(patience)).expect("an option of every socket");
+        self.stream.set_write_timeout(Some(patience)).expect("an option of every socket");
     }
 
     /// Reads until `mark` was heard; it stays to be understood later.
@@ -114,11 +114,6 @@ impl Caller {
             let more = self.hear();
             assert!(more == Ok(true), "{mark:?} never came ({more:?}), only {}", self.heard.escape_ascii());
         }
-    }
-
-    /// What was heard and not yet understood.
-    pub fn heard(&self) -> &[u8] {
-        &self.heard
     }
 
     /// The next final answer; fails without one.
@@ -181,10 +176,7 @@ impl Caller {
         let text = std::str::from_utf8(&head[..end - 4]).expect("heads of ours are ASCII");
         let mut lines = text.split("\r\n");
         let first = lines.next().unwrap_or_default();
-        let minor_version = match first.as_bytes() {
-            [b'H', b'T', b'T', b'P', b'/', b'1', b'.', digit, b' ', ..] => digit - b'0',
-            _ => panic!("not a status line: {first:?}"),
-        };
+        assert!(first.starts_with("HTTP/1.1 "), "not a status line: {first:?}");
         let status = first[9..].split(' ').next().and_then(|digits| digits.parse().ok());
         let field = |line: &str| {
             let (name, value) = line.split_once(':').unwrap_or_else(|| panic!("not a field: {line:?}"));
@@ -194,7 +186,6 @@ impl Caller {
         };
         Ok(Answer {
             status: status.unwrap_or_else(|| panic!("no status: {first:?}")),
-            minor_version,
             fields: lines.map(field).collect(),
             body: Vec::new(),
             is_whole: true,

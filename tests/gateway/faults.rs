@@ -198,10 +198,37 @@ fn garbage(prompt: &str) -> Vec<u8> {
 }
 
 const GARBAGE: &[&str] = &[
-    "noise", "text", "html 200", "html as json", "empty", "json array", "json null", "other json", "no choices",
-    "error in 200", "short", "length and chunks", "two lengths", "bad length", "bare lf", "nul in head", "fold",
-    "http 2", "switching", "flood of interim", "bad chunk", "oversize", "oversize chunks", "oversize announced",
-    "oversize head", "gzip", "brotli", "no content", "redirect", "stream to a whole request", "close",
+    "noise",
+    "text",
+    "html 200",
+    "html as json",
+    "empty",
+    "json array",
+    "json null",
+    "other json",
+    "no choices",
+    "error in 200",
+    "short",
+    "length and chunks",
+    "two lengths",
+    "bad length",
+    "bare lf",
+    "nul in head",
+    "fold",
+    "http 2",
+    "switching",
+    "flood of interim",
+    "bad chunk",
+    "oversize",
+    "oversize chunks",
+    "oversize announced",
+    "oversize head",
+    "gzip",
+    "brotli",
+    "no content",
+    "redirect",
+    "stream to a whole request",
+    "close",
 ];
 
 fn serve_garbage(seen: &Seen, peer: &mut Peer) {
@@ -237,7 +264,8 @@ fn refusals_of_the_request_are_the_answer(driver: Driver) {
     let second = Provider::start(echo);
     let first = Provider::start(|seen, peer| {
         let status: u16 = seen.prompt().parse().expect("the prompt is a status");
-        let text = format!(r#"{{"error":{{"message":"words of {status}","type":"own_type","param":"p","code":"own_code"}}}}"#);
+        let text =
+            format!(r#"{{"error":{{"message":"words of {status}","type":"own_type","param":"p","code":"own_code"}}}}"#);
         peer.send(json_answer(status, &text));
     });
     let gateway = pair(driver, &first, &second);
@@ -275,11 +303,17 @@ fn hints_of_a_provider_are_passed_on_and_capped(driver: Driver) {
     });
     let gateway = alone(driver, &provider);
     let cases = [
-        ("retry-after: 7", Some("7"), None), ("retry-after-ms: 250", Some("1"), None),
-        ("retry-after: 3600", Some("60"), None), ("retry-after: 0", Some("0"), None),
-        ("retry-after: -5", None, None), ("retry-after: soon", None, None), ("retry-after: 1e99", None, None),
-        ("retry-after: NaN", None, None), ("x-should-retry: false", None, Some("false")),
-        ("x-should-retry: true|retry-after: 2", Some("2"), Some("true")), ("x-should-retry: maybe", None, None),
+        ("retry-after: 7", Some("7"), None),
+        ("retry-after-ms: 250", Some("1"), None),
+        ("retry-after: 3600", Some("60"), None),
+        ("retry-after: 0", Some("0"), None),
+        ("retry-after: -5", None, None),
+        ("retry-after: soon", None, None),
+        ("retry-after: 1e99", None, None),
+        ("retry-after: NaN", None, None),
+        ("x-should-retry: false", None, Some("false")),
+        ("x-should-retry: true|retry-after: 2", Some("2"), Some("true")),
+        ("x-should-retry: maybe", None, None),
     ];
     for (prompt, after, should) in cases {
         let answer = gateway.ask(&post("", &body("m", prompt)));
@@ -357,7 +391,8 @@ fn failover_is_invisible_but_told(driver: Driver) {
 fn when_all_fail_the_last_failure_is_told(driver: Driver) {
     let fails = |status: u16| {
         Provider::start(move |_, peer| {
-            let text = format!(r#"{{"error":{{"message":"failed with {status}","type":"t","param":null,"code":null}}}}"#);
+            let text =
+                format!(r#"{{"error":{{"message":"failed with {status}","type":"t","param":null,"code":null}}}}"#);
             peer.send(json_answer(status, &text));
         })
     };
@@ -579,7 +614,9 @@ fn streams_that_go_wrong_after_content_are_broken(driver: Driver) {
                 "bad json" => peer.chunk("data: {\"choices\":[}\n\n"),
                 "html" => peer.chunk("data: <html>oops</html>\n\n"),
                 "error" => {
-                    peer.chunk("data: {\"error\":{\"message\":\"inner words\",\"type\":\"server_error\",\"code\":null}}\n\n");
+                    peer.chunk(
+                        "data: {\"error\":{\"message\":\"inner words\",\"type\":\"server_error\",\"code\":null}}\n\n",
+                    );
                     peer.chunk(DONE);
                     peer.end_chunks();
                 }
@@ -657,9 +694,9 @@ fn lost_races_with_a_closing_provider_cost_nobody_a_request(driver: Driver) {
         echo(seen, peer);
         // Closes now, soon, or right under the next request.
         let number = random.fetch_add(1, Ordering::Relaxed).wrapping_mul(2_654_435_761) >> 7;
-        if number % 2 == 0 {
+        if number.is_multiple_of(2) {
             std::thread::sleep(Duration::from_micros((number % 4000) as u64));
-            if number % 4 == 0 { peer.close() } else { peer.reset() }
+            if number.is_multiple_of(4) { peer.close() } else { peer.reset() }
         }
     });
     let gateway = Setup::new(driver).provider("p", &provider, "").start();

@@ -86,8 +86,12 @@ fn models_are_named_in_every_form(driver: Driver) {
     let provider = Provider::start(echo);
     let gateway = start(driver, &provider);
     let forms = [
-        ("gpt-x", "gpt-x", "p"), ("renamed", "real-model", "p"), ("p/gpt-x", "gpt-x", "p"),
-        ("p/vendor/gpt-x", "vendor/gpt-x", "p"), ("bare/gpt-x", "gpt-x", "bare"), ("other/gpt-x", "other/gpt-x", "p"),
+        ("gpt-x", "gpt-x", "p"),
+        ("renamed", "real-model", "p"),
+        ("p/gpt-x", "gpt-x", "p"),
+        ("p/vendor/gpt-x", "vendor/gpt-x", "p"),
+        ("bare/gpt-x", "gpt-x", "bare"),
+        ("other/gpt-x", "other/gpt-x", "p"),
     ];
     for (number, (asked, sent, name)) in forms.iter().enumerate() {
         let answer = gateway.ask(&post(&bearer(), &body(asked, "x")));
@@ -103,16 +107,36 @@ fn the_upstream_head_is_made_anew(driver: Driver) {
     let provider = Provider::start(echo);
     let gateway = start(driver, &provider);
     let stripped = [
-        "connection: keep-alive, x-named-by-connection", "x-named-by-connection: v", "keep-alive: timeout=5",
-        "te: trailers", "trailer: x-t", "proxy-authorization: Basic eDp5", "proxy-connection: keep-alive",
-        "cookie: session=1", "accept-encoding: gzip, deflate, br, zstd", "user-agent: OpenAI/Python 3.52.0",
-        "x-stainless-lang: python", "x-stainless-retry-count: 0", "x-ringgate-session: s", "x-ringgate-metadata: {}",
-        "x-ringgate-unknown: v", "x-forwarded-host: evil", "x-original-host: evil", "x-forwarded-for: 1.2.3.4",
-        "forwarded: for=1.2.3.4", "origin: http://x", "x-request-id: mine", "content-encoding: identity", "x-fixed: caller",
+        "connection: keep-alive, x-named-by-connection",
+        "x-named-by-connection: v",
+        "keep-alive: timeout=5",
+        "te: trailers",
+        "trailer: x-t",
+        "proxy-authorization: Basic eDp5",
+        "proxy-connection: keep-alive",
+        "cookie: session=1",
+        "accept-encoding: gzip, deflate, br, zstd",
+        "user-agent: OpenAI/Python 3.52.0",
+        "x-stainless-lang: python",
+        "x-stainless-retry-count: 0",
+        "x-ringgate-session: s",
+        "x-ringgate-metadata: {}",
+        "x-ringgate-unknown: v",
+        "x-forwarded-host: evil",
+        "x-original-host: evil",
+        "x-forwarded-for: 1.2.3.4",
+        "forwarded: for=1.2.3.4",
+        "origin: http://x",
+        "x-request-id: mine",
+        "content-encoding: identity",
+        "x-fixed: caller",
     ];
     let passed = [
-        ("openai-organization", "org-1"), ("openai-project", "proj-1"), ("idempotency-key", "idem-1"),
-        ("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"), ("tracestate", "a=b"),
+        ("openai-organization", "org-1"),
+        ("openai-project", "proj-1"),
+        ("idempotency-key", "idem-1"),
+        ("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"),
+        ("tracestate", "a=b"),
         ("anthropic-beta", "one,two"),
     ];
     let mut lines = bearer();
@@ -138,9 +162,8 @@ fn the_upstream_head_is_made_anew(driver: Driver) {
     for (name, wanted) in passed {
         assert_eq!(value(name), wanted);
     }
-    let expected = [
-        "authorization", "host", "accept-encoding", "content-type", "content-length", "x-fixed", "user-agent", "via",
-    ];
+    let expected =
+        ["authorization", "host", "accept-encoding", "content-type", "content-length", "x-fixed", "user-agent", "via"];
     for (name, value) in seen.fields() {
         let known = expected.contains(&name.as_str()) || passed.iter().any(|(passed, _)| *passed == name);
         assert!(known, "{name}: {value} went upstream");

@@ -97,7 +97,10 @@ fn parse_metrics(text: &str) -> HashMap<String, f64> {
         let (name_and_labels, value) = line.rsplit_once(' ').unwrap_or_else(|| panic!("not a sample: {line}"));
         let value: f64 = value.parse().unwrap_or_else(|_| panic!("not a value: {line}"));
         let name = name_and_labels.split('{').next().unwrap_or_default();
-        assert!(name.starts_with("ringgate_") && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_'), "{line}");
+        assert!(
+            name.starts_with("ringgate_") && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_'),
+            "{line}"
+        );
         let suffixes = ["", "_bucket", "_sum", "_count"];
         let base = suffixes.iter().filter_map(|suffix| name.strip_suffix(suffix)).find_map(|base| kinds.get(base));
         let kind = base.unwrap_or_else(|| panic!("{name} is not described before it stands: {line}"));
@@ -116,7 +119,8 @@ fn parse_metrics(text: &str) -> HashMap<String, f64> {
 
 fn metrics_are_prometheus_text(driver: Driver) {
     let provider = Provider::start(echo);
-    let price = "[[prices]]\nprovider = \"p\"\nmodel = \"*\"\ninput_usd_per_mtok = 1000.0\noutput_usd_per_mtok = 2000.0\n";
+    let price =
+        "[[prices]]\nprovider = \"p\"\nmodel = \"*\"\ninput_usd_per_mtok = 1000.0\noutput_usd_per_mtok = 2000.0\n";
     let gateway = Setup::new(driver).provider("p", &provider, "").key("k", &key(1), "").tables(price).start();
     // A model's name is a caller's text: it must not be able to end a label or a line.
     for model in ["m", "evil\\\"} 1\\nringgate_evil 1", "caf\u{e9}"] {
@@ -199,7 +203,10 @@ fn every_request_is_one_json_line(driver: Driver) {
         assert!(line["total_ms"].as_f64() >= line["upstream_ms"].as_f64(), "{line}");
     }
     let (whole, stream, quotes) = (of("whole"), of("stream"), of("quotes"));
-    assert_eq!((whole["key"].as_str(), whole["provider"].as_str(), whole["model"].as_str()), (Some("k"), Some("p"), Some("m")));
+    assert_eq!(
+        (whole["key"].as_str(), whole["provider"].as_str(), whole["model"].as_str()),
+        (Some("k"), Some("p"), Some("m"))
+    );
     assert_eq!((whole["input_tokens"].as_u64(), whole["output_tokens"].as_u64()), (Some(7), Some(5)));
     assert_eq!(whole["attempts"].as_array().map(Vec::len), Some(1));
     assert_eq!((stream["stream"].as_bool(), stream["input_tokens"].as_u64()), (Some(true), Some(7)));
@@ -344,30 +351,50 @@ fn a_drain_lets_streams_finish(driver: Driver) {
 
 fn a_drain_past_its_deadline_says_so(driver: Driver) {
     let gate = Gate::default();
-    let provider = slow_stream(&gate);
-    let mut gateway = Setup::new(driver).server("drain_timeout_ms = 600").provider("p", &provider, "").start();
-    let mut callers: Vec<_> = (0..4).map(|_| gateway.caller()).collect();
-    for (number, caller) in callers.iter_mut().enumerate() {
-        caller.send(&post("", &stream_body("m", &format!("endless {number}"))));
-        caller.wait_for("first");
-    }
+    let inner = gate.clone();
+    let provider = Provider::start(move |seen, peer| {
+        if seen.wants_stream() && seen.prompt() != "silent" {
+            peer.send(STREAM_HEAD);
+            peer.chunk(format!("{}{}", opening(), delta("first ")));
+        }
+        inner.wait("never");
+    });
+    let mut gateway = Setup::new(driver)
+        .server("drain_timeout_ms = 600")
+        .provider("p", &provider, "")
+        .route("*", "\"p\"", "")
+        .start();
+    // Two of each share an answer.
+    let streaming = [stream_body("m", "x"), stream_body("m", "x"), stream_body("m", "y")];
+    let waiting = [body("m", "whole"), body("m", "whole"), stream_body("m", "silent")];
+    let ask = |text: &String| {
+        let mut caller = gateway.caller();
+        caller.send(&post("", text));
+        caller
+    };
+    let mut streaming: Vec<_> = streaming.iter().map(ask).collect();
+    streaming.iter_mut().for_each(|caller| caller.wait_for("first"));
+    let mut waiting: Vec<_> = waiting.iter().map(ask).collect();
+    until("all are in flight", || gateway.metric("ringgate_requests_in_flight", &[]) == 6.0);
     gateway.signal("TERM");
-    for caller in &mut callers {
+    for caller in &mut streaming {
         let answer = caller.answer();
         assert!(!answer.is_whole && !answer.text().contains("[DONE]"), "looks complete: {}", answer.text());
         let last: Value = serde_json::from_str(&answer.events().pop().expect("an event")).expect("JSON");
         crate::caller::assert_envelope(&last);
         assert_eq!(last["error"]["code"], "overloaded", "{last}");
     }
+    for caller in &mut waiting {
+        let answer = caller.answer();
+        assert_eq!((answer.status, answer.fault().code.as_str()), (503, "overloaded"), "never silence");
+    }
     assert_eq!(gateway.wait().code(), Some(0));
 }
 
 fn a_full_shard_says_so(driver: Driver) {
     let provider = Provider::start(echo);
-    let gateway = Setup::new(driver)
-        .server("shards = 1\nconnections_per_shard_max = 2")
-        .provider("p", &provider, "")
-        .start();
+    let gateway =
+        Setup::new(driver).server("shards = 1\nconnections_per_shard_max = 2").provider("p", &provider, "").start();
     let mut inside: Vec<_> = (0..2).map(|_| gateway.caller()).collect();
     for caller in &mut inside {
         caller.send(&post("", &body("m", "in")));
@@ -411,7 +438,9 @@ fn mistakes_stop_the_start_and_say_what_to_change() {
     assert!(said.contains("`q`"), "{said}");
     let said = refused_start(&good.replacen("127.0.0.1:0", "0.0.0.0:0", 1));
     assert!(said.contains("keys") && said.contains("allow_open"), "an open door needs a word: {said}");
-    let said = refused_start(&good.replace("[admin]\nlisten = \"127.0.0.1:0\"", &format!("[admin]\nlisten = \"{}\"", provider.address)));
+    let said = refused_start(
+        &good.replace("[admin]\nlisten = \"127.0.0.1:0\"", &format!("[admin]\nlisten = \"{}\"", provider.address)),
+    );
     assert!(said.contains("admin") && said.contains(&provider.address.to_string()), "{said}");
     let said = refused_start(&good.replacen("127.0.0.1:0", &provider.address.to_string(), 1));
     assert!(said.contains(&provider.address.to_string()), "{said}");

@@ -21,7 +21,6 @@ mod provider;
 mod tls;
 mod vectors;
 
-
 /// Makes a test of each function for either kernel interface.
 macro_rules! on_both_drivers {
     ($($name:ident),+ $(,)?) => {

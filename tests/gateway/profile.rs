@@ -79,7 +79,11 @@ fn play(gateway: &Gateway, provider: &Provider, vector: &Vector, number: usize) 
     let mut caller = gateway.caller();
     // A refusal must not depend on the caller's giving up.
     let finishes = matches!(vector.expected, Expected::Served(_) | Expected::Cut);
-    if finishes { caller.send_and_finish(&bytes) } else { caller.send(&bytes) }
+    if finishes {
+        caller.send_and_finish(&bytes)
+    } else {
+        caller.send(&bytes)
+    }
     let mut statuses = Vec::new();
     loop {
         match caller.next_answer(false) {
@@ -153,6 +157,23 @@ fn a_slow_head_is_told_so(driver: Driver) {
     assert_eq!(answer.status, 408);
 }
 
+/// On one driver only, because the grace before a body is judged lasts ten seconds.
+#[test]
+fn a_slow_body_is_told_so() {
+    let provider = Provider::start(echo);
+    let gateway = start(Driver::IoUring, &provider, "body_bytes_per_s_min = 1000000000");
+    let mut callers = [gateway.caller(), gateway.caller()];
+    callers[0].send(&post("", &body("m", "never whole"))[..120]);
+    callers[1].send(b"POST /v1/chat/completions HTTP/1.1\r\nhost: h\r\ntransfer-encoding: chunked\r\n\r\n5\r\n{\"mod");
+    for caller in &mut callers {
+        caller.set_patience(Duration::from_secs(30));
+        let answer = caller.answer();
+        assert_eq!((answer.status, answer.fault().code.as_str()), (408, "request_timeout"));
+        assert!(caller.is_closed());
+    }
+    assert_eq!(provider.count(), 0);
+}
+
 fn a_waiting_client_is_invited_to_send_its_body(driver: Driver) {
     let provider = Provider::start(echo);
     let gateway = start(driver, &provider, "");
@@ -163,9 +184,8 @@ fn a_waiting_client_is_invited_to_send_its_body(driver: Driver) {
             true => format!("content-length: {}", text.len()),
             false => "transfer-encoding: chunked".to_owned(),
         };
-        let head = format!(
-            "POST /v1/chat/completions HTTP/1.1\r\nhost: h\r\nexpect: 100-continue\r\n{framing}\r\n\r\n"
-        );
+        let head =
+            format!("POST /v1/chat/completions HTTP/1.1\r\nhost: h\r\nexpect: 100-continue\r\n{framing}\r\n\r\n");
         caller.send(head.as_bytes());
         caller.wait_for("HTTP/1.1 100 Continue\r\n\r\n");
         caller.send(framed.as_bytes());
@@ -224,7 +244,11 @@ fn head_requests_get_no_body(driver: Driver) {
     let provider = Provider::start(echo);
     let gateway = start(driver, &provider, "");
     let paths = [
-        ("/livez", 200), ("/readyz", 200), ("/v1/models", 200), ("/v1/models/x", 200), ("/nowhere", 404),
+        ("/livez", 200),
+        ("/readyz", 200),
+        ("/v1/models", 200),
+        ("/v1/models/x", 200),
+        ("/nowhere", 404),
         ("/v1/chat/completions", 405),
     ];
     for (path, status) in paths {

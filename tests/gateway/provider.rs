@@ -36,8 +36,6 @@ pub struct Seen {
     pub head: Vec<u8>,
     /// The body, without its framing.
     pub body: Vec<u8>,
-    /// Number of the connection it came on.
-    pub connection: usize,
 }
 
 impl Seen {
@@ -274,9 +272,9 @@ impl Provider {
                 if shared.stopping.load(Ordering::SeqCst) {
                     return;
                 }
-                let number = shared.connections.fetch_add(1, Ordering::SeqCst);
+                shared.connections.fetch_add(1, Ordering::SeqCst);
                 let (ledger, script, tls) = (Arc::clone(&shared), Arc::clone(&script), tls.clone());
-                std::thread::spawn(move || converse(socket, tls, number, &ledger, &*script));
+                std::thread::spawn(move || converse(socket, tls, &ledger, &*script));
             }
         });
         Provider { address, ledger }
@@ -323,7 +321,7 @@ impl Drop for Provider {
     }
 }
 
-fn converse(socket: TcpStream, tls: Option<Arc<ServerConfig>>, number: usize, ledger: &Ledger, script: &Script) {
+fn converse(socket: TcpStream, tls: Option<Arc<ServerConfig>>, ledger: &Ledger, script: &Script) {
     let _ = socket.set_nodelay(true);
     let Ok(second) = socket.try_clone() else { return };
     let wire: Box<dyn Wire> = match tls {
@@ -336,13 +334,13 @@ fn converse(socket: TcpStream, tls: Option<Arc<ServerConfig>>, number: usize, le
     let mut peer = Peer { wire, socket: second, ended: false };
     let mut pending = Vec::new();
     while !peer.ended {
-        let Some(seen) = read_request(&mut peer, &mut pending, number, ledger) else { return };
+        let Some(seen) = read_request(&mut peer, &mut pending, ledger) else { return };
         ledger.seen.lock().expect("nobody panics under this lock").push(seen.clone());
         script(&seen, &mut peer);
     }
 }
 
-fn read_request(peer: &mut Peer, pending: &mut Vec<u8>, connection: usize, ledger: &Ledger) -> Option<Seen> {
+fn read_request(peer: &mut Peer, pending: &mut Vec<u8>, ledger: &Ledger) -> Option<Seen> {
     let _ = peer.socket.set_read_timeout(Some(PATIENCE * 4));
     let end = loop {
         if let Some(at) = memchr::memmem::find(pending, b"\r\n\r\n") {
@@ -363,7 +361,7 @@ fn read_request(peer: &mut Peer, pending: &mut Vec<u8>, connection: usize, ledge
         read_some(peer, pending)?;
     }
     let body = take_front(pending, length);
-    Some(Seen { head, body, connection })
+    Some(Seen { head, body })
 }
 
 /// The first `count` bytes, by block: byte by byte takes seconds for a large body in a debug build.
@@ -391,7 +389,7 @@ fn judge(head: &[u8]) -> Result<usize, &'static str> {
     }
     lines.push(rest);
     let control = |byte: &u8| *byte < 0x20 && *byte != b'\t' || *byte == 0x7f;
-    if lines.iter().any(|line| line.iter().any(|byte| control(byte))) {
+    if lines.iter().any(|line| line.iter().any(control)) {
         return Err("a control character");
     }
     if !lines[0].starts_with(b"POST /v1/chat/completions HTTP/1.1") || lines[0].len() != 34 {
@@ -402,7 +400,7 @@ fn judge(head: &[u8]) -> Result<usize, &'static str> {
         let Some(colon) = line.iter().position(|byte| *byte == b':') else { return Err("a line without a colon") };
         let name = line[..colon].to_ascii_lowercase();
         let is_token = |byte: &u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte);
-        if name.is_empty() || !name.iter().all(|byte| is_token(byte)) {
+        if name.is_empty() || !name.iter().all(is_token) {
             return Err("a field name that is no token");
         }
         match name.as_slice() {

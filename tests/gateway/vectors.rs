@@ -108,16 +108,46 @@ fn framing(table: &mut Table) {
     table.add(BAD, post(&[&format!("{length}, {}", ask.len())], &ask));
     table.add(BAD, post(&[&format!("{length},{}", ask.len())], &ask));
     let lengths = [
-        "+5", "-5", "0x5", "5 5", "5;", "", " ", "1e2", "5.0", "\u{ff15}", "five", "18446744073709551616",
-        "99999999999999999999999999", "\"5\"", "5\t5", "_5", "٥",
+        "+5",
+        "-5",
+        "0x5",
+        "5 5",
+        "5;",
+        "",
+        " ",
+        "1e2",
+        "5.0",
+        "\u{ff15}",
+        "five",
+        "18446744073709551616",
+        "99999999999999999999999999",
+        "\"5\"",
+        "5\t5",
+        "_5",
+        "٥",
     ];
     for value in lengths {
         table.add(BAD, post(&[&format!("Content-Length: {value}")], &ask));
     }
     let encodings = [
-        "gzip", "gzip, chunked", "chunked, gzip", "chunked, chunked", "chunked,", ", chunked", "identity",
-        "chunked, identity", "xchunked", "chunkedx", "chunked;q=1", "\"chunked\"", "", "chunk", "chunked chunked",
-        "\u{b}chunked", "chunked\u{c}", "\u{2003}chunked",
+        "gzip",
+        "gzip, chunked",
+        "chunked, gzip",
+        "chunked, chunked",
+        "chunked,",
+        ", chunked",
+        "identity",
+        "chunked, identity",
+        "xchunked",
+        "chunkedx",
+        "chunked;q=1",
+        "\"chunked\"",
+        "",
+        "chunk",
+        "chunked chunked",
+        "\u{b}chunked",
+        "chunked\u{c}",
+        "\u{2003}chunked",
     ];
     for value in encodings {
         table.add(Refused(&[400, 501]), post(&[&format!("Transfer-Encoding: {value}")], &chunked));
@@ -150,10 +180,42 @@ fn framing(table: &mut Table) {
 fn characters(table: &mut Table) {
     table.class = "characters";
     let lines = [
-        "x: a\rb", "x: a\r\rb", "x: a\nb", "x: \0", "x: a\0b", "x: \u{1}", "x: a\u{7f}b", "x: \u{1b}[2J", "x: \u{8}",
-        "x\0: a", "x y: a", "x : a", "x\t: a", "x(y): a", "x\u{e9}: a", "\"x\": a", "x/y: a", "x@y: a", "x[y]: a",
-        "x{y}: a", "x,y: a", "x;y: a", "x<y>: a", "x?y: a", "x=y: a", "x\\y: a", "x", ": a", " x: a", "\tx: a",
-        "x: a\r\n b", "x: a\r\n\tb", "x: a\r\n ", "x\r\n: a", "\u{1}x: a", "x\u{7f}: a",
+        "x: a\rb",
+        "x: a\r\rb",
+        "x: a\nb",
+        "x: \0",
+        "x: a\0b",
+        "x: \u{1}",
+        "x: a\u{7f}b",
+        "x: \u{1b}[2J",
+        "x: \u{8}",
+        "x\0: a",
+        "x y: a",
+        "x : a",
+        "x\t: a",
+        "x(y): a",
+        "x\u{e9}: a",
+        "\"x\": a",
+        "x/y: a",
+        "x@y: a",
+        "x[y]: a",
+        "x{y}: a",
+        "x,y: a",
+        "x;y: a",
+        "x<y>: a",
+        "x?y: a",
+        "x=y: a",
+        "x\\y: a",
+        "x",
+        ": a",
+        " x: a",
+        "\tx: a",
+        "x: a\r\n b",
+        "x: a\r\n\tb",
+        "x: a\r\n ",
+        "x\r\n: a",
+        "\u{1}x: a",
+        "x\u{7f}: a",
     ];
     for line in lines {
         table.add(BAD, good_with(line));
@@ -189,18 +251,35 @@ fn request_lines(table: &mut Table) {
     table.class = "request line";
     let line = "POST /v1/chat/completions HTTP/1.1";
     let bad = [
-        "POST  /v1/chat/completions HTTP/1.1", "POST /v1/chat/completions  HTTP/1.1",
-        "POST /v1/chat/completions HTTP/1.1 ", "POST\t/v1/chat/completions HTTP/1.1",
-        "POST /v1/chat/completions\tHTTP/1.1", "POST /v1/chat completions HTTP/1.1", "POST /v1/chat/completions",
-        "POST", "POST /v1/chat/completions HTTP", "POST /v1/chat/completions HTTP/1",
-        "POST /v1/chat/completions HTTP/1.10", "POST /v1/chat/completions HTTP/11.1",
-        "POST /v1/chat/completions HTTP/ 1.1", "POST /v1/chat/completions http/1.1",
-        "POST /v1/chat/completions HTTPS/1.1", "POST /v1/chat/completions HTTP/1.1\0",
-        "P\0ST /v1/chat/completions HTTP/1.1", "P(ST /v1/chat/completions HTTP/1.1",
-        "POST /v1/chat/completions\0 HTTP/1.1", "POST /v1/chat/completions\u{7f} HTTP/1.1",
-        "POST /v1/chat/completions\u{e9} HTTP/1.1", "POST /v1/chat/completions#x HTTP/1.1",
-        "POST v1/chat/completions HTTP/1.1", "POST * HTTP/1.1", "POST h:80 HTTP/1.1", "POST ftp://h/ HTTP/1.1",
-        "POST http:/h/v1 HTTP/1.1", "POST \\v1 HTTP/1.1", "/v1/chat/completions POST HTTP/1.1",
+        "POST  /v1/chat/completions HTTP/1.1",
+        "POST /v1/chat/completions  HTTP/1.1",
+        "POST /v1/chat/completions HTTP/1.1 ",
+        "POST\t/v1/chat/completions HTTP/1.1",
+        "POST /v1/chat/completions\tHTTP/1.1",
+        "POST /v1/chat completions HTTP/1.1",
+        "POST /v1/chat/completions",
+        "POST",
+        "POST /v1/chat/completions HTTP",
+        "POST /v1/chat/completions HTTP/1",
+        "POST /v1/chat/completions HTTP/1.10",
+        "POST /v1/chat/completions HTTP/11.1",
+        "POST /v1/chat/completions HTTP/ 1.1",
+        "POST /v1/chat/completions http/1.1",
+        "POST /v1/chat/completions HTTPS/1.1",
+        "POST /v1/chat/completions HTTP/1.1\0",
+        "P\0ST /v1/chat/completions HTTP/1.1",
+        "P(ST /v1/chat/completions HTTP/1.1",
+        "POST /v1/chat/completions\0 HTTP/1.1",
+        "POST /v1/chat/completions\u{7f} HTTP/1.1",
+        "POST /v1/chat/completions\u{e9} HTTP/1.1",
+        "POST /v1/chat/completions#x HTTP/1.1",
+        "POST v1/chat/completions HTTP/1.1",
+        "POST * HTTP/1.1",
+        "POST h:80 HTTP/1.1",
+        "POST ftp://h/ HTTP/1.1",
+        "POST http:/h/v1 HTTP/1.1",
+        "POST \\v1 HTTP/1.1",
+        "/v1/chat/completions POST HTTP/1.1",
         "POST /v1/chat/completions HTTP/1.1\rx: y",
     ];
     for text in bad {
@@ -287,8 +366,7 @@ fn chunks(table: &mut Table) {
     for body in bad {
         table.add(BAD, chunked(&body));
     }
-    let many_extensions: String =
-        ask.chars().map(|character| format!("1;a=bcdef\r\n{character}\r\n")).collect();
+    let many_extensions: String = ask.chars().map(|character| format!("1;a=bcdef\r\n{character}\r\n")).collect();
     table.add(BAD, chunked(&format!("{many_extensions}{end}")));
     table.add(Refused(&[400, 413]), chunked(&format!("ffffffffffffffff\r\n{ask}{}", "x".repeat(BODY_BYTES_MAX))));
     let good = [
