@@ -229,6 +229,7 @@ fn streams_keep_every_event_however_they_are_cut(driver: Driver) {
             "by event" => RECORDED_STREAM.split_inclusive("\n\n").for_each(|event| peer.chunk(event)),
             "by seven" => RECORDED_STREAM.as_bytes().chunks(7).for_each(|piece| peer.chunk(piece)),
             "crlf" => crlf.as_bytes().chunks(11).for_each(|piece| peer.chunk(piece)),
+            "hasty end" => peer.chunk(RECORDED_STREAM.trim_end()),
             "comments" => {
                 for event in RECORDED_STREAM.split_inclusive("\n\n") {
                     peer.chunk(": ping\n\n");
@@ -242,7 +243,7 @@ fn streams_keep_every_event_however_they_are_cut(driver: Driver) {
     let gateway = start(driver, &provider);
     let without_usage: String =
         RECORDED_STREAM.split_inclusive("\n\n").filter(|event| !event.contains("\"choices\":[]")).collect();
-    for prompt in ["at once", "by event", "by seven", "crlf", "comments"] {
+    for prompt in ["at once", "by event", "by seven", "crlf", "hasty end", "comments"] {
         let asking = stream_body("m", prompt).replacen('{', "{\"stream_options\":{\"include_usage\":true},", 1);
         for (text, wanted) in [(asking, RECORDED_STREAM), (stream_body("m", prompt), without_usage.as_str())] {
             let answer = gateway.ask(&post(&bearer(), &text));

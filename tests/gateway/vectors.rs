@@ -25,7 +25,7 @@ use Expected::ServedThenClosed;
 
 /// One vector.
 pub struct Vector {
-    /// Class of wire.md-like rules it belongs to.
+    /// The class of rules it tries.
     pub class: &'static str,
     /// What is sent.
     pub bytes: Vec<u8>,
