@@ -97,7 +97,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
             provider: story.provider.map_or("", |provider| &*deployment.providers[provider].name),
             model: story.model.as_deref().unwrap_or(""),
             attempts: &attempts,
-            status: story.status,
+            status: status_of(story),
             client_gone: story.ending == Ending::Vanished,
             broken_stream: story.ending == Ending::Broken,
             fault: story.fault.as_ref(),
@@ -135,6 +135,12 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
             sink.put(line);
         }
     }
+}
+
+/// The status sent; for a caller that left before there was one, the one that logs know for that.
+fn status_of(story: &Story) -> u16 {
+    const LEFT: u16 = 499;
+    if story.status == 0 && story.ending == Ending::Vanished { LEFT } else { story.status }
 }
 
 fn attempt<'s>(deployment: &'s Deployment, tried: &'s super::story::Try) -> Attempt<'s> {
