@@ -217,8 +217,10 @@ fn who_left_is_counted_and_logged_once(driver: Driver) {
     let gate = Gate::default();
     let (noted, inner) = (sightings.clone(), gate.clone());
     let provider = Provider::start(move |seen, peer| {
-        peer.send(STREAM_HEAD);
-        peer.chunk(format!("{}{}", opening(), delta("some")));
+        if seen.wants_stream() {
+            peer.send(STREAM_HEAD);
+            peer.chunk(format!("{}{}", opening(), delta("some")));
+        }
         if seen.prompt() == "stay" {
             inner.wait("stay");
             peer.chunk(format!("{}{DONE}", finish("stop")));
@@ -231,6 +233,10 @@ fn who_left_is_counted_and_logged_once(driver: Driver) {
     let mut staying = gateway.caller();
     staying.send(&post("x-request-id: staying\r\n", &stream_body("m", "stay")));
     staying.wait_for("some");
+    let mut early = gateway.caller();
+    early.send(&post("x-request-id: early\r\n", &body("m", "early")));
+    until("the early leaver is upstream", || !provider.seen_with("early").is_empty());
+    early.reset();
     let mut leaving = gateway.caller();
     leaving.send(&post("x-request-id: leaving\r\n", &stream_body("m", "leave")));
     leaving.wait_for("some");
@@ -243,11 +249,12 @@ fn who_left_is_counted_and_logged_once(driver: Driver) {
         let text = std::fs::read_to_string(&log).unwrap_or_default();
         text.lines().map(|line| serde_json::from_str(line).expect("JSON lines")).collect()
     };
-    until("both requests are logged", || lines().len() == 2);
+    until("all requests are logged", || lines().len() == 3);
     let of = |id: &str| lines().into_iter().find(|line| line["request_id"] == id).expect("it is logged");
     let (left, stayed) = (of("leaving"), of("staying"));
+    assert_eq!((of("early")["outcome"].as_str(), of("early")["status"].as_u64()), (Some("client_gone"), Some(499)));
     assert_eq!((left["outcome"].as_str(), left["client_gone"].as_bool()), (Some("client_gone"), Some(true)), "{left}");
     assert_eq!(left["attempts"].as_array().map(Vec::len), Some(1), "{left}");
     assert_eq!((stayed["outcome"].as_str(), stayed["status"].as_u64()), (Some("ok"), Some(200)), "{stayed}");
-    assert_eq!(gateway.metric("ringgate_requests_total", &["client_gone"]), 1.0);
+    assert_eq!(gateway.metric("ringgate_requests_total", &["client_gone"]), 2.0);
 }
