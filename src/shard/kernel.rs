@@ -8,11 +8,13 @@ use crate::net::Peer;
 use crate::net::Stream;
 use crate::sys::socket;
 use crate::sys::socket::Peek;
+use super::timers::Sleep;
 use monoio::buf::IoBufMut;
 use monoio::io::AsyncReadRent;
 use monoio::io::AsyncWriteRent;
 use monoio::io::AsyncWriteRentExt;
 use monoio::net::TcpStream;
+use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
@@ -47,8 +49,8 @@ impl Clock for Kernel {
         u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
     }
 
-    async fn sleep(&self, duration: Duration) {
-        monoio::time::sleep(duration).await;
+    fn sleep(&self, duration: Duration) -> impl Future<Output = ()> {
+        Sleep::until(*self, self.now().after(duration))
     }
 }
 

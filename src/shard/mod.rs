@@ -8,6 +8,7 @@
 mod connection;
 mod kernel;
 mod runtime;
+mod timers;
 
 pub use connection::serve;
 pub use kernel::Kernel;
@@ -131,6 +132,7 @@ async fn run(spec: Spec, listener: TcpListener) {
     let state = Rc::new(ShardState { connections: Connections::default(), listener: listener.as_raw_fd() });
     let gateway = Rc::new(gateway(spec));
     let letters = Rc::clone(&gateway);
+    monoio::spawn(timers::turn(kernel));
     monoio::spawn(async move { letters.neighbours().answer_letters(letters.net()).await });
     monoio::spawn(keep_house(Rc::clone(&gateway), Rc::clone(&state)));
     accept(&listener, &gateway, &state, &log).await;
