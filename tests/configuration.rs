@@ -163,6 +163,9 @@ fn demos_load_for_every_set_of_keys() {
         let demo = !openai && !anthropic;
         assert_eq!(settings.prices.iter().any(|price| price.provider == "demo"), demo);
         assert_eq!(settings.routes.iter().any(|route| route.cache.semantic), demo);
+        let failover = settings.routes.iter().find(|route| route.model == "demo-failover");
+        let models = failover.map(|it| it.targets.iter().filter_map(|target| target.model.as_deref()).collect());
+        assert_eq!(models, demo.then(|| vec!["demo-down", "demo"]));
     }
 }
 
