@@ -2,6 +2,8 @@
 
 use clap::Parser;
 use clap::Subcommand;
+use ring::rand::SecureRandom;
+use ring::rand::SystemRandom;
 use ringgate::cache::ExactCache;
 use ringgate::clock::Clock;
 use ringgate::config;
@@ -32,8 +34,6 @@ use ringgate::sys::process::Signal;
 use ringgate::sys::socket;
 use ringgate::sys::thread;
 use ringgate::upstream::resolve::Questions;
-use ring::rand::SecureRandom;
-use ring::rand::SystemRandom;
 use std::net::SocketAddr;
 use std::net::TcpListener;
 use std::path::Path;
@@ -344,14 +344,17 @@ impl Process {
         }
         let url = format!("http://{listen}");
         let config = self.launch.config.as_ref().map_or("demo settings".to_owned(), |path| path.display().to_string());
-        self.log.info("serving", &[
-            ("url", &url),
-            ("shards", &shards),
-            ("driver", &driver.label()),
-            ("config", &config),
-            ("providers", &deployment.providers.len()),
-            ("keys", &deployment.settings.keys.len()),
-        ]);
+        self.log.info(
+            "serving",
+            &[
+                ("url", &url),
+                ("shards", &shards),
+                ("driver", &driver.label()),
+                ("config", &config),
+                ("providers", &deployment.providers.len()),
+                ("keys", &deployment.settings.keys.len()),
+            ],
+        );
         if let Some(admin) = admin {
             let metrics = format!("http://{admin}/metrics");
             self.log.info("admin", &[("metrics", &metrics)]);

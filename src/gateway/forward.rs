@@ -31,8 +31,8 @@ use crate::observe::AttemptOutcome;
 use crate::routing::Plan;
 use crate::upstream;
 use crate::upstream::Exchange;
-use crate::upstream::resolve::Resolve;
 use crate::upstream::Stage;
+use crate::upstream::resolve::Resolve;
 use crate::wire::http1::Known;
 use crate::wire::json::Value;
 use std::future::Future;
@@ -162,13 +162,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         Err(Unserved::Fault(told(last.fault, story)))
     }
 
-    fn deadline(
-        &self,
-        request: &Request<'_>,
-        way: &Way<'_>,
-        plan: &Plan,
-        story: &Story,
-    ) -> Result<Tick, Unserved> {
+    fn deadline(&self, request: &Request<'_>, way: &Way<'_>, plan: &Plan, story: &Story) -> Result<Tick, Unserved> {
         let first = plan.as_slice().first().copied().unwrap_or_default();
         let (index, _) = way.target(request.deployment, first, &request.ask.model);
         let configured = request.deployment.providers[index].link.timeouts.total;
@@ -264,13 +258,9 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         sent: Tick,
         remembrance: &Remembrance,
     ) -> Result<Attempt<N>, Unserved> {
-        let options = StreamOptions {
-            include_usage: request.ask.include_usage,
-            created_s: self.net.unix_ms() / 1000,
-        };
+        let options = StreamOptions { include_usage: request.ask.include_usage, created_s: self.net.unix_ms() / 1000 };
         let keep = remembrance.is_wanted();
-        let mut translation =
-            Translation::new(provider.dialect, request.dialect, options, request.ask.choices, keep);
+        let mut translation = Translation::new(provider.dialect, request.dialect, options, request.ask.choices, keep);
         let mut out = self.memory.take();
         let limit = sent.after(provider.link.timeouts.first_byte);
         loop {
@@ -463,10 +453,7 @@ fn content_type<N: Net>(exchange: &Exchange<N>) -> Option<&[u8]> {
 }
 
 fn first_byte_fault(provider: &Provider) -> Fault {
-    Fault::new(
-        Kind::Timeout,
-        format!("the provider `{}` sent no content within first_byte_timeout_ms", provider.name),
-    )
+    Fault::new(Kind::Timeout, format!("the provider `{}` sent no content within first_byte_timeout_ms", provider.name))
 }
 
 /// `retry-after-ms`, then `retry-after` in seconds; anything else is ignored.

@@ -47,8 +47,8 @@ use crate::net::Net;
 use crate::observe::Recorder;
 use crate::routing::Plan;
 use crate::upstream::Buffers;
-use crate::upstream::resolve::Resolve;
 use crate::upstream::Upstreams;
+use crate::upstream::resolve::Resolve;
 use crate::wire::http1::Known;
 use crate::wire::http1::RequestHead;
 use crate::wire::json::Parser;
@@ -199,7 +199,8 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         embedder: Companion,
         seed: u64,
     ) -> Self {
-        let deployment = RefCell::new((shared.generation.load(Ordering::Acquire), Rc::new(shared.deployment.load_full())));
+        let deployment =
+            RefCell::new((shared.generation.load(Ordering::Acquire), Rc::new(shared.deployment.load_full())));
         Gateway {
             net,
             deployment,
@@ -435,7 +436,9 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
             None => return Ok(None),
         };
         if request.rules.only_if_cached {
-            return Err(Fault::new(Kind::Timeout, "no cached answer, and only-if-cached forbids asking a provider").into());
+            return Err(
+                Fault::new(Kind::Timeout, "no cached answer, and only-if-cached forbids asking a provider").into()
+            );
         }
         let (plan, complexity) = choose::plan(&way, &ask);
         story.complexity = complexity;
@@ -501,9 +504,9 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
     /// The caller's own id if it is short and printable, else a new one.
     fn request_id(&self, head: &RequestHead, bytes: &[u8]) -> Box<str> {
         const ID_BYTES_MAX: usize = 128;
-        let given = head.header(bytes, Known::XRequestId).filter(|id| {
-            !id.is_empty() && id.len() <= ID_BYTES_MAX && id.iter().all(|byte| byte.is_ascii_graphic())
-        });
+        let given = head
+            .header(bytes, Known::XRequestId)
+            .filter(|id| !id.is_empty() && id.len() <= ID_BYTES_MAX && id.iter().all(|byte| byte.is_ascii_graphic()));
         match given.and_then(|id| std::str::from_utf8(id).ok()) {
             Some(id) => id.into(),
             None => self.ids.request_id(),

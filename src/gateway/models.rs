@@ -33,12 +33,7 @@ struct Listed {
 }
 
 impl<N: Net, R: Resolve> Gateway<N, R> {
-    pub(super) async fn serve_models(
-        &self,
-        visit: Visit,
-        incoming: Incoming<'_>,
-        client: &mut Client<'_, N::Stream>,
-    ) {
+    pub(super) async fn serve_models(&self, visit: Visit, incoming: Incoming<'_>, client: &mut Client<'_, N::Stream>) {
         let anthropic = incoming.header(Known::AnthropicVersion).is_some();
         let dialect: &'static dyn Dialect = if anthropic { &AnthropicMessages } else { &OpenAiChat };
         let Visit { deployment, caller, mut story, .. } = visit;

@@ -53,12 +53,12 @@ pub(super) struct Remembrance {
 
 impl Remembrance {
     /// Does nobody else wait for this answer?
-    pub fn is_mine_alone(&self) -> bool {
+    pub(super) fn is_mine_alone(&self) -> bool {
         self.lead.as_ref().is_none_or(|lead| lead.followers() == 0)
     }
 
     /// Will the answer be remembered or shared at all?
-    pub fn is_wanted(&self) -> bool {
+    pub(super) fn is_wanted(&self) -> bool {
         self.key.is_some() || self.lead.is_some() || self.inquiry.is_some()
     }
 }
@@ -106,13 +106,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         recalled
     }
 
-    fn recall_exact(
-        &self,
-        key: &Key,
-        request: &Request<'_>,
-        rules: &CacheRules,
-        story: &mut Story,
-    ) -> Recalled {
+    fn recall_exact(&self, key: &Key, request: &Request<'_>, rules: &CacheRules, story: &mut Story) -> Recalled {
         // Two callers must not share one tool call: it may have effects. Nor does a caller with a deadline
         // of its own share: others would fail by it, and it would wait by theirs.
         let hurried = request.incoming.header(Known::XRinggateTimeoutMs).is_some();

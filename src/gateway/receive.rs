@@ -36,14 +36,14 @@ const MOUNTS: &[(&str, &dyn Dialect)] = &[
 ];
 
 /// The dialect in which even the refusal of `path` must be written.
-pub fn dialect_of(path: &str) -> &'static dyn Dialect {
+pub(super) fn dialect_of(path: &str) -> &'static dyn Dialect {
     let (rest, mounted) = unmounted(path);
     let chat = CHAT.iter().find(|(known, _)| *known == rest).map(|(_, dialect)| *dialect);
     chat.or(mounted).unwrap_or(&dialects::openai_chat::OpenAiChat)
 }
 
 /// What `method path` means, or a refusal.
-pub fn surface(method: Method, path: &str) -> Result<Surface, Fault> {
+pub(super) fn surface(method: Method, path: &str) -> Result<Surface, Fault> {
     let (rest, _) = unmounted(path);
     if let Some((_, dialect)) = CHAT.iter().find(|(known, _)| *known == rest) {
         return only(method == Method::Post, "POST", Surface::Chat(*dialect));
@@ -65,7 +65,7 @@ pub fn surface(method: Method, path: &str) -> Result<Surface, Fault> {
 }
 
 /// The model id of `/v1/models/{id}`. SDKs escape what stands in it, the `/` of `provider/model` too.
-pub fn model_id(path: &str) -> Option<Cow<'_, str>> {
+pub(super) fn model_id(path: &str) -> Option<Cow<'_, str>> {
     unmounted(path).0.strip_prefix("/v1/models/").map(unescaped)
 }
 
@@ -109,12 +109,12 @@ fn only(allowed: bool, method: &'static str, surface: Surface) -> Result<Surface
 }
 
 /// The facts of a parsed body in the caller's dialect.
-pub fn ask<'input>(dialect: &dyn Dialect, body: Value<'_, 'input>) -> Result<Ask<'input>, Fault> {
+pub(super) fn ask<'input>(dialect: &dyn Dialect, body: Value<'_, 'input>) -> Result<Ask<'input>, Fault> {
     dialect.read_ask(body)
 }
 
 /// What to tell a caller whose body is not acceptable JSON.
-pub fn json_fault(fault: JsonFault) -> Fault {
+pub(super) fn json_fault(fault: JsonFault) -> Fault {
     Fault::new(Kind::BadRequest, format!("the request body is not acceptable JSON: {}", fault.message()))
 }
 

@@ -171,11 +171,11 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
     ) -> Result<(), Interrupted> {
         let mut shared_to = 0;
         loop {
-            if let (Some(lead), Some(kept)) = (&remembrance.lead, &answer.translation.kept) {
-                if kept.len() > shared_to {
-                    lead.push(Bytes::copy_from_slice(&kept[shared_to..]));
-                    shared_to = kept.len();
-                }
+            if let (Some(lead), Some(kept)) = (&remembrance.lead, &answer.translation.kept)
+                && kept.len() > shared_to
+            {
+                lead.push(Bytes::copy_from_slice(&kept[shared_to..]));
+                shared_to = kept.len();
             }
             if self.expired() {
                 return Err(Interrupted::Broken(super::shutting_down()));

@@ -83,7 +83,14 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
     }
 
     /// Counts and logs the finished request.
-    pub(super) fn settle(&self, deployment: &Deployment, dialect: &'static str, story: &Story, bytes_out: u64, first_byte: Option<Tick>) {
+    pub(super) fn settle(
+        &self,
+        deployment: &Deployment,
+        dialect: &'static str,
+        story: &Story,
+        bytes_out: u64,
+        first_byte: Option<Tick>,
+    ) {
         let total = self.net.now().since(story.started);
         let key = story.caller.and_then(|index| deployment.keys.caller(index)).map_or("", |caller| &*caller.name);
         let attempts: Vec<Attempt<'_>> = story.tries.iter().map(|tried| attempt(deployment, tried)).collect();
@@ -120,13 +127,8 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
             tier: story.complexity.map(|(tier, _)| tier_word(tier)),
             complexity: story.complexity.map(|(_, score)| score),
         };
-        let labels = RequestLabels {
-            key: facts.key,
-            provider: facts.provider,
-            model: facts.model,
-            route: facts.route,
-            dialect,
-        };
+        let labels =
+            RequestLabels { key: facts.key, provider: facts.provider, model: facts.model, route: facts.route, dialect };
         let series = self.recorder.series(&labels);
         self.recorder.finished(&series, &facts);
         if let Some(sink) = &self.shared.request_log {

@@ -155,12 +155,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
     }
 
     /// A short text answer for probes.
-    pub(super) async fn serve_plain(
-        &self,
-        client: &mut Client<'_, N::Stream>,
-        status: u16,
-        text: &str,
-    ) {
+    pub(super) async fn serve_plain(&self, client: &mut Client<'_, N::Stream>, status: u16, text: &str) {
         let mut head = self.memory.take();
         reply::status_line(&mut head, status);
         reply::field(&mut head, "content-type", b"text/plain; charset=utf-8");

@@ -15,7 +15,7 @@ const PATIENCE: Duration = Duration::from_millis(50);
 const RECHECK: Duration = Duration::from_millis(50);
 
 /// Completes when the peer is gone; never, while it stays. `fin_means_gone` is asked at every look.
-pub async fn left<S: Stream, C: Clock>(stream: &S, clock: &C, fin_means_gone: impl Fn() -> bool) {
+pub(super) async fn left<S: Stream, C: Clock>(stream: &S, clock: &C, fin_means_gone: impl Fn() -> bool) {
     clock.sleep(PATIENCE).await;
     loop {
         match stream.peer() {

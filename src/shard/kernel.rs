@@ -1,6 +1,7 @@
 //! The io layer on the real machine: monoio sockets and the machine's clocks. Nothing outside this
 //! folder names monoio, so the runtime can be replaced here.
 
+use super::timers::Sleep;
 use crate::clock::Clock;
 use crate::clock::Tick;
 use crate::net::Net;
@@ -8,7 +9,6 @@ use crate::net::Peer;
 use crate::net::Stream;
 use crate::sys::socket;
 use crate::sys::socket::Peek;
-use super::timers::Sleep;
 use monoio::buf::IoBufMut;
 use monoio::io::AsyncReadRent;
 use monoio::io::AsyncWriteRent;

@@ -227,7 +227,7 @@ async fn keep_house(gateway: Rc<ShardGateway>, state: Rc<ShardState>) {
     loop {
         gateway.net().sleep(TICK).await;
         tick += 1;
-        if tick % SWEEP_TICKS == 0 {
+        if tick.is_multiple_of(SWEEP_TICKS) {
             gateway.upstreams().sweep(gateway.net().now()).await;
             published.publish(&gateway);
         }

@@ -30,7 +30,7 @@ thread_local! {
 }
 
 /// Completes when its time has come.
-pub struct Sleep {
+pub(super) struct Sleep {
     kernel: Kernel,
     due: Tick,
     seat: Option<u32>,
