@@ -53,7 +53,7 @@ pub(super) struct Vanished;
 /// An answer that has begun well.
 pub(super) enum Forwarded<N: Net> {
     /// It is here, complete and understood.
-    Whole(Whole<N>),
+    Whole(Box<Whole<N>>),
     /// Its first content is here.
     Stream(Box<StreamedAnswer<N>>),
 }
@@ -313,7 +313,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         self.memory.give(copy);
         match understood {
             Ok((facts, translated)) => {
-                let whole = Whole { exchange, facts, translated, dropped };
+                let whole = Box::new(Whole { exchange, facts, translated, dropped });
                 Ok(Attempt::Served(Forwarded::Whole(whole)))
             }
             Err(fault) => {

@@ -99,7 +99,7 @@ pub struct Shared {
 pub struct Gateway<N: Net, R: Resolve> {
     net: N,
     shared: Arc<Shared>,
-    deployment: RefCell<(u64, Rc<Arc<Deployment>>)>,
+    deployment: RefCell<(u64, Rc<InForce>)>,
     upstreams: Upstreams<N, R>,
     memory: Rc<Buffers>,
     parser: RefCell<Parser>,
@@ -110,12 +110,24 @@ pub struct Gateway<N: Net, R: Resolve> {
     ids: Ids,
 }
 
+/// The deployment a shard works by. Requests hold it by a count of the shard's own: one shared by all
+/// shards would bounce between their caches with every request.
+pub struct InForce(Arc<Deployment>);
+
+impl std::ops::Deref for InForce {
+    type Target = Deployment;
+
+    fn deref(&self) -> &Deployment {
+        &self.0
+    }
+}
+
 /// What a connection knows of a request when its head has been judged.
 pub struct Visit {
     /// What is asked for.
     pub surface: Surface,
     /// One configuration for the whole request.
-    pub deployment: Rc<Arc<Deployment>>,
+    pub deployment: Rc<InForce>,
     /// Who asks.
     pub caller: usize,
     /// What is known so far; boxed, because it travels through every stage.
@@ -127,7 +139,7 @@ pub struct Turned {
     /// In this dialect.
     pub dialect: &'static dyn Dialect,
     /// The configuration that the story's numbers belong to.
-    pub deployment: Rc<Arc<Deployment>>,
+    pub deployment: Rc<InForce>,
     /// What to say.
     pub fault: Fault,
     /// What is known so far; boxed, because it travels through every stage.
@@ -189,7 +201,6 @@ struct Ids {
 
 impl<N: Net, R: Resolve> Gateway<N, R> {
     /// One shard's gateway. `seed` makes its ids different from every other shard's.
-    #[allow(clippy::too_many_arguments)]
     pub fn new(
         net: N,
         shared: Arc<Shared>,
@@ -200,7 +211,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         seed: u64,
     ) -> Self {
         let deployment =
-            RefCell::new((shared.generation.load(Ordering::Acquire), Rc::new(shared.deployment.load_full())));
+            RefCell::new((shared.generation.load(Ordering::Acquire), Rc::new(InForce(shared.deployment.load_full()))));
         Gateway {
             net,
             deployment,
@@ -266,11 +277,11 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
     }
 
     /// The configuration in force. A reload costs one shared load per request and a swap per shard.
-    pub fn deployment(&self) -> Rc<Arc<Deployment>> {
+    pub fn deployment(&self) -> Rc<InForce> {
         let generation = self.shared.generation.load(Ordering::Acquire);
         let mut mine = self.deployment.borrow_mut();
         if mine.0 != generation {
-            *mine = (generation, Rc::new(self.shared.deployment.load_full()));
+            *mine = (generation, Rc::new(InForce(self.shared.deployment.load_full())));
         }
         Rc::clone(&mine.1)
     }
@@ -328,7 +339,6 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
     }
 
     /// The page: every stage of a chat request in its order.
-    #[allow(clippy::too_many_arguments)]
     async fn chat(
         &self,
         dialect: &'static dyn Dialect,
@@ -380,7 +390,6 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
     /// Everything that needs the parsed body: judging, the caches, the plan, the first upstream request.
     /// `None`: the caches answered. What was parsed is given back before any provider is waited for, so
     /// that requests in flight do not hold it and the next one finds its memory warm.
-    #[allow(clippy::too_many_arguments)]
     async fn judge<'r>(
         &self,
         dialect: &'static dyn Dialect,
@@ -400,7 +409,6 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         judged
     }
 
-    #[allow(clippy::too_many_arguments)]
     async fn judge_parsed<'r>(
         &self,
         dialect: &'static dyn Dialect,

@@ -128,7 +128,6 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         recalled
     }
 
-    #[allow(clippy::too_many_arguments)]
     async fn recall_semantic(
         &self,
         mut miss: Remembrance,

@@ -206,7 +206,9 @@ impl Lexicon {
     fn add_functions(&mut self) {
         let mut add = |word: &str, function: Function| self.functions.insert(word_hash(word), function);
         for (words, function) in FUNCTIONS {
-            words.split_whitespace().for_each(|word| drop(add(word, *function)));
+            for word in words.split_whitespace() {
+                let _ = add(word, *function);
+            }
         }
         for (value, word) in SMALL_NUMBERS.split_whitespace().enumerate() {
             add(word, Function::Number(value as f64));
