@@ -11,6 +11,10 @@ use crate::net::timeout;
 use crate::wire::chunked;
 use std::time::Duration;
 
+/// Most bytes of one write. A write must be done within the write deadline, so this decides how slowly a
+/// caller may read a large answer: slowly is allowed, standing still is not.
+const WRITE_BYTES_MAX: usize = 64 * 1024;
+
 /// The caller is gone or does not read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Gone;
@@ -230,20 +234,32 @@ impl<'c, S: Stream> Client<'c, S> {
         if self.out.is_empty() {
             return Ok(());
         }
-        let out = std::mem::take(&mut self.out);
-        let length = out.len() as u64;
-        let written = timeout(clock, self.write_timeout, self.stream.write_all(out)).await;
-        match written {
-            Some((Ok(()), mut out)) => {
-                out.clear();
-                self.out = out;
+        let mut out = std::mem::take(&mut self.out);
+        if out.len() <= WRITE_BYTES_MAX {
+            out = self.write_piece(clock, out).await?;
+        } else {
+            let mut piece = Vec::with_capacity(WRITE_BYTES_MAX);
+            for part in out.chunks(WRITE_BYTES_MAX) {
+                piece.clear();
+                piece.extend_from_slice(part);
+                piece = self.write_piece(clock, piece).await?;
+            }
+        }
+        out.clear();
+        self.out = out;
+        Ok(())
+    }
+
+    /// Writes one piece within the deadline and gives its memory back.
+    async fn write_piece<C: Clock>(&mut self, clock: &C, piece: Vec<u8>) -> Result<Vec<u8>, Gone> {
+        let length = piece.len() as u64;
+        match timeout(clock, self.write_timeout, self.stream.write_all(piece)).await {
+            Some((Ok(()), piece)) => {
                 self.bytes_out += length;
                 self.first_byte.get_or_insert_with(|| clock.now());
-                Ok(())
+                Ok(piece)
             }
-            Some((Err(_), mut out)) => {
-                out.clear();
-                self.out = out;
+            Some((Err(_), _)) => {
                 self.give_up();
                 Err(Gone)
             }
