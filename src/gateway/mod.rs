@@ -351,7 +351,8 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
     ) -> Result<(), Unserved> {
         let caller = deployment.keys.caller(caller).expect("greet found this caller in this deployment");
         let errand = self.judge(dialect, deployment, caller, incoming, client, story, allowance).await?;
-        let Some(Errand { request, way, plan, first, remembrance }) = errand else { return Ok(()) };
+        let Some(errand) = errand else { return Ok(()) };
+        let Errand { request, way, plan, first, remembrance } = *errand;
 
         let forwarded = self.forward(&request, client, &way, &plan, first, &remembrance, story).await;
         let forwarded = match forwarded.map_err(|unserved| self.or_shutting_down(unserved, client)) {
@@ -399,7 +400,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         client: &mut Client<'_, N::Stream>,
         story: &mut Story,
         allowance: &mut Option<Allowance>,
-    ) -> Result<Option<Errand<'r>>, Unserved> {
+    ) -> Result<Option<Box<Errand<'r>>>, Unserved> {
         let mut copy = self.memory.take();
         copy.extend_from_slice(incoming.body);
         let tape = self.parse(&mut copy)?;
@@ -419,7 +420,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         client: &mut Client<'_, N::Stream>,
         story: &mut Story,
         allowance: &mut Option<Allowance>,
-    ) -> Result<Option<Errand<'r>>, Unserved> {
+    ) -> Result<Option<Box<Errand<'r>>>, Unserved> {
         let body = tape.as_value();
         let ask = receive::ask(dialect, body)?;
         story.note_ask(&ask);
@@ -451,7 +452,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         let (plan, complexity) = choose::plan(&way, &ask);
         story.complexity = complexity;
         let first = self.rendered(&request, body, &way, &plan);
-        Ok(Some(Errand { request, way, plan, first, remembrance }))
+        Ok(Some(Box::new(Errand { request, way, plan, first, remembrance })))
     }
 
     /// A caller that vanished because the drain's deadline ended its connection is still there to be told.

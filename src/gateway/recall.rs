@@ -19,13 +19,17 @@ use crate::cache::Policy;
 use crate::cache::Record;
 use crate::cache::Scope;
 use crate::config::RouteCache;
+use crate::embed::NoVector;
 use crate::embed::Pending;
+use crate::embed::Vector;
 use crate::net::Net;
+use crate::observe::CacheTier;
 use crate::net::timeout;
 use crate::observe;
 use crate::upstream::resolve::Resolve;
 use crate::wire::http1::Known;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Larger requests are not worth hashing: they do not repeat.
 const KEYED_BODY_BYTES_MAX: usize = 1024 * 1024;
@@ -139,14 +143,25 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         scratch: &mut Vec<u8>,
     ) -> Recalled {
         let rules = &request.rules;
-        let Some(text) = semantic_text(request, parsed, route) else { return Recalled::Miss(miss) };
+        let Some(text) = semantic_text(request, parsed, route) else {
+            self.recorder.looked_up(CacheTier::Semantic, observe::Lookup::Ineligible);
+            return Recalled::Miss(miss);
+        };
         let before = self.net.now();
-        let Ok(mut pending) = self.embedder.submit(text) else { return Recalled::Miss(miss) };
+        let mut pending = match self.embedder.submit(&cache::as_question(text)) {
+            Ok(pending) => pending,
+            Err(reason) => {
+                self.recorder.embedded(embedding_word(reason));
+                self.recorder.looked_up(CacheTier::Semantic, observe::Lookup::NoVector);
+                return Recalled::Miss(miss);
+            }
+        };
         let scope = cache::scope_key(namespace, parsed.body, request.dialect.volatile_fields(), text, scratch);
         let deadline = request.deployment.settings.embedding.deadline;
         let vector = timeout(&self.net, deadline, &mut pending).await;
         story.embedding = self.net.now().since(before);
         let mut inquiry = Inquiry { scope, text: text.into(), vector: None, late: None };
+        self.note_vector(&vector, story.embedding);
         match vector {
             None => inquiry.late = rules.store.then_some(pending),
             Some(Err(_)) => return Recalled::Miss(miss),
@@ -178,10 +193,44 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         let now = self.net.now();
         candidates.retain(|candidate| rules.age_max.is_none_or(|most| candidate.record.age(now) <= most));
         let policy = Policy { similarity_min: rules.similarity_min };
-        match cache::judge(&inquiry.text, &candidates, &policy) {
-            cache::Verdict::Serve { index, similarity } => Some((Arc::clone(&candidates[index].record), similarity)),
-            cache::Verdict::Refuse(_) => None,
+        let (found, word) = match cache::judge(&inquiry.text, &candidates, &policy) {
+            cache::Verdict::Serve { index, similarity } => {
+                (Some((Arc::clone(&candidates[index].record), similarity)), observe::Lookup::Hit)
+            }
+            cache::Verdict::Refuse(_) if candidates.is_empty() => (None, observe::Lookup::Miss),
+            cache::Verdict::Refuse(_) => (None, observe::Lookup::Refused),
+        };
+        self.recorder.looked_up(CacheTier::Semantic, word);
+        found
+    }
+
+    /// Counts what became of a text handed to the embedder; `None` = not ready in time.
+    fn note_vector(&self, vector: &Option<Result<Vector, NoVector>>, took: Duration) {
+        match vector {
+            Some(Ok(_)) => {
+                self.recorder.embedded(observe::words::Embedding::Ok);
+                self.recorder.embed_took(took);
+            }
+            Some(Err(reason)) => self.recorder.embedded(embedding_word(*reason)),
+            None => {
+                self.embedder.count_late();
+                self.recorder.embedded(observe::words::Embedding::Late);
+                self.recorder.looked_up(CacheTier::Semantic, observe::Lookup::NoVector);
+            }
         }
+    }
+}
+
+fn embedding_word(reason: NoVector) -> observe::words::Embedding {
+    use observe::words::Embedding;
+    match reason {
+        NoVector::Empty => Embedding::Empty,
+        NoVector::TooLong => Embedding::TooLong,
+        NoVector::UnknownToken => Embedding::UnknownToken,
+        NoVector::Overloaded => Embedding::Overloaded,
+        NoVector::Late => Embedding::Late,
+        NoVector::Starting | NoVector::Absent => Embedding::Absent,
+        NoVector::Failed => Embedding::Failed,
     }
 }
 

@@ -50,13 +50,13 @@ pub(super) fn surface(method: Method, path: &str) -> Result<Surface, Fault> {
     }
     let reading = matches!(method, Method::Get | Method::Head);
     match rest {
-        "/v1/models" => only(reading, "GET", Surface::Models),
+        "/v1/models" => only(reading, "GET, HEAD", Surface::Models),
         // Models have colons too (`llama3:8b`); behind a POST a colon is a verb of another dialect.
         _ if rest.strip_prefix("/v1/models/").is_some_and(|id| !id.is_empty() && (reading || !id.contains(':'))) => {
-            only(reading, "GET", Surface::Models)
+            only(reading, "GET, HEAD", Surface::Models)
         }
-        "/livez" | "/health" => only(reading, "GET", Surface::Live),
-        "/readyz" => only(reading, "GET", Surface::Ready),
+        "/livez" | "/health" => only(reading, "GET, HEAD", Surface::Live),
+        "/readyz" => only(reading, "GET, HEAD", Surface::Ready),
         _ => Err(Fault::new(
             Kind::NotFound,
             "this path does not exist; chat completions are at POST /v1/chat/completions, models at GET /v1/models",
@@ -101,11 +101,11 @@ fn unmounted(path: &str) -> (&str, Option<&'static dyn Dialect>) {
     (path, None)
 }
 
-fn only(allowed: bool, method: &'static str, surface: Surface) -> Result<Surface, Fault> {
+fn only(allowed: bool, methods: &'static str, surface: Surface) -> Result<Surface, Fault> {
     if allowed {
         return Ok(surface);
     }
-    Err(Fault::new(Kind::MethodNotAllowed, Cow::Owned(format!("this path takes {method} requests only"))))
+    Err(Fault::new(Kind::MethodNotAllowed(methods), format!("this path takes {methods} requests only")))
 }
 
 /// The facts of a parsed body in the caller's dialect.

@@ -15,6 +15,7 @@ use crate::cache::Record;
 use crate::chat::Ask;
 use crate::dialects::Dialect;
 use crate::fault::Fault;
+use crate::fault::Kind;
 use crate::limits::Allowance;
 use crate::net::Net;
 use crate::observe::AttemptOutcome;
@@ -58,6 +59,9 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         reply::field(&mut head, "content-type", b"application/json");
         reply::request_id(&mut head, &story.request_id);
         reply::retry_hints(&mut head, &fault);
+        if let Kind::MethodNotAllowed(methods) = fault.kind {
+            reply::field(&mut head, "allow", methods.as_bytes());
+        }
         if let Some(allowance) = &allowance {
             reply::allowance(&mut head, allowance);
         }
