@@ -34,6 +34,7 @@ use ringgate::sys::process::Signal;
 use ringgate::sys::socket;
 use ringgate::sys::thread;
 use ringgate::upstream::resolve::Questions;
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::net::TcpListener;
 use std::path::Path;
@@ -276,6 +277,13 @@ impl Process {
         let shards = server.shards.unwrap_or(cores.len()).max(1);
         let (_port, listen) =
             socket::reserve(server.listen).map_err(|error| format!("cannot listen on {}: {error}", server.listen))?;
+        if matches!(TcpListener::bind(server.listen), Err(error) if error.kind() == ErrorKind::AddrInUse && server.listen.port() != 0)
+        {
+            self.log.warn(
+                "another process listens on this port too; the kernel divides connections between both",
+                &[("listen", &server.listen)],
+            );
+        }
         let boxes: Arc<[Postbox]> = (0..shards).map(|_| Postbox::default()).collect();
         let questions = Arc::new(Questions::default());
         let companions = self.companions(&deployment, shards, &cores);
@@ -442,8 +450,8 @@ impl Process {
         });
         match reloaded {
             Ok(deployment) => {
-                if deployment.settings.server.listen != before.settings.server.listen {
-                    self.log.warn("server.listen changed; it takes effect at the next start", &[]);
+                for setting in needs_a_restart(&before, &deployment) {
+                    self.log.warn("this setting changed; it takes effect at the next start", &[("setting", &setting)]);
                 }
                 self.shared.deployment.store(Arc::new(deployment));
                 self.shared.generation.fetch_add(1, Ordering::Release);
@@ -456,6 +464,23 @@ impl Process {
             }
         }
     }
+}
+
+/// Settings that only a new process can follow.
+fn needs_a_restart(before: &Deployment, after: &Deployment) -> Vec<&'static str> {
+    let (old, new) = (&before.settings, &after.settings);
+    let admin = |settings: &Settings| settings.admin.as_ref().map(|admin| admin.listen);
+    let log = |settings: &Settings| settings.request_log.as_ref().map(|log| log.path.clone());
+    let embedder = |settings: &Settings| (settings.embedding.library.clone(), settings.embedding.model_dir.clone());
+    let changed = [
+        ("server.listen", old.server.listen != new.server.listen),
+        ("server.shards", old.server.shards != new.server.shards),
+        ("admin.listen", admin(old) != admin(new)),
+        ("request_log.path", log(old) != log(new)),
+        ("cache", old.cache.bytes_max != new.cache.bytes_max),
+        ("embedding", embedder(old) != embedder(new) || (after.wants_vectors() && !before.wants_vectors())),
+    ];
+    changed.into_iter().filter(|(_, changed)| *changed).map(|(name, _)| name).collect()
 }
 
 fn announce_embedder(log: &Log, shard: usize, readiness: &embed::Readiness) {

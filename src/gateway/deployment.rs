@@ -128,6 +128,11 @@ impl Deployment {
         self.routes.iter().any(|route| route.cache.semantic)
     }
 
+    /// Does the operator want prompts and answers in the request log?
+    pub fn logs_bodies(&self) -> bool {
+        self.settings.request_log.as_ref().is_some_and(|log| log.bodies)
+    }
+
     /// The price of `model` at `provider`, if the operator named one.
     pub fn price(&self, provider: &str, model: &str) -> Option<&Price> {
         let named = self.settings.prices.iter().filter(|price| price.provider == provider);

@@ -330,6 +330,9 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
     ) {
         let Visit { deployment, caller, mut story, .. } = visit;
         let _in_flight = self.recorder.request();
+        if deployment.logs_bodies() {
+            story.asked = Some(incoming.body.into());
+        }
         let mut allowance = None;
         let told = self.chat(dialect, &deployment, caller, incoming, client, &mut story, &mut allowance).await;
         if let Err(Unserved::Fault(fault)) = told {
@@ -377,6 +380,9 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         };
         match remains {
             Some(remains) => {
+                if deployment.logs_bodies() {
+                    story.answer = Some(remains.bytes.clone());
+                }
                 self.remember(remains, remembrance, way.cache(), request.rules.ttl, &request, story);
             }
             None => {

@@ -133,7 +133,8 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         self.recorder.finished(&series, &facts);
         if let Some(sink) = &self.shared.request_log {
             let mut line = Vec::with_capacity(512);
-            Entry { facts: &facts, request_body: None, answer_body: None }.write(&mut line);
+            let (request_body, answer_body) = (story.asked.as_deref(), story.answer.as_deref());
+            Entry { facts: &facts, request_body, answer_body }.write(&mut line);
             sink.put(line);
         }
     }

@@ -5,6 +5,7 @@ use crate::chat::Usage;
 use crate::clock::Tick;
 use crate::fault::Fault;
 use crate::observe::AttemptOutcome;
+use bytes::Bytes;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -87,6 +88,10 @@ pub struct Story {
     pub ending: Ending,
     /// Streamed events relayed.
     pub events: u64,
+    /// The request's body, where the operator wants bodies in the log.
+    pub asked: Option<Box<[u8]>>,
+    /// The provider's answer (JSON or events), where the operator wants bodies in the log.
+    pub answer: Option<Bytes>,
 }
 
 impl Story {
@@ -116,6 +121,8 @@ impl Story {
             bytes_in: 0,
             ending: Ending::Open,
             events: 0,
+            asked: None,
+            answer: None,
         }
     }
 }

@@ -101,6 +101,9 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         story.provider = request.deployment.providers.iter().position(|provider| provider.name == record.provider);
         story.model = Some(Arc::clone(&record.model));
         story.usage = record.usage.clone();
+        if request.deployment.logs_bodies() {
+            story.answer = Some(record.bytes.clone());
+        }
         story.saved_usd = record.cost_usd;
         story.cost_usd = record.cost_usd.map(|_| 0.0);
         let mut head = self.memory.take();
