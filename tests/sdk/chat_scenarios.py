@@ -212,7 +212,8 @@ def stalled(request):
 
 
 def endless(request):
-    return Answer(headers=EVENT_STREAM, pieces=itertools.chain(*((sse(delta(0, {"content": "x"})), 0.02) for _ in range(500))))
+    piece = sse(delta(0, {"content": "x"}))
+    return Answer(headers=EVENT_STREAM, pieces=itertools.chain(*((piece, 0.02) for _ in range(500))))
 
 
 def slow(request):
@@ -256,6 +257,8 @@ def broken_after(count, *last, cut=False):
         headers=EVENT_STREAM, pieces=[*map(sse, chunks([Choice()], request)[:count]), BREATH_S, *last], cut=cut
     )
 
+
+REFUSALS = [400, 401, 402, 403, 404, 408, 409, 413, 422, 429, 500, 502, 503, 529]
 
 SCENARIOS = {
     "plain": told(Choice()),
@@ -313,7 +316,7 @@ SCENARIOS = {
     "stalled": stalled,
     "endless": endless,
     # Refusals.
-    **{f"error-{status}": refused(status) for status in (400, 401, 402, 403, 404, 408, 409, 413, 422, 429, 500, 502, 503, 529)},
+    **{f"error-{status}": refused(status) for status in REFUSALS},
     "error-429-wait": refused(429, retry_after_ms="20", retry_after="1"),
     "error-429-stop": refused(429, x_should_retry="false", retry_after="1"),
     "error-429-hour": refused(429, retry_after="3600"),

@@ -14,14 +14,21 @@ import tempfile
 import threading
 
 import chat_scenarios
+import messages_scenarios
 import provider
 
 FOLDER = pathlib.Path(__file__).parent
 # Which dialect with the SDK in which folder of the environment; the newest lie in the environment itself.
-SUITES = [("chat", ""), ("chat", "openai-2"), ("chat", "openai-1")]
+SUITES = [("chat", ""), ("chat", "openai-2"), ("chat", "openai-1"), ("messages", "")]
 START_PATIENCE_S = 30.0
 SUITE_PATIENCE_S = 240.0
-KEYS = {"GATEWAY_KEY": "", "GATEWAY_NARROW_KEY": 'models = ["case-listed-a"]', "GATEWAY_SCARCE_KEY": "requests_per_minute = 2"}
+STOP_PATIENCE_S = 20.0
+# Virtual keys by the variable that tells them to the suites, with what their configuration says besides.
+KEYS = {
+    "GATEWAY_KEY": "",
+    "GATEWAY_NARROW_KEY": 'models = ["case-listed-a"]',
+    "GATEWAY_SCARCE_KEY": "requests_per_minute = 2",
+}
 
 CONFIGURATION = """
 [server]
@@ -37,6 +44,12 @@ kind = "openai"
 base_url = "{provider}/v1"
 api_key = "env:PROVIDER_KEY"
 models = [{models}]
+
+[[providers]]
+name = "claude-mock"
+kind = "anthropic"
+base_url = "{provider}"
+api_key = "env:PROVIDER_KEY"
 
 # Port 1 is open nowhere.
 [[providers]]
@@ -59,6 +72,11 @@ targets = ["nobody", "mock/case-plain@failover"]
 
 [[routes]]
 model = "case-*"
+caller = "anthropic_messages"
+targets = ["claude-mock"]
+
+[[routes]]
+model = "case-*"
 targets = ["mock"]
 """
 
@@ -67,9 +85,10 @@ def main():
     (binary,) = sys.argv[1:]
     missing = [folder for _, folder in SUITES if not (pathlib.Path(sys.prefix) / folder).is_dir()]
     if missing:
-        sys.exit(f"{', '.join(missing)} not found in {sys.prefix}: run `make test`, which sets it up\n0 passed, 1 failed")
+        sys.exit(f"no {', '.join(missing)} in {sys.prefix}: run `make test`, which sets it up\n0 passed, 1 failed")
     scripted = provider.Provider({
         "/v1/chat/completions": (chat_scenarios.SCENARIOS, chat_scenarios.REFUSAL_OF_KEY),
+        "/v1/messages": (messages_scenarios.SCENARIOS, messages_scenarios.REFUSAL_OF_KEY),
     })
     threading.Thread(target=scripted.serve_forever, daemon=True).start()
     made = {name: made_key(binary, name) for name in KEYS}
@@ -85,9 +104,10 @@ def main():
         try:
             url = serving(gateway, log)
             passed, failed = run_suites([scripted.url, url], environment)
-            if gateway.poll() is not None:
+            problem = stopped(gateway)
+            if problem:
                 failed += 1
-                print(f"FAIL the gateway ended with {gateway.returncode}\n{log.read_text()}")
+                print(f"FAIL {problem}\n{log.read_text()}")
         finally:
             gateway.kill()
     print(f"{passed} passed, {failed} failed")
@@ -111,6 +131,18 @@ def serving(gateway, log):
             break
         waited.wait(0.05)
     sys.exit(f"the gateway did not start:\n{log.read_text()}\n0 passed, 1 failed")
+
+
+def stopped(gateway):
+    """Stops the gateway; what is wrong with how it ended, if anything is."""
+    if gateway.poll() is not None:
+        return f"the gateway had ended with {gateway.returncode}"
+    gateway.terminate()
+    try:
+        code = gateway.wait(STOP_PATIENCE_S)
+    except subprocess.TimeoutExpired:
+        return "the gateway did not stop on SIGTERM"
+    return f"the gateway stopped with {code}" if code else None
 
 
 def run_suites(urls, environment):
