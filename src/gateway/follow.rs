@@ -85,7 +85,10 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
                 },
                 Step::Complete(record) => return self.landed(record, live, request, client, story).await,
                 Step::Failed(fault) => Err(fault),
-                Step::Abandoned if client.progress() == Progress::Waiting => return Followed::AskAgain,
+                Step::Abandoned if client.progress() == Progress::Waiting => {
+                    forget(story);
+                    return Followed::AskAgain;
+                }
                 Step::Abandoned => Err(Fault::new(Kind::Upstream, "the shared answer was given up")),
             };
             if let Err(fault) = said {
@@ -153,6 +156,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         story: &mut Story,
     ) -> Followed {
         if client.progress() == Progress::Waiting {
+            forget(story);
             return Followed::Fault(fault);
         }
         let mut out = live.map(|live| live.out).unwrap_or_default();
@@ -189,4 +193,10 @@ impl Live {
 fn note(meta: &FlightMeta, request: &Request<'_>, story: &mut Story) {
     story.provider = request.deployment.providers.iter().position(|provider| provider.name == meta.provider);
     story.model = Some(meta.model.clone());
+}
+
+/// Whose answer was awaited is nobody's answer after all.
+fn forget(story: &mut Story) {
+    story.provider = None;
+    story.model = None;
 }
