@@ -45,10 +45,14 @@ run: rust
 sdk-venv:
 	@if [ -f $(SDK_REQUIREMENTS) ]; then $(MAKE) --no-print-directory $(VENV)/installed; fi
 
-$(VENV)/installed: $(wildcard $(SDK_REQUIREMENTS))
+$(VENV)/installed: $(wildcard tests/sdk/requirements*.txt)
 	@models/install_python.sh
 	python3 -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(SDK_REQUIREMENTS)
+	for line in 1 2; do \
+		$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --upgrade \
+			--target $(VENV)/openai-$$line -r tests/sdk/requirements-openai-$$line.txt || exit 1; \
+	done
 	@touch $@
 
 test: rust setup sdk-venv

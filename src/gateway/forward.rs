@@ -44,6 +44,8 @@ use std::time::Duration;
 /// A preamble longer than this is content enough.
 const PREAMBLE_EVENTS_MAX: u64 = 64;
 const PREAMBLE_BYTES_MAX: usize = 256 * 1024;
+/// How often an answer whose caller left is checked for others who still wait for it.
+const ORPHAN_CHECK: Duration = Duration::from_millis(50);
 /// Largest error body read for its message.
 const ERROR_BODY_BYTES_MAX: usize = 1024 * 1024;
 
@@ -367,7 +369,14 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
                 return Err(Vanished);
             }
         }
-        Ok(future.await)
+        // Those who joined may leave as well, and nobody tells: look now and then.
+        loop {
+            match race(future.as_mut(), self.net.sleep(ORPHAN_CHECK)).await {
+                First::A(output) => return Ok(output),
+                First::B(()) if remembrance.is_mine_alone() => return Err(Vanished),
+                First::B(()) => {}
+            }
+        }
     }
 }
 

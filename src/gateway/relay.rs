@@ -177,10 +177,15 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
                 lead.push(Bytes::copy_from_slice(&kept[shared_to..]));
                 shared_to = kept.len();
             }
+<<<<<<< HEAD
             if self.expired() {
                 return Err(Interrupted::Broken(super::shutting_down()));
-            }
+=======
             let complete = answer.translation.facts.complete;
+            if self.expired() && !complete {
+                return Err(Interrupted::Broken(shutting_down()));
+>>>>>>> 8c91b67 (Finish a stream whose end was seen, even when the drain deadline passes in between)
+            }
             let sent = if complete {
                 answer.out.extend_from_slice(self.stream_end(request, story));
                 client.end_stream(&self.net, &mut answer.out).await
