@@ -401,7 +401,10 @@ fn routes_and_prices_are_checked() {
     refused_for(&route("a", "targets = [\"mock/\"]"), "must be a model name");
     refused_for(&route("a", "targets = [\"mock/x*\"]"), "without `*`");
     refused_for(&route("a", "targets = [{ provider = \"mokc\" }]"), "did you mean `mock`?");
-    refused_for(&route("a", "targets = [{ provider = \"mock\", tier = \"hard\" }]"), "strategy = \"complexity\"");
+    refused_for(
+        &route("a", "targets = [{ provider = \"mock\", tier = \"hard\" }]\nstrategy = \"ordered\""),
+        "strategy = \"complexity\"",
+    );
     refused_for(&route("a", "targets = [\"mock\"]\nstrategy = \"complexity\""), "needs targets with a tier");
     refused_for(&route("a", "targets = [\"mock\"]\nstrategy = \"complexty\""), "did you mean `complexity`?");
     refused_for(&route("a", "targets = [\"mock\"]\ncaller = \"openai\""), "known dialect");

@@ -372,12 +372,14 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
             }
         };
 
-        let remains = match forwarded {
-            Forwarded::Whole(mut whole) => Some(self.relay_whole(&mut whole, &request, client, story).await),
+        let (remains, stream) = match forwarded {
+            Forwarded::Whole(mut whole) => (Some(self.relay_whole(&mut whole, &request, client, story).await), None),
             Forwarded::Stream(mut answer) => {
-                Box::pin(self.relay_stream(&mut answer, &request, client, &remembrance, story)).await
+                let relayed = self.relay_stream(&mut answer, &request, client, &remembrance, story);
+                (Box::pin(relayed).await, Some(answer))
             }
         };
+        let whole_stream = stream.filter(|_| remains.is_some());
         match remains {
             Some(remains) => {
                 if deployment.logs_bodies() {
@@ -390,6 +392,11 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
                     lead.fail(fault.clone());
                 }
             }
+        }
+        if let Some(mut answer) = whole_stream {
+            // Reading the proper end lets the connection go back to its pool; its absence is no harm, and
+            // nobody waits for it.
+            answer.exchange.finish().await;
         }
         Ok(())
     }

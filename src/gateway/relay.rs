@@ -177,14 +177,9 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
                 lead.push(Bytes::copy_from_slice(&kept[shared_to..]));
                 shared_to = kept.len();
             }
-<<<<<<< HEAD
-            if self.expired() {
-                return Err(Interrupted::Broken(super::shutting_down()));
-=======
             let complete = answer.translation.facts.complete;
             if self.expired() && !complete {
-                return Err(Interrupted::Broken(shutting_down()));
->>>>>>> 8c91b67 (Finish a stream whose end was seen, even when the drain deadline passes in between)
+                return Err(Interrupted::Broken(super::shutting_down()));
             }
             let sent = if complete {
                 answer.out.extend_from_slice(self.stream_end(request, story));
@@ -196,8 +191,6 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
                 client.leave();
             }
             if complete {
-                // Reading the proper end lets the connection go back to its pool; its absence is no harm.
-                answer.exchange.finish().await;
                 return Ok(());
             }
             if client.is_absent() && remembrance.is_mine_alone() {
