@@ -50,7 +50,7 @@ impl Clock for Kernel {
     }
 
     fn sleep(&self, duration: Duration) -> impl Future<Output = ()> {
-        Sleep::until(*self, self.now().after(duration))
+        Sleep::until(self.now().after(duration))
     }
 }
 

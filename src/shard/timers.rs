@@ -31,14 +31,13 @@ thread_local! {
 
 /// Completes when its time has come.
 pub(super) struct Sleep {
-    kernel: Kernel,
     due: Tick,
     seat: Option<u32>,
 }
 
 impl Sleep {
-    pub(super) fn until(kernel: Kernel, due: Tick) -> Self {
-        Sleep { kernel, due, seat: None }
+    pub(super) fn until(due: Tick) -> Self {
+        Sleep { due, seat: None }
     }
 }
 
@@ -46,18 +45,19 @@ impl Future for Sleep {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        let now = self.kernel.now();
-        if now >= self.due {
-            return Poll::Ready(());
-        }
-        // What a waker's end sets free may hold a deadline itself, so it is dropped outside the borrow.
-        let _replaced = WHEEL.with_borrow_mut(|wheel| match self.seat {
-            Some(seat) => wheel.renew(seat, context.waker()),
+        // No clock is read here: a deadline is polled with everything it is raced against. What a
+        // replaced waker sets free may hold a deadline itself, so it is dropped outside the borrow.
+        let _replaced = match self.seat {
             None => {
-                self.seat = Some(wheel.enter(grain_after(self.due), context.waker().clone()));
+                let due = grain_after(self.due);
+                self.seat = Some(WHEEL.with_borrow_mut(|wheel| wheel.enter(due, context.waker().clone())));
                 None
             }
-        });
+            Some(seat) => match WHEEL.with_borrow_mut(|wheel| wheel.renew(seat, context.waker())) {
+                Renewal::Fired => return Poll::Ready(()),
+                Renewal::Waiting(replaced) => replaced,
+            },
+        };
         Poll::Pending
     }
 }
@@ -104,7 +104,14 @@ fn grain_after(at: Tick) -> u64 {
 struct Seat {
     generation: u32,
     due: u64,
+    /// Taken when the deadline fires.
     waker: Option<Waker>,
+}
+
+enum Renewal {
+    Fired,
+    /// With the waker that was replaced, if it was another.
+    Waiting(Option<Waker>),
 }
 
 struct Wheel {
@@ -149,12 +156,12 @@ impl Wheel {
         }
     }
 
-    fn renew(&mut self, seat: u32, waker: &Waker) -> Option<Waker> {
-        let known = &mut self.seats[seat as usize].waker;
-        if known.as_ref().is_some_and(|known| known.will_wake(waker)) {
-            return None;
+    fn renew(&mut self, seat: u32, waker: &Waker) -> Renewal {
+        match &mut self.seats[seat as usize].waker {
+            None => Renewal::Fired,
+            Some(known) if known.will_wake(waker) => Renewal::Waiting(None),
+            Some(known) => Renewal::Waiting(Some(std::mem::replace(known, waker.clone()))),
         }
-        known.replace(waker.clone())
     }
 
     fn leave(&mut self, seat: u32) -> Option<Waker> {
