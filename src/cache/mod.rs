@@ -10,13 +10,13 @@ mod flight;
 mod key;
 mod record;
 mod semantic;
+mod verdict;
 
 pub use exact::{ExactCache, Lookup};
 pub use flight::{FLIGHT_BYTES_MAX, Flight, FlightMeta, Follower, Lead, Step};
 pub use key::{Key, Scope, exact_key, scope_key};
 pub use record::{Derived, Form, RECORD_OVERHEAD_BYTES, Record};
 pub use semantic::{Candidate, DIMENSIONS, IndexBounds, SCAN_FROM, ScopeIndex, owner};
-mod verdict;
-pub use verdict::{Policy, Verdict, Veto, judge};
-/// interim
-pub fn eligible(_: &str) -> Result<(), ()> { Ok(()) }
+pub use verdict::{
+    ELIGIBLE_BYTES_MAX, Ineligible, JUDGED_BYTES_MAX, Policy, Verdict, Veto, as_question, eligible, judge,
+};

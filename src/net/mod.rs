@@ -11,10 +11,12 @@ pub use promise::Promise;
 pub use promise::promise;
 
 use crate::clock::Clock;
-use std::future::{Future, poll_fn};
+use pin_project_lite::pin_project;
+use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
-use std::pin::pin;
+use std::pin::Pin;
+use std::task::Context;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -33,8 +35,9 @@ pub enum Peer {
 
 /// A connected byte stream.
 ///
-/// A future of `read` or `write_all` that is dropped before it completes leaves the stream unusable:
-/// the connection must be closed. `readable` may be dropped at any time.
+/// A future of `read` that is dropped before it completes may have lost bytes: nothing may be read after
+/// it, but a last word be written. After a dropped `write_all` nothing may be done but close. `readable`
+/// may be dropped at any time.
 pub trait Stream: 'static {
     /// Appends what has arrived to `buffer`, at most its spare capacity (which must not be zero), and
     /// gives the buffer back. `Ok(0)` means that the peer will send no more.
@@ -74,23 +77,55 @@ pub enum First<A, B> {
     B(B),
 }
 
-/// Runs two futures until one ends and drops the other.
-pub async fn race<A: Future, B: Future>(a: A, b: B) -> First<A::Output, B::Output> {
-    let mut a = pin!(a);
-    let mut b = pin!(b);
-    poll_fn(|context| {
-        if let Poll::Ready(output) = a.as_mut().poll(context) {
-            return Poll::Ready(First::A(output));
-        }
-        b.as_mut().poll(context).map(First::B)
-    })
-    .await
+pin_project! {
+    /// Two futures, until one ends. A plain struct and not an `async fn`: those keep a copy of their
+    /// arguments beside the pinned ones, and nested races would double a connection's memory each time.
+    pub struct Race<A, B> {
+        #[pin]
+        a: A,
+        #[pin]
+        b: B,
+    }
 }
 
-/// `None` when `limit` passes before `future` ends; the future is dropped then.
-pub async fn timeout<C: Clock, F: Future>(clock: &C, limit: Duration, future: F) -> Option<F::Output> {
-    match race(future, clock.sleep(limit)).await {
-        First::A(output) => Some(output),
-        First::B(()) => None,
+impl<A: Future, B: Future> Future for Race<A, B> {
+    type Output = First<A::Output, B::Output>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        if let Poll::Ready(output) = this.a.poll(context) {
+            return Poll::Ready(First::A(output));
+        }
+        this.b.poll(context).map(First::B)
     }
+}
+
+/// Runs two futures until one ends; dropping the result drops both.
+pub fn race<A: Future, B: Future>(a: A, b: B) -> Race<A, B> {
+    Race { a, b }
+}
+
+pin_project! {
+    /// A future with a limit.
+    pub struct Timeout<F, S> {
+        #[pin]
+        race: Race<F, S>,
+    }
+}
+
+impl<F: Future, S: Future> Future for Timeout<F, S> {
+    type Output = Option<F::Output>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        self.project().race.poll(context).map(|first| match first {
+            First::A(output) => Some(output),
+            First::B(_) => None,
+        })
+    }
+}
+
+/// `None` when `limit` passes before `future` ends; the future is dropped with the result. Give large
+/// futures pinned (`pin!(…)`), so that they are not moved.
+pub fn timeout<C: Clock, F: Future>(clock: &C, limit: Duration, future: F) -> Timeout<F, impl Future<Output = ()>> {
+    Timeout { race: race(future, clock.sleep(limit)) }
 }

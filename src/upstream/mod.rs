@@ -116,13 +116,15 @@ impl<N: Net, R: Resolve> Upstreams<N, R> {
         if dead > 0 {
             add(&shared.counters.found_dead, dead);
         }
-        let Some(connection) = reused else { return self.exchange_fresh(&pool, provider, request, deadline).await };
+        let Some(connection) = reused else {
+            return Box::pin(self.exchange_fresh(&pool, provider, request, deadline)).await;
+        };
         add(&shared.counters.reused, 1);
         match Exchange::begin(shared, connection, provider, request, deadline).await {
             Ok(exchange) => Ok(exchange),
             Err(Setback::Stale { request, .. }) if provider.replay_stale => {
                 add(&shared.counters.stale_replays, 1);
-                self.exchange_fresh(&pool, provider, request, deadline).await
+                Box::pin(self.exchange_fresh(&pool, provider, request, deadline)).await
             }
             Err(setback) => Err(setback.failure()),
         }

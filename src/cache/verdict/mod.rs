@@ -1,21 +1,36 @@
 //! Whether a near prompt's answer may be given.
 //!
-//! One cosine against one threshold is wrong where it hurts: another number, a negation, an opposite,
+//! One cosine against one threshold is wrong where it hurts: another number, a denial, an opposite,
 //! another name are all *near*. So a candidate must first pass guards that look at the words, and
-//! what the guards cannot tell apart must be nearer the more words differ. The guards are strict by
-//! construction: whatever word they do not know must stand on both sides.
+//! what the guards cannot tell apart must be nearer the more the wording differs. The guards are
+//! strict by construction: a word they do not know must stand on both sides. They read English; in
+//! other languages nearly every word is unknown, so that little but the same words passes.
 
+mod eligible;
 mod lexicon;
+mod numbers;
+mod pairs;
 mod reading;
+mod roles;
 mod stem;
 mod tokens;
+mod vocabulary;
 
-use lexicon::{Role, Wanted, Weight};
-use reading::{Asked, Item, Reading, read};
-use stem::word_hash;
-use tokens::{Kind, Token};
+pub use eligible::{ELIGIBLE_BYTES_MAX, Ineligible, as_question, eligible};
+
+use lexicon::{Wanted, Weight};
+use pairs::Pairs;
+use reading::{ALL, Asked, CAN, FUTURE, MUST, PAST, PRESENT, Reading, SOME, read};
 
 use super::semantic::Candidate;
+
+/// Longer texts are not judged: the guards compare every word with every other.
+pub const JUDGED_BYTES_MAX: usize = 4096;
+
+/// Nothing further away is served, however alike the words are.
+const SIMILARITY_MIN: f32 = 0.72;
+/// How much nearer a prompt must be for each word that was exchanged.
+const SIMILARITY_PER_WORD: f32 = 0.06;
 
 /// What may be served.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -43,6 +58,8 @@ pub enum Verdict {
 pub enum Veto {
     /// Not near enough, or not a number.
     BelowThreshold,
+    /// More than [`JUDGED_BYTES_MAX`].
+    TooLong,
     /// Other numbers, dates, amounts.
     Numbers,
     /// One denies what the other does not.
@@ -74,6 +91,7 @@ impl Veto {
     pub fn label(self) -> &'static str {
         match self {
             Veto::BelowThreshold => "below_threshold",
+            Veto::TooLong => "too_long",
             Veto::Numbers => "numbers",
             Veto::Negation => "negation",
             Veto::Bounds => "bounds",
@@ -90,7 +108,7 @@ impl Veto {
     }
 }
 
-/// The verdict on `candidates` for `prompt`: the nearest one that nothing speaks against.
+/// The verdict on `candidates` for `prompt`: the first, so the nearest, that nothing speaks against.
 pub fn judge(prompt: &str, candidates: &[Candidate], policy: &Policy) -> Verdict {
     let mut asked = None;
     let mut vetoes = Vec::with_capacity(candidates.len());
@@ -100,429 +118,139 @@ pub fn judge(prompt: &str, candidates: &[Candidate], policy: &Policy) -> Verdict
         let near = similarity >= policy.similarity_min;
         if !near {
             vetoes.push(Veto::BelowThreshold);
-            continue;
-        }
-        let asked = asked.get_or_insert_with(|| read(prompt));
-        match distance(asked, &read(&candidate.text)) {
-            Ok(distance) if similarity >= similarity_for(distance) => return Verdict::Serve { index, similarity },
-            Ok(_) => vetoes.push(Veto::Wording),
-            Err(veto) => vetoes.push(veto),
+        } else if prompt.len().max(candidate.text.len()) > JUDGED_BYTES_MAX {
+            vetoes.push(Veto::TooLong);
+        } else {
+            let asked = asked.get_or_insert_with(|| read(prompt));
+            match distance(asked, &read(&candidate.text)) {
+                Ok(words) if similarity >= SIMILARITY_MIN + SIMILARITY_PER_WORD * words => {
+                    return Verdict::Serve { index, similarity };
+                }
+                Ok(_) => vetoes.push(Veto::Wording),
+                Err(veto) => vetoes.push(veto),
+            }
         }
     }
     Verdict::Refuse(vetoes)
 }
 
-/// The cosine that `distance` of wording demands.
-fn similarity_for(distance: f32) -> f32 {
-    0.80 + 0.06 * distance
-}
-
-/// How far apart two readings are that nothing tells apart for certain: half a point for each general
-/// word that one has more, a point for two exchanged.
-pub fn distance(asked: &Reading, stored: &Reading) -> Result<f32, Veto> {
-    if asked.numbers != stored.numbers {
-        return Err(Veto::Numbers);
-    }
-    if asked.negations % 2 != stored.negations % 2 || (asked.negations == 0) != (stored.negations == 0) {
-        return Err(Veto::Negation);
-    }
-    if asked.bounds != stored.bounds {
-        return Err(Veto::Bounds);
-    }
-    let (left, right) = (&asked.tokens.quotes, &stored.tokens.quotes);
-    if !left.is_empty() && !right.is_empty() && left != right {
-        return Err(Veto::Quotes);
-    }
-    let differ = |left: u8, right: u8| left != 0 && right != 0 && left != right;
-    if differ(asked.possessives, stored.possessives) || differ(asked.beings, stored.beings) {
-        return Err(Veto::Person);
-    }
+/// How many words were exchanged between two readings that nothing tells apart for certain; a word
+/// that one has more counts half.
+fn distance(asked: &Reading, stored: &Reading) -> Result<f32, Veto> {
+    check_facts(asked, stored)?;
+    check_tense(asked, stored)?;
     let pairs = Pairs::of(asked, stored);
-    let question = pairs.question_distance()?;
-    pairs.check_antonyms()?;
-    let wording = pairs.wording_distance()?;
-    pairs.check_tense()?;
-    pairs.check_superlatives()?;
-    pairs.check_roles()?;
+    let question = question_distance(asked, stored)?;
+    check_antonyms(&pairs)?;
+    let wording = wording_distance(&pairs)?;
+    roles::check(&pairs)?;
     Ok(question + wording)
 }
 
-/// Which content words of two readings stand for each other.
-struct Pairs<'a> {
-    asked: &'a Reading,
-    stored: &'a Reading,
-    /// For each content word of `asked`: its partner in `stored`.
-    partners: Vec<Option<u16>>,
-    /// For each content word of `stored`: does it have a partner?
-    taken: Vec<bool>,
-}
-
-const EXPLAINED: u16 = u16::MAX;
-
-impl<'a> Pairs<'a> {
-    fn of(asked: &'a Reading, stored: &'a Reading) -> Self {
-        let partners = vec![None; asked.items.len()];
-        let mut pairs = Pairs { asked, stored, partners, taken: vec![false; stored.items.len()] };
-        pairs.join_equal();
-        pairs.join_synonyms();
-        pairs.join_spellings();
-        pairs.join_question_words();
-        pairs
-    }
-
-    /// First comes to first, second to second; a word said once more than there meets the last.
-    fn join_equal(&mut self) {
-        for (partner, item) in self.partners.iter_mut().zip(&self.asked.items) {
-            for (at, other) in self.stored.items.iter().enumerate().filter(|(_, other)| other.stem == item.stem) {
-                *partner = Some(at as u16);
-                if !self.taken[at] {
-                    self.taken[at] = true;
-                    break;
-                }
-            }
-        }
-        for (at, item) in self.stored.items.iter().enumerate() {
-            self.taken[at] |= self.asked.items.iter().any(|other| other.stem == item.stem);
-        }
-    }
-
-    fn join_synonyms(&mut self) {
-        for (partner, item) in self.partners.iter_mut().zip(&self.asked.items) {
-            if partner.is_some() || item.sense.groups[0] == 0 {
-                continue;
-            }
-            let meets = |other: &Item| {
-                item.sense.groups.iter().any(|group| *group != 0 && other.sense.groups.contains(group))
-            };
-            let free = |at: &usize| !self.taken[*at];
-            if let Some(at) = (0..self.taken.len()).filter(free).find(|&at| meets(&self.stored.items[at])) {
-                *partner = Some(at as u16);
-                self.taken[at] = true;
-            }
-        }
-    }
-
-    /// `GDP` and `gross domestic product`, `data base` and `database`.
-    fn join_spellings(&mut self) {
-        for at in 0..self.partners.len() {
-            if self.partners[at].is_none()
-                && let Some(run) = spelt_out(self.asked, at, self.stored, |other| !self.taken[other])
-            {
-                self.partners[at] = Some(EXPLAINED);
-                self.taken[run].fill(true);
-            }
-        }
-        for at in 0..self.taken.len() {
-            if !self.taken[at]
-                && let Some(run) = spelt_out(self.stored, at, self.asked, |other| self.partners[other].is_none())
-            {
-                self.taken[at] = true;
-                self.partners[run].fill(Some(EXPLAINED));
-            }
-        }
-    }
-
-    /// `Where is X?` and `location of X`: the question word says what the noun says.
-    fn join_question_words(&mut self) {
-        for (partner, item) in self.partners.iter_mut().zip(&self.asked.items) {
-            if partner.is_none() && says(self.stored.asked, item) {
-                *partner = Some(EXPLAINED);
-            }
-        }
-        for (taken, item) in self.taken.iter_mut().zip(&self.stored.items) {
-            *taken |= says(self.asked.asked, item);
-        }
-    }
-
-    /// A question word on one side only must be said by a noun on the other.
-    fn question_distance(&self) -> Result<f32, Veto> {
-        use Wanted::{Amount, Count, Manner, Person, Truth};
-        let (left, right) = (self.asked.asked, self.stored.asked);
-        if left == right {
-            return Ok(0.0);
-        }
-        let (wanted, said) = match (left, right) {
-            (Asked::For(Count), Asked::For(Amount)) | (Asked::For(Amount), Asked::For(Count)) => return Ok(0.5),
-            (Asked::For(_), Asked::For(_)) => return Err(Veto::Question),
-            (Asked::For(_), _) => (left, self.stored),
-            (_, Asked::For(_)) => (right, self.asked),
-            _ => return Ok(0.0),
-        };
-        match wanted {
-            _ if said.items.iter().any(|item| says(wanted, item)) => Ok(0.0),
-            Asked::For(Person) => Ok(0.0),
-            Asked::For(Manner) if said.orders => Err(Veto::Question),
-            Asked::For(Manner) if said.asked == Asked::Unasked => Ok(0.0),
-            Asked::For(Amount | Truth) => Ok(0.5),
-            Asked::For(Manner) => Ok(1.0),
-            _ => Err(Veto::Question),
-        }
-    }
-
-    /// Now against then, unless the past is only the form of a verb (`is from`, `was produced`).
-    fn check_tense(&self) -> Result<(), Veto> {
-        const FUTURE: u8 = 4;
-        const PAST: u8 = 2;
-        let (left, right) = (self.asked.tenses, self.stored.tenses);
-        if left == 0 || right == 0 || left & right != 0 {
-            return Ok(());
-        }
-        let crosses_past = (left | right) & PAST != 0;
-        let to_come = (left | right) & FUTURE != 0;
-        let has_participle = |reading: &Reading| reading.items.iter().any(|item| item.is_past);
-        let only_form = !to_come && (has_participle(self.asked) || has_participle(self.stored));
-        if crosses_past && !only_form { Err(Veto::Tense) } else { Ok(()) }
-    }
-
-    /// `area of the largest state` and `state of the largest area`.
-    fn check_superlatives(&self) -> Result<(), Veto> {
-        let noun_after = |reading: &Reading, at: usize| {
-            let after = reading.items.iter().enumerate().skip(at + 1);
-            after.filter(|(_, item)| !item.is_name && item.weight > Weight::Light).map(|(at, _)| at).next()
-        };
-        for (at, item) in self.asked.items.iter().enumerate().filter(|(_, item)| item.sense.is_superlative) {
-            let Some(partner) = self.partners[at].filter(|partner| *partner != EXPLAINED) else { continue };
-            let left = noun_after(self.asked, at);
-            let right = noun_after(self.stored, usize::from(partner));
-            if let (Some(left), Some(right)) = (left, right)
-                && self.partners[left] != Some(right as u16)
-                && !self.is_same(left, right)
-            {
-                let _ = item;
-                return Err(Veto::Roles);
-            }
-        }
-        Ok(())
-    }
-
-    fn is_same(&self, left: usize, right: usize) -> bool {
-        let (left, right) = (&self.asked.items[left], &self.stored.items[right]);
-        left.stem == right.stem || left.sense.groups.iter().any(|group| *group != 0 && right.sense.groups.contains(group))
-    }
-
-    fn unmatched_asked(&self) -> impl Iterator<Item = &Item> + Clone {
-        self.asked.items.iter().zip(&self.partners).filter(|(_, partner)| partner.is_none()).map(|(item, _)| item)
-    }
-
-    fn unmatched_stored(&self) -> impl Iterator<Item = &Item> + Clone {
-        self.stored.items.iter().zip(&self.taken).filter(|(_, taken)| !**taken).map(|(item, _)| item)
-    }
-
-    fn check_antonyms(&self) -> Result<(), Veto> {
-        for left in self.unmatched_asked().filter(|item| item.sense.poles[0] != 0) {
-            for right in self.unmatched_stored() {
-                let opposed = |pole: &i16| *pole != 0 && right.sense.poles.contains(&-*pole);
-                if left.sense.poles.iter().any(opposed) {
-                    return Err(Veto::Antonym);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn wording_distance(&self) -> Result<f32, Veto> {
-        let left = heaviest(self.asked, self.unmatched_asked());
-        let right = heaviest(self.stored, self.unmatched_stored());
-        match (left, right) {
-            (Weight::Full, Weight::Empty) | (Weight::Empty, Weight::Full) => return Err(Veto::Added),
-            (Weight::Full, _) | (_, Weight::Full) | (Weight::Sort, Weight::Sort) => return Err(Veto::Exchanged),
-            _ => {}
-        }
-        let unmatched = self.unmatched_asked().chain(self.unmatched_stored());
-        Ok(unmatched.filter(|item| item.weight != Weight::Empty).count() as f32 / 2.0)
-    }
-
-    /// From against to, and names that changed places.
-    fn check_roles(&self) -> Result<(), Veto> {
-        let matched = || {
-            let partners = self.asked.items.iter().zip(&self.partners);
-            partners.filter_map(|(item, partner)| Some((item, self.stored.items.get(usize::from((*partner)?))?)))
-        };
-        if matched().any(|(left, right)| is_from_to(left.role, right.role)) {
-            return Err(Veto::Roles);
-        }
-        let mut before: Option<(&Item, &Item)> = None;
-        for (left, right) in matched().filter(|(left, right)| left.is_name && right.is_name) {
-            if let Some((left_before, right_before)) = before {
-                if right.at < right_before.at {
-                    self.check_swap((left_before, right_before), (left, right))?;
-                }
-            }
-            before = Some((left, right));
-        }
-        self.check_doers()?;
-        self.check_mirror()
-    }
-
-    /// `who did X pay` and `who paid X`; `A was paid by B` and `A paid B`.
-    fn check_doers(&self) -> Result<(), Veto> {
-        for (at, left) in self.asked.items.iter().enumerate() {
-            let Some(partner) = self.partners[at].filter(|partner| *partner != EXPLAINED).map(usize::from) else { continue };
-            let right = &self.stored.items[partner];
-            let turned = match (left.role, right.role) {
-                (Role::Subject, Role::None) => self.is_pair(at + 1, object_verb(self.stored, partner)),
-                (Role::By, Role::None) => self.is_pair(at.wrapping_sub(1), object_verb(self.stored, partner)),
-                (Role::None, Role::Subject) => object_verb(self.asked, at).is_some_and(|verb| self.is_pair(verb, Some(partner + 1))),
-                (Role::None, Role::By) => object_verb(self.asked, at).is_some_and(|verb| self.is_pair(verb, partner.checked_sub(1))),
-                _ => false,
-            };
-            if turned {
-                return Err(Veto::Roles);
-            }
-        }
-        Ok(())
-    }
-
-    fn is_pair(&self, left: usize, right: Option<usize>) -> bool {
-        let partner = self.partners.get(left).copied().flatten();
-        let mutual = self.asked.items.get(left).is_some_and(|item| item.sense.is_mutual);
-        !mutual && partner.is_some() && partner.map(usize::from) == right
-    }
-
-    /// Two names changed places. It matters when the same word or preposition stands between them.
-    fn check_swap(&self, first: (&Item, &Item), second: (&Item, &Item)) -> Result<(), Veto> {
-        let told = is_from_to(first.0.role, second.0.role) && is_from_to(first.1.role, second.1.role);
-        let symmetric = joins_equals(self.asked, first.0.at, second.0.at) && joins_equals(self.stored, second.1.at, first.1.at);
-        if told || symmetric {
-            return Ok(());
-        }
-        let between = |reading: &'a Reading, from: u16, to: u16| {
-            reading.items.iter().enumerate().filter(move |(_, item)| item.at > from && item.at < to)
-        };
-        let mut shared = between(self.asked, first.0.at, second.0.at).filter_map(|(at, _)| self.partners[at]);
-        let (from, to) = (second.1.at, first.1.at);
-        let verb = shared.any(|partner| self.stored.items.get(usize::from(partner)).is_some_and(|item| item.at > from && item.at < to));
-        let relation = has_relation(self.asked, first.0.at, second.0.at) && has_relation(self.stored, from, to);
-        if verb || relation { Err(Veto::Roles) } else { Ok(()) }
-    }
-
-    /// `cats eat mice` and `mice eat cats`: a word whose two neighbours changed places.
-    fn check_mirror(&self) -> Result<(), Veto> {
-        for (at, window) in self.partners.windows(3).enumerate() {
-            if let [Some(first), Some(middle), Some(last)] = *window
-                && middle != EXPLAINED
-                && last.checked_add(1) == Some(middle)
-                && middle.checked_add(1) == Some(first)
-            {
-                let asked = &self.asked.items[at..at + 3];
-                let stored = &self.stored.items[usize::from(last)..=usize::from(first)];
-                let is_verb = |verb: &Item| !verb.is_name && !verb.sense.is_mutual && verb.weight != Weight::Sort;
-                let close = |reading: &Reading, items: &[Item]| {
-                    is_close(reading, items[0].at, items[1].at) && is_close(reading, items[1].at, items[2].at)
-                };
-                let said = asked[0].weight != Weight::Empty && asked[2].weight != Weight::Empty;
-                let passive = asked[1].is_past != stored[1].is_past;
-                let symmetric = joins_equals(self.asked, asked[0].at, asked[2].at);
-                if said && is_verb(&asked[1]) && !passive && !symmetric && close(self.asked, asked) && close(self.stored, stored) {
-                    return Err(Veto::Roles);
-                }
-            }
-        }
+/// What needs no pairing of words: cheap, so it comes first.
+fn check_facts(asked: &Reading, stored: &Reading) -> Result<(), Veto> {
+    let differ = |left: u8, right: u8| left != 0 && right != 0 && left != right;
+    let (quotes, other_quotes) = (&asked.tokens.quotes, &stored.tokens.quotes);
+    let [one, other] = asked.persons;
+    let denies_alike = asked.negations % 2 == stored.negations % 2 && (asked.negations == 0) == (stored.negations == 0);
+    // `not all` is not `none`.
+    let denies_all_alike = asked.negations == 0 || asked.quantities & ALL == stored.quantities & ALL;
+    if asked.numbers != stored.numbers {
+        Err(Veto::Numbers)
+    } else if !denies_alike || !denies_all_alike {
+        Err(Veto::Negation)
+    } else if asked.bounds != stored.bounds || (differ(asked.joins, stored.joins) && asked.joins & stored.joins == 0) {
+        Err(Veto::Bounds)
+    } else if !quotes.is_empty() && !other_quotes.is_empty() && quotes != other_quotes {
+        Err(Veto::Quotes)
+    } else if differ(asked.thirds, stored.thirds)
+        || differ(asked.possessives, stored.possessives)
+        || differ(asked.beings, stored.beings)
+        || (other != 0 && stored.persons == [other, one])
+    {
+        Err(Veto::Person)
+    } else {
         Ok(())
     }
 }
 
-/// The verb that this word follows without a preposition between.
-fn object_verb(reading: &Reading, at: usize) -> Option<usize> {
-    let verb = at.checked_sub(1)?;
-    let (before, item) = (&reading.items[verb], &reading.items[at]);
-    (!before.is_name && before.weight != Weight::Sort && is_close(reading, before.at, item.at)).then_some(verb)
-}
-
-/// Do only articles and auxiliaries stand between two places?
-fn is_close(reading: &Reading, from: u16, to: u16) -> bool {
-    use lexicon::Function;
-    const LINKS: [u64; 10] = [
-        word_hash("of"),
-        word_hash("in"),
-        word_hash("on"),
-        word_hash("at"),
-        word_hash("for"),
-        word_hash("with"),
-        word_hash("as"),
-        word_hash("about"),
-        word_hash("per"),
-        word_hash("if"),
-    ];
-    let between = reading.tokens.list.get(usize::from(from) + 1..usize::from(to)).unwrap_or_default();
-    let functions = &lexicon::LEXICON.functions;
-    !between.iter().any(|token| {
-        LINKS.contains(&token.hash) || token.kind == Kind::Joint || matches!(functions.get(&token.hash), Some(Function::Role(_)))
-    })
-}
-
-/// Are the tokens between two places only such as join equals?
-fn joins_equals(reading: &Reading, from: u16, to: u16) -> bool {
-    use lexicon::Function;
-    let between = reading.tokens.list.get(usize::from(from) + 1..usize::from(to)).unwrap_or_default();
-    let functions = &lexicon::LEXICON.functions;
-    let joins = |token: &&Token| {
-        token.kind == Kind::Joint || matches!(functions.get(&token.hash), Some(Function::Symmetric))
+/// Now against then, unless the past is only the form of a verb (`is from`, `was produced`).
+fn check_tense(asked: &Reading, stored: &Reading) -> Result<(), Veto> {
+    let has_past_form = |reading: &Reading| reading.items.iter().any(|item| item.is_past);
+    // Without an auxiliary a past form may be a participle of either.
+    let told = |reading: &Reading| match reading.tenses {
+        0 if has_past_form(reading) => PAST | PRESENT,
+        tenses => tenses,
     };
-    between.iter().any(|token| joins(&token))
+    let (left, right) = (told(asked), told(stored));
+    let crosses_past = (left | right) & PAST != 0 && left != 0 && right != 0 && left & right == 0;
+    let only_form = (left | right) & FUTURE == 0 && (has_past_form(asked) || has_past_form(stored));
+    if crosses_past && !only_form { Err(Veto::Tense) } else { Ok(()) }
 }
 
-/// Where in `other` the word `at` of `reading` is spelt out: by initials or in pieces.
-fn spelt_out(
-    reading: &Reading,
-    at: usize,
-    other: &Reading,
-    free: impl Fn(usize) -> bool,
-) -> Option<std::ops::Range<usize>> {
-    let text = |reading: &Reading, at: usize| -> String {
-        let token = reading.tokens.list[usize::from(reading.items[at].at)];
-        reading.tokens.text(token).to_owned()
+/// A question word on one side only must be said by a noun on the other.
+fn question_distance(asked: &Reading, stored: &Reading) -> Result<f32, Veto> {
+    use Wanted::{Amount, Count, Manner, Person, Truth};
+    let (wanted, other) = match (asked.asked, stored.asked) {
+        (Asked::For(Truth), Asked::For(Truth)) => return truth_distance(asked, stored),
+        (left, right) if left == right => return Ok(0.0),
+        (Asked::For(Count), Asked::For(Amount)) | (Asked::For(Amount), Asked::For(Count)) => return Ok(0.5),
+        (Asked::For(_), Asked::For(_)) => return Err(Veto::Question),
+        (Asked::For(wanted), _) => (wanted, stored),
+        (_, Asked::For(wanted)) => (wanted, asked),
+        _ => return Ok(0.0),
     };
-    let word = text(reading, at);
-    if word.len() < 2 || reading.items[at].weight != Weight::Full {
-        return None;
+    match wanted {
+        _ if other.items.iter().any(|item| item.sense.is_said_by(wanted)) => Ok(0.0),
+        Person => Ok(0.0),
+        Manner if other.orders => Err(Veto::Question),
+        Manner if other.asked == Asked::Unasked => Ok(0.0),
+        Amount | Truth => Ok(0.5),
+        Manner => Ok(1.0),
+        _ => Err(Veto::Question),
     }
-    for start in (0..other.items.len()).filter(|&start| free(start)) {
-        let first = text(other, start);
-        if first.chars().next() != word.chars().next() {
-            continue;
-        }
-        let free_run = (start..other.items.len()).take_while(|&at| free(at)).count();
-        if word.len() <= 6 && word.len() <= free_run && word.is_ascii() {
-            let initials = (start..start + word.len()).map(|at| text(other, at).chars().next().unwrap_or(' '));
-            if initials.eq(word.chars()) {
-                return Some(start..start + word.len());
-            }
-        }
-        for pieces in 2..=free_run.min(3) {
-            let adjacent = other.items[start + pieces - 1].at - other.items[start].at == pieces as u16 - 1;
-            let joined: String = (start..start + pieces).map(|at| text(other, at)).collect();
-            if adjacent && joined == word {
-                return Some(start..start + pieces);
-            }
-        }
+}
+
+/// `Can I …?` and `Must I …?`, `Did all …?` and `Did any …?` have different truths.
+fn truth_distance(asked: &Reading, stored: &Reading) -> Result<f32, Veto> {
+    match (asked.quantities, stored.quantities) {
+        (ALL, SOME) | (SOME, ALL) => return Err(Veto::Question),
+        _ => {}
     }
-    None
+    match (asked.moods, stored.moods) {
+        (CAN, MUST) | (MUST, CAN) => Err(Veto::Question),
+        (left, right) => Ok(if left == right { 0.0 } else { 0.5 }),
+    }
 }
 
-/// Does asking so say this noun?
-fn says(asked: Asked, item: &Item) -> bool {
-    matches!(asked, Asked::For(wanted) if item.sense.said_by & (1 << wanted as u16) != 0)
+fn check_antonyms(pairs: &Pairs<'_>) -> Result<(), Veto> {
+    let opposed = |left: &reading::Item| {
+        let poles = left.sense.poles.iter().take_while(|pole| **pole != 0);
+        poles.into_iter().any(|pole| pairs.unmatched_stored().any(|right| right.sense.poles.contains(&-pole)))
+    };
+    if pairs.unmatched_asked().any(opposed) { Err(Veto::Antonym) } else { Ok(()) }
 }
 
-fn is_from_to(left: Role, right: Role) -> bool {
-    matches!((left, right), (Role::From, Role::To) | (Role::To, Role::From))
-}
-
-/// Does a preposition that tells roles stand between two places?
-fn has_relation(reading: &Reading, from: u16, to: u16) -> bool {
-    use lexicon::Function;
-    const THAN: u64 = word_hash("than");
-    let between = reading.tokens.list.get(usize::from(from) + 1..usize::from(to)).unwrap_or_default();
-    let functions = &lexicon::LEXICON.functions;
-    between.iter().any(|token| token.hash == THAN || matches!(functions.get(&token.hash), Some(Function::Role(_))))
+fn wording_distance(pairs: &Pairs<'_>) -> Result<f32, Veto> {
+    let left = heaviest(pairs.asked, pairs.unmatched_asked());
+    let right = heaviest(pairs.stored, pairs.unmatched_stored());
+    match (left, right) {
+        (Weight::Full, Weight::Empty) | (Weight::Empty, Weight::Full) => return Err(Veto::Added),
+        (Weight::Full, _) | (_, Weight::Full) | (Weight::Sort, Weight::Sort) => return Err(Veto::Exchanged),
+        _ => {}
+    }
+    if !pairs.share_content() && !pairs.same_words() {
+        return Err(Veto::Exchanged);
+    }
+    let unmatched = pairs.unmatched_asked().chain(pairs.unmatched_stored());
+    Ok(unmatched.filter(|item| item.weight != Weight::Empty).count() as f32 / 2.0)
 }
 
 /// The heaviest weight. What only names the sort of a name beside it weighs little; elsewhere a sort
 /// is a word like others.
-fn heaviest<'i>(reading: &Reading, unmatched: impl Iterator<Item = &'i Item>) -> Weight {
-    let weigh = |item: &Item| {
-        let beside = |other: &Item| other.is_name && other.at != item.at && other.at.abs_diff(item.at) <= 2;
+fn heaviest<'i>(reading: &Reading, unmatched: impl Iterator<Item = &'i reading::Item>) -> Weight {
+    let weigh = |item: &reading::Item| {
+        let beside = |other: &reading::Item| other.is_name && other.at != item.at && other.at.abs_diff(item.at) <= 2;
         match item.weight {
             Weight::Sort if !item.is_type && !reading.items.iter().any(beside) => Weight::Full,
             weight => weight,
@@ -531,6 +259,213 @@ fn heaviest<'i>(reading: &Reading, unmatched: impl Iterator<Item = &'i Item>) ->
     unmatched.map(weigh).max().unwrap_or(Weight::Empty)
 }
 
-pub fn probe(a: &str, b: &str) -> Result<f32, Veto> {
-    distance(&read(a), &read(b))
+#[cfg(test)]
+mod tests {
+    use super::super::record;
+    use super::*;
+    use crate::clock::Tick;
+    use proptest::prelude::*;
+    use std::time::Duration;
+
+    fn candidate(text: &str, similarity: f32) -> Candidate {
+        Candidate { similarity, text: text.into(), record: record::sample("answer", Tick(0), Duration::from_secs(1)) }
+    }
+
+    fn verdict(prompt: &str, stored: &str, similarity: f32) -> Result<(), Veto> {
+        match judge(prompt, &[candidate(stored, similarity)], &Policy { similarity_min: 0.8 }) {
+            Verdict::Serve { index: 0, .. } => Ok(()),
+            Verdict::Refuse(vetoes) if vetoes.len() == 1 => Err(vetoes[0]),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Each pair is near, and the answer to one is wrong for the other.
+    const OTHER_QUESTIONS: &[(Veto, &[(&str, &str)])] = &[
+        (
+            Veto::Numbers,
+            &[
+                ("give me 5 ideas for a party", "give me ten ideas for a party"),
+                ("python 3.10 release date", "python 3.1 release date"),
+                ("what is 15% of 80", "what is 15% of 90"),
+                ("summary of the first chapter", "summary of the third chapter"),
+                ("events in the 1980s", "events in the 1990s"),
+                ("Henry VIII wives", "Henry VII wives"),
+                ("my 5 year old has a fever", "my 15 year old has a fever"),
+                ("one bedroom apartment", "two bedroom apartment"),
+                ("flights on March 3", "flights on March 4th"),
+            ],
+        ),
+        (
+            Veto::Negation,
+            &[
+                ("Which countries signed the treaty?", "Which countries didn't sign the treaty?"),
+                ("movies with Tom Hanks", "movies without Tom Hanks"),
+                ("bread recipe", "sugar-free bread recipe"),
+                ("The machine did not give me cash", "The machine did not give me all the cash"),
+            ],
+        ),
+        (
+            Veto::Bounds,
+            &[
+                ("rooms with at least 2 beds", "rooms with at most 2 beds"),
+                ("rooms with more than 2 beds", "rooms with at least 2 beds"),
+                ("laptops under $900", "laptops over $900"),
+                ("papers by Smith before 2010", "papers by Smith after 2010"),
+                ("films before 2000 and after 1990", "films before 1990 and after 2000"),
+                ("only vegetarian dishes", "vegetarian dishes"),
+                ("maths but not physics", "physics but not maths"),
+            ],
+        ),
+        (Veto::Quotes, &[("what does \"make up\" mean", "what does \"make out\" mean")]),
+        (
+            Veto::Person,
+            &[
+                ("Where is my order?", "Where is your order?"),
+                ("How old are you?", "How old am I?"),
+                ("Do you love me?", "Do I love you?"),
+                ("Where did he die?", "Where did she die?"),
+            ],
+        ),
+        (
+            Veto::Question,
+            &[
+                ("When did Einstein die?", "Where did Einstein die?"),
+                ("Why is the sky blue?", "Is the sky blue?"),
+                ("which states border Texas", "how many states border Texas"),
+                ("Can I take ibuprofen?", "Should I take ibuprofen?"),
+                ("Do all birds fly?", "Do some birds fly?"),
+                ("number of moons of Jupiter", "names of the moons of Jupiter"),
+                ("write a regex for dates", "how do I write a regex for dates"),
+            ],
+        ),
+        (Veto::Tense, &[("Who is the president of France?", "Who was the president of France?")]),
+        (
+            Veto::Antonym,
+            &[
+                ("How do I enable notifications?", "How do I disable notifications?"),
+                ("sort ascending", "sort descending"),
+                ("how to open a bank account", "how to close a bank account"),
+                ("How can I lose weight?", "How can I gain weight?"),
+            ],
+        ),
+        (
+            Veto::Exchanged,
+            &[
+                ("weather in paris", "weather in rome"),
+                ("capital of Australia", "capital of Austria"),
+                ("Who wrote Hamlet?", "Who directed Hamlet?"),
+                ("convert 10 km to miles", "convert 10 km to inches"),
+                ("Give me the answer in JSON", "Give me the answer in XML"),
+                ("restaurants open at 9 am", "restaurants open at 9 pm"),
+                ("who are you", "what can you do"),
+            ],
+        ),
+        (
+            Veto::Added,
+            &[
+                ("What is the GDP of India?", "What is the GDP of India per capita?"),
+                ("Korea population", "South Korea population"),
+                ("list planets", "list planets as a table"),
+                ("cheapest flight to Tokyo", "flight to Tokyo"),
+                ("What is the capital of France?", "What is the capital of France, in French?"),
+            ],
+        ),
+        (
+            Veto::Roles,
+            &[
+                ("convert usd to eur", "convert eur to usd"),
+                ("trains from Rome to Milan", "trains from Milan to Rome"),
+                ("Who did Google acquire?", "Who acquired Google?"),
+                ("Is Alice taller than Bob?", "Is Bob taller than Alice?"),
+                ("Does Alice owe Bob money?", "Does Bob owe Alice money?"),
+                ("the man bit the dog", "the dog bit the man"),
+                ("what is 12 divided by 4", "what is 4 divided by 12"),
+                ("what is the area of the largest state", "what is the largest area of a state"),
+                ("translate this German text to French", "French text in German translation"),
+            ],
+        ),
+    ];
+
+    /// Each pair asks the same.
+    const SAME_QUESTIONS: &[(&str, &str)] = &[
+        ("What is the capital of France?", "what's the capital city of france"),
+        ("What is the capital of France?", "Tell me the capital of France, please."),
+        ("Could you tell me what the capital of France is?", "France's capital?"),
+        ("How tall is the Eiffel Tower?", "What is the height of the Eiffel Tower?"),
+        ("When did Einstein die?", "What year did Einstein die?"),
+        ("Who wrote Hamlet?", "Who is the author of Hamlet?"),
+        ("How many people live in Tokyo?", "What is the population of Tokyo?"),
+        ("convert 5km to miles", "Convert 5 kilometers to miles"),
+        ("flights from London to Paris", "flights to Paris from London"),
+        ("What is the meaning of HTTP?", "What does HTTP mean?"),
+        ("difference between TCP and UDP", "What's the difference between UDP and TCP?"),
+        ("The Mona Lisa was painted by whom?", "Who painted the Mona Lisa?"),
+        ("two plus two", "2 plus 2"),
+        ("What is the GDP of Peru?", "gross domestic product of Peru"),
+        ("a budget of 1.5 million", "a budget of 1,500,000"),
+        ("Where is the Taj Mahal located?", "What is the location of the Taj Mahal?"),
+        ("papers written by Smith", "papers Smith wrote"),
+        ("Is there a way to fix a flat tire?", "How can I repair a flat tyre?"),
+        ("the 21st of May 2020", "May twenty-first 2020"),
+        ("recipes without nuts", "nut-free recipes"),
+        ("how are you", "How are you?"),
+        ("hotels in Rome", "Rome hotels"),
+    ];
+
+    #[test]
+    fn near_prompts_that_ask_something_else_are_refused() {
+        for (veto, pairs) in OTHER_QUESTIONS {
+            for (left, right) in *pairs {
+                assert_eq!(verdict(left, right, 0.99), Err(*veto), "{left} | {right}");
+                assert!(verdict(right, left, 0.99).is_err(), "{right} | {left}");
+            }
+        }
+    }
+
+    #[test]
+    fn other_wordings_of_the_same_question_are_served() {
+        for (left, right) in SAME_QUESTIONS {
+            assert_eq!(verdict(left, right, 0.95), Ok(()), "{left} | {right}");
+            assert_eq!(verdict(right, left, 0.95), Ok(()), "{right} | {left}");
+        }
+    }
+
+    #[test]
+    fn the_more_the_wording_differs_the_nearer_it_must_be() {
+        let (prompt, stored) = ("Which courses are offered in Rome?", "Which courses can I take in Rome?");
+        assert_eq!(verdict(prompt, stored, 0.9), Ok(()));
+        assert_eq!(verdict(prompt, stored, 0.8), Ok(()), "two general words differ");
+        let far = judge(prompt, &[candidate(stored, 0.75)], &Policy { similarity_min: 0.7 });
+        assert_eq!(far, Verdict::Refuse(vec![Veto::Wording]));
+    }
+
+    #[test]
+    fn the_threshold_and_the_order_of_candidates_decide() {
+        let policy = Policy { similarity_min: 0.95 };
+        let prompt = "What is the capital of Peru?";
+        let found = [
+            candidate("What is the capital of Chile?", 0.98),
+            candidate("What's the capital of Peru?", 0.96),
+            candidate("What is the capital of Peru?", 0.95),
+        ];
+        assert_eq!(judge(prompt, &found, &policy), Verdict::Serve { index: 1, similarity: 0.96 });
+        let far = [candidate("capital of Peru", 0.94), candidate("capital of Peru", f32::NAN)];
+        assert_eq!(judge(prompt, &far, &policy), Verdict::Refuse(vec![Veto::BelowThreshold; 2]));
+        assert_eq!(judge(prompt, &[], &policy), Verdict::Refuse(Vec::new()));
+        let long = "word ".repeat(JUDGED_BYTES_MAX);
+        assert_eq!(verdict(&long, &long, 1.0), Err(Veto::TooLong));
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_is_too_odd_to_be_its_own_paraphrase(text in "\\PC{0,80}") {
+            prop_assert_eq!(verdict(&text, &text, 1.0), Ok(()));
+        }
+
+        #[test]
+        fn no_pair_of_texts_is_too_odd(left in "[a-z0-9 .,'\"$%?A-Zéß’-]{0,60}", right in "\\PC{0,60}") {
+            let _ = verdict(&left, &right, 1.0);
+            let _ = eligible(&left);
+        }
+    }
 }

@@ -1,13 +1,14 @@
 //! A prompt as the guards see it: one pass over its words.
 //!
-//! Numbers, negations, bounds, the sort of question, quotations and roles are taken out by kind; what
-//! remains is the set of content words, each with what it costs when the other prompt lacks it.
+//! Numbers, denials, bounds, the sort of question, quotations and roles are taken out by kind; what
+//! remains is the list of content words, each with what it costs when the other prompt lacks it.
 
-use super::lexicon::{Bound, Function, LEXICON, Lexicon, Meaning, Phrase, Role, Sense, Wanted, Weight};
-use super::stem::{stem_hash, word_hash};
+use super::lexicon::{Bound, Function, LEXICON, Lexicon, Meaning, Role, Sense, Wanted, Weight};
+use super::numbers::{Number, Sum, roman_value, whole_hash};
+use super::stem::{stem_hash, word_hash, word_hashes};
 use super::tokens::{Kind, Token, Tokens};
 
-/// A content word.
+/// A content word, or a number in its place.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Item {
     /// What it is, whatever its form.
@@ -17,20 +18,20 @@ pub(super) struct Item {
     /// Which token it is, for neighbours and order.
     pub(super) at: u16,
     pub(super) role: Role,
-    /// A name, or a word that no list knows.
+    /// A name, a number, or a word that no list knows.
     pub(super) is_name: bool,
     /// A past form: `produced`, `won`.
     pub(super) is_past: bool,
+    pub(super) is_number: bool,
     /// `which city is …`: only says what sort of thing is meant.
     pub(super) is_type: bool,
 }
 
-/// A number in canonical spelling.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Number {
-    /// Hash of its decimal digits: `3.10` and `3.1` differ, `1,000` and `thousand` do not.
-    pub(super) value: u64,
-    pub(super) is_ordinal: bool,
+/// What is bound to the word after it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Operator {
+    Bound(Bound),
+    Without,
 }
 
 /// How the prompt asks.
@@ -45,29 +46,61 @@ pub(super) enum Asked {
     For(Wanted),
 }
 
-/// See the module.
+/// [`Reading::tenses`]
+pub(super) const PRESENT: u8 = 1;
+/// [`Reading::tenses`]
+pub(super) const PAST: u8 = 2;
+/// [`Reading::tenses`]
+pub(super) const FUTURE: u8 = 4;
+/// [`Reading::moods`]
+pub(super) const CAN: u8 = 1;
+/// [`Reading::moods`]
+pub(super) const MUST: u8 = 2;
+/// [`Reading::quantities`]
+pub(super) const ALL: u8 = 1;
+/// [`Reading::quantities`]
+pub(super) const SOME: u8 = 2;
+/// [`Reading::joins`]
+const AND: u8 = 1;
+/// [`Reading::joins`]
+const OR: u8 = 2;
+
+/// See the module. The sets are bits.
 #[derive(Debug, Default)]
 pub(super) struct Reading {
     pub(super) tokens: Tokens,
     pub(super) items: Vec<Item>,
+    /// Sorted.
     pub(super) numbers: Vec<Number>,
+    /// Sorted.
     pub(super) bounds: Vec<Bound>,
+    /// Which content word a bound or a denial stands before.
+    pub(super) bindings: Vec<(Operator, u16)>,
     pub(super) negations: u32,
     pub(super) asked: Asked,
-    /// One bit for each person.
-    pub(super) possessives: u8,
-    /// Present 1, past 2, future 4.
-    pub(super) tenses: u8,
-    /// I am 1, you are 2.
-    pub(super) beings: u8,
     /// Begins with an order to make something: `write`, `create`.
     pub(super) orders: bool,
+    pub(super) tenses: u8,
+    pub(super) moods: u8,
+    pub(super) quantities: u8,
+    /// `and`, `or`.
+    pub(super) joins: u8,
+    /// `my`, `your` …
+    pub(super) possessives: u8,
+    /// `he`, `she`, `they`.
+    pub(super) thirds: u8,
+    /// `am I`, `are you`.
+    pub(super) beings: u8,
+    /// The first two persons named by pronouns, in order.
+    pub(super) persons: [u8; 2],
+    /// A preposition that nothing follows: `cheaper than`.
+    pub(super) stranded: Role,
 }
 
-/// Reads `text`.
+/// Reads `text`, which is bounded by the caller to fewer tokens than 65,536.
 pub(super) fn read(text: &str) -> Reading {
-    let mut reader = Reader { lexicon: &LEXICON, reading: Reading::default(), at: 0, role: Role::None, month_near: false };
-    reader.reading.tokens = Tokens::of(text);
+    let reading = Reading { tokens: Tokens::of(text), ..Reading::default() };
+    let mut reader = Reader { lexicon: &LEXICON, reading, at: 0, role: Role::None, month_near: false };
     reader.run();
     reader.reading
 }
@@ -75,25 +108,28 @@ pub(super) fn read(text: &str) -> Reading {
 struct Reader {
     lexicon: &'static Lexicon,
     reading: Reading,
+    /// The token being read.
     at: usize,
+    /// What the last preposition gives to the next word.
     role: Role,
     month_near: bool,
 }
 
 impl Reader {
     fn run(&mut self) {
-        while self.at < self.reading.tokens.list.len() {
-            let token = self.reading.tokens.list[self.at];
+        while let Some(token) = self.token(0) {
             self.at += match token.kind {
                 Kind::Number => self.number(token),
                 Kind::Word => self.word(token),
                 Kind::Literal | Kind::Symbol => {
-                    self.literal(token);
+                    let unit = self.lexicon.units.get(&token.hash).copied();
+                    self.content(unit.unwrap_or(token.hash), token, unit.is_none());
                     1
                 }
                 Kind::Joint => 1,
             };
         }
+        self.reading.stranded = self.role;
         self.reading.numbers.sort_unstable();
         self.reading.bounds.sort_unstable();
     }
@@ -120,54 +156,46 @@ impl Reader {
         if let Some(count) = self.phrase() {
             return count;
         }
-        if let Some(value) = self.roman(token) {
-            self.push_number(value, false);
-            return 1;
-        }
-        if token.is_shouted && is_shouted_name(token.hash) {
-            self.content(stem_hash(self.reading.tokens.text(token)), token, true);
-            return 1;
-        }
-        if let Some(function) = self.lexicon.functions.get(&token.hash).copied()
-            && !(token.is_name && !self.reading.tokens.is_title && is_plain(function))
-        {
-            return self.apply(function, token);
-        }
-        if let Some(&unit) = self.lexicon.units.get(&token.hash)
-            && self.is_digits(-1)
-        {
+        let tokens = &self.reading.tokens;
+        let speaks = !tokens.is_title && token.is_name;
+        let shouted = token.is_shouted && !tokens.is_shouting;
+        let text = tokens.text(token);
+        if let Some(value) = roman_value(text).filter(|_| shouted || text == "ii" || text == "iii") {
+            self.push_number(whole_hash(value), false);
+        } else if shouted && SHOUTED_NAMES.contains(&token.hash) {
+            self.content(stem_hash(text), token, true);
+        } else if let Some(&unit) = self.lexicon.units.get(&token.hash).filter(|_| self.is_digits(-1)) {
             self.content(unit, token, false);
-            return 1;
-        }
-        let stem = self.lexicon.stem(self.reading.tokens.text(token));
-        if MAKES.contains(&token.hash) && self.reading.asked == Asked::Unasked && self.reading.items.is_empty() {
+        } else if let Some(function) = self.function(0).filter(|function| !(speaks && is_plain(*function))) {
+            return self.apply(function, token);
+        } else if MAKES.contains(&token.hash) && self.reading.asked == Asked::Unasked && self.reading.items.is_empty() {
             self.reading.orders = true;
-            return 1;
+        } else {
+            self.content(self.lexicon.stem(text), token, speaks);
         }
-        self.content(stem, token, token.is_name && !self.reading.tokens.is_title);
         1
     }
 
     fn phrase(&mut self) -> Option<usize> {
         let lexicon = self.lexicon;
-        let phrases: &'static [Phrase] = lexicon.phrases.get(&self.hash(0))?;
         let rest = &self.reading.tokens.list[self.at + 1..];
-        let fits = |phrase: &&Phrase| {
-            phrase.rest.len() <= rest.len() && phrase.rest.iter().zip(rest).all(|(wanted, token)| *wanted == token.hash)
+        let fits = |wanted: &[u64]| {
+            wanted.len() <= rest.len() && wanted.iter().zip(rest).all(|(word, token)| *word == token.hash)
         };
-        let phrase = phrases.iter().find(fits)?;
+        let phrase = lexicon.phrases.get(&self.hash(0))?.iter().find(|phrase| fits(&phrase.rest))?;
         let token = self.token(0)?;
         match phrase.meaning {
             Meaning::Word(stem) => self.content(stem, token, false),
+            Meaning::Function(Function::Filler) => {}
             // `what is the number of` asks for a count, not for a thing.
-            Meaning::Function(Function::Asks(wanted)) if self.reading.asked == Asked::Thing => {
+            Meaning::Function(Function::Asks(wanted))
+                if self.reading.asked == Asked::Thing && wanted != Wanted::Anything =>
+            {
                 self.reading.asked = Asked::For(wanted);
             }
-            Meaning::Function(function) => {
-                self.apply(function, token);
-            }
-            Meaning::Measure(stem, wanted) => {
-                self.ask(if wanted == Wanted::Anything { Asked::Thing } else { Asked::For(wanted) });
+            Meaning::Function(function) => drop(self.apply(function, token)),
+            Meaning::Measure(stem) => {
+                self.ask(Asked::Thing);
                 self.content(stem, token, false);
             }
         }
@@ -177,69 +205,113 @@ impl Reader {
     fn apply(&mut self, function: Function, token: Token) -> usize {
         match function {
             Function::Filler => self.filler(token),
-            Function::Symmetric => {}
-            // `no. 5` counts nothing away.
-            Function::Negation if token.hash == word_hash("no") && self.is_digits(1) => {}
-            Function::Negation => self.reading.negations += 1,
-            Function::Bound(bound) => self.reading.bounds.push(bound),
-            Function::BoundOfNumber(bound) => {
-                let numeric = matches!(self.function(1), Some(Function::Number(_) | Function::Scale(_)));
-                if self.is_digits(1) || numeric || self.hash(1) == word_hash("$") {
-                    self.reading.bounds.push(bound);
-                }
-            }
+            Function::Symmetric => self.reading.joins |= if token.hash == BETWEEN { AND | OR } else { 0 },
+            Function::And => self.reading.joins |= AND,
+            Function::Or => self.reading.joins |= OR,
+            // `no. 5` denies nothing.
+            Function::Negation if token.hash == NO && self.is_digits(1) => {}
+            Function::Negation => self.deny(token),
+            Function::Bound(bound) => self.bound(bound),
+            Function::BoundOfNumber(bound) if self.is_number_ahead() => self.bound(bound),
+            Function::BoundOfNumber(_) if PLACES.contains(&token.hash) => self.content(token.hash, token, false),
+            Function::BoundOfNumber(_) => {}
             Function::Role(role) => self.role = role,
+            Function::Asks(Wanted::Anything) => self.ask(Asked::Thing),
             Function::Asks(wanted) => self.ask(Asked::For(wanted)),
             Function::How => self.how(),
             Function::Possessive(person) => self.reading.possessives |= 1 << person,
-            Function::Present => self.tense(1, token),
-            Function::Past => self.tense(2, token),
-            Function::Future => self.tense(4, token),
+            Function::Must => self.reading.moods |= MUST,
+            Function::Present => self.tense(PRESENT, token),
+            Function::Past => self.tense(PAST, token),
+            Function::Future => self.tense(FUTURE, token),
             Function::Number(_) | Function::Ordinal(_) | Function::Scale(_) => return self.number(token),
             Function::Month(month) => self.month(month, token),
-            Function::MaybeMonth(month) => {
-                if self.is_month(token) {
-                    self.month(month, token);
-                } else {
-                    self.maybe_content(token);
-                }
+            Function::MaybeMonth(month) if self.is_month(token) => self.month(month, token),
+            Function::MaybeMonth(_) if token.hash == MAY => self.filler(token),
+            Function::MaybeMonth(_) => {
+                let stem = self.lexicon.stem(self.reading.tokens.text(token));
+                self.content(stem, token, token.is_name);
             }
         }
         1
     }
 
-    /// An auxiliary at the head asks for a truth.
-    fn tense(&mut self, bit: u8, token: Token) {
-        self.reading.tenses |= bit;
-        if token.is_first && self.reading.asked == Asked::Unasked {
-            self.reading.asked = Asked::For(Wanted::Truth);
+    fn is_number_ahead(&self) -> bool {
+        let words = matches!(self.function(1), Some(Function::Number(_) | Function::Scale(_)));
+        words || self.is_digits(1) || self.token(1).is_some_and(|token| token.kind == Kind::Symbol)
+    }
+
+    fn bound(&mut self, bound: Bound) {
+        self.reading.bounds.push(bound);
+        self.bind(Operator::Bound(bound));
+    }
+
+    /// `no eggs`, `but not physics` deny a word; `does not` denies the sentence.
+    fn deny(&mut self, token: Token) {
+        const OF_SENTENCE: [u64; 5] = word_hashes(["freeof", "not", "never", "cannot", "unless"]);
+        const BEFORE: [u64; 2] = word_hashes(["but", "and"]);
+        self.reading.negations += 1;
+        if !OF_SENTENCE.contains(&token.hash) || BEFORE.contains(&self.hash(-1)) {
+            self.bind(Operator::Without);
         }
-        let i = word_hash("i");
-        let you = word_hash("you");
-        for neighbour in [self.hash(-1), self.hash(1)] {
-            if is_being(token.hash) {
-                self.reading.beings |= u8::from(neighbour == i) | (u8::from(neighbour == you) << 1);
+    }
+
+    fn bind(&mut self, operator: Operator) {
+        self.reading.bindings.push((operator, self.reading.items.len() as u16));
+    }
+
+    /// An auxiliary at the head asks for a truth.
+    fn tense(&mut self, tense: u8, token: Token) {
+        self.reading.tenses |= tense;
+        self.ask_for_truth(token);
+        if OF_PERSONS.contains(&token.hash) {
+            for neighbour in [self.hash(-1), self.hash(1)] {
+                self.reading.beings |= u8::from(neighbour == I) | (u8::from(neighbour == YOU) << 1);
             }
         }
     }
 
     fn filler(&mut self, token: Token) {
-        let hash = token.hash;
-        if hash == word_hash("what") || hash == word_hash("which") {
+        self.note_person(token.hash);
+        self.note(token.hash);
+        if PICKS.contains(&token.hash) {
             self.ask(Asked::Thing);
-        } else if token.is_first && self.reading.asked == Asked::Unasked && is_modal(hash) {
-            self.reading.asked = Asked::For(Wanted::Truth);
+        } else if MODALS.contains(&token.hash) {
+            self.ask_for_truth(token);
         }
     }
 
+    fn note_person(&mut self, word: u64) {
+        const FORMS: [u64; 11] = word_hashes(["i", "me", "you", "he", "him", "she", "her", "they", "them", "we", "us"]);
+        const PERSONS: [u8; 11] = [1, 1, 2, 3, 3, 4, 4, 5, 5, 6, 6];
+        let Some(at) = FORMS.iter().position(|form| *form == word) else { return };
+        let person = PERSONS[at];
+        self.role = Role::None;
+        if (3..=5).contains(&person) {
+            self.reading.thirds |= 1 << person;
+        }
+        let [first, second] = &mut self.reading.persons;
+        if *first == 0 {
+            *first = person;
+        } else if *second == 0 && *first != person {
+            *second = person;
+        }
+    }
+
+    /// Quantities and moods, whatever else the word is.
+    fn note(&mut self, word: u64) {
+        let bit = |words: &[u64], bit: u8| if words.contains(&word) { bit } else { 0 };
+        self.reading.quantities |= bit(&ALLS, ALL) | bit(&SOMES, SOME);
+        self.reading.moods |= bit(&CANS, CAN) | bit(&MUSTS, MUST);
+    }
+
     fn how(&mut self) {
-        let next = self.hash(1);
-        let wanted = if next == word_hash("many") {
-            Wanted::Count
-        } else if next == word_hash("much") {
-            Wanted::Amount
-        } else {
-            Wanted::Manner
+        const MANY: u64 = word_hash("many");
+        const MUCH: u64 = word_hash("much");
+        let wanted = match self.hash(1) {
+            MANY => Wanted::Count,
+            MUCH => Wanted::Amount,
+            _ => Wanted::Manner,
         };
         self.ask(Asked::For(wanted));
     }
@@ -251,262 +323,199 @@ impl Reader {
         }
     }
 
-    fn is_being(&self, offset: isize) -> bool {
-        const WORDS: [u64; 4] = [word_hash("is"), word_hash("are"), word_hash("was"), word_hash("were")];
-        WORDS.contains(&self.hash(offset))
-    }
-
-    fn is_month(&self, token: Token) -> bool {
-        const LEADS_IN: [u64; 10] = [word_hash("in"), word_hash("of"), word_hash("since"), word_hash("until"), word_hash("by"), word_hash("last"), word_hash("next"), word_hash("this"), word_hash("on"), word_hash("through")];
-        let before = self.hash(-1);
-        let numbers = self.is_digits(1) || self.is_digits(-1) || matches!(self.function(-1), Some(Function::Ordinal(_)));
-        numbers || (token.is_name && LEADS_IN.contains(&before))
-    }
-
-    fn maybe_content(&mut self, token: Token) {
-        if token.hash != word_hash("may") {
-            let stem = self.lexicon.stem(self.reading.tokens.text(token));
-            self.content(stem, token, token.is_name);
+    fn ask_for_truth(&mut self, token: Token) {
+        if token.is_first && self.reading.asked == Asked::Unasked {
+            self.reading.asked = Asked::For(Wanted::Truth);
         }
     }
 
+    fn is_month(&self, token: Token) -> bool {
+        const LEAD_IN: [u64; 10] =
+            word_hashes(["in", "of", "since", "until", "by", "last", "next", "this", "on", "through"]);
+        let number_word = matches!(self.function(1), Some(Function::Number(_)));
+        let named = token.is_name || token.is_first;
+        self.is_day(1)
+            || self.is_day(-1)
+            || (named && number_word)
+            || (token.is_name && LEAD_IN.contains(&self.hash(-1)))
+    }
+
+    fn is_day(&self, offset: isize) -> bool {
+        self.is_digits(offset) || matches!(self.function(offset), Some(Function::Ordinal(_)))
+    }
+
     fn month(&mut self, month: u8, token: Token) {
-        let name = [b'm', b'o', b'n', b't', b'h', b'0' + month / 10, b'0' + month % 10];
-        let stem = word_hash(std::str::from_utf8(&name).unwrap_or_default());
-        self.content(stem, token, false);
-        // `May 5th` is `May 5`.
-        let numbered = self.is_number_word(-1) || self.is_number_word(-2);
-        if let Some(last) = self.reading.numbers.last_mut().filter(|_| numbered) {
+        let stem = whole_hash(u64::from(month)).rotate_left(1);
+        self.content(stem, token, true);
+        // `5th May` and `May 5th` are `May 5`.
+        let after_day = self.is_day(-1) || self.is_day(-2);
+        if let Some(last) = self.reading.numbers.last_mut().filter(|_| after_day) {
             last.is_ordinal = false;
         }
         self.month_near = true;
     }
 
-    fn is_number_word(&self, offset: isize) -> bool {
-        self.is_digits(offset) || matches!(self.function(offset), Some(Function::Ordinal(_)))
-    }
-
-    fn literal(&mut self, token: Token) {
-        let unit = self.lexicon.units.get(&token.hash).copied();
-        self.content(unit.unwrap_or(token.hash), token, unit.is_none());
-    }
-
     fn content(&mut self, stem: u64, token: Token, is_name: bool) {
-        let sense = self.lexicon.sense(stem);
-        let known = self.lexicon.senses.contains_key(&stem);
-        let weight = if is_name { Weight::Full } else { sense.weight };
-        let role = if self.role == Role::None && self.follows_do() { Role::Subject } else { self.role };
-        if weight != Weight::Empty {
-            self.role = Role::None;
-        }
-        let at = self.at.min(usize::from(u16::MAX)) as u16;
+        self.note(token.hash);
         self.month_near = false;
-        let text = self.reading.tokens.text(token);
-        let is_past = text.ends_with("ed") || self.lexicon.irregular.contains_key(&token.hash);
+        let known = self.lexicon.sense(stem);
+        let sense = known.unwrap_or_default();
+        // `I do not want` is not `I do not know`: what is denied is content.
+        let denied = matches!(self.function(-1), Some(Function::Negation));
+        let other_form = sense.weight == Weight::Empty && !self.lexicon.is_empty(token.hash);
+        let weight = if is_name || denied || other_form { Weight::Full } else { sense.weight };
+        let is_name = is_name || known.is_none() || token.is_quoted || sense.is_name;
+        let role = self.take_role(is_name);
         self.name_language(token.hash);
-        let is_name = is_name || !known || token.is_quoted;
-        let is_type = PICKS.contains(&self.hash(-1)) && self.is_being(1);
-        self.reading.items.push(Item { stem, sense, weight, at, role, is_name, is_past, is_type });
+        let is_past = self.lexicon.is_past(token.hash, self.reading.tokens.text(token));
+        let is_type = PICKS.contains(&self.hash(-1)) && BEINGS.contains(&self.hash(1));
+        let at = self.at as u16;
+        self.reading.items.push(Item { stem, sense, weight, at, role, is_name, is_past, is_number: false, is_type });
     }
 
-    /// `did X`, `does the X`.
-    fn follows_do(&self) -> bool {
-        const DO: [u64; 3] = [word_hash("do"), word_hash("does"), word_hash("did")];
-        DO.contains(&self.hash(-1)) || (self.hash(-1) == word_hash("the") && DO.contains(&self.hash(-2)))
+    /// The role of the word at hand: given by a preposition, by `did`, or by the name it continues.
+    fn take_role(&mut self, is_name: bool) -> Role {
+        const DO: [u64; 3] = word_hashes(["do", "does", "did"]);
+        let given = std::mem::take(&mut self.role);
+        if given != Role::None {
+            return given;
+        }
+        let after_article = usize::from(self.hash(-1) == word_hash("the"));
+        if DO.contains(&self.hash(-1 - after_article as isize)) {
+            return Role::Subject;
+        }
+        // `by Prof. Ada King`: a name of several words has one role.
+        let last = self.reading.items.last().filter(|last| is_name && usize::from(last.at) + 1 == self.at);
+        last.map_or(Role::None, |last| last.role)
     }
 
     /// `French translation of this German text`: into French, from German.
     fn name_language(&mut self, noun: u64) {
-        let Some(last) = self.reading.items.last_mut().filter(|last| usize::from(last.at) + 1 == self.at) else { return };
-        if last.is_name && last.role == Role::None {
-            if LANGUAGE_TARGETS.contains(&noun) {
+        const TARGETS: [u64; 2] = word_hashes(["translation", "version"]);
+        const SOURCES: [u64; 7] =
+            word_hashes(["text", "passage", "sentence", "paragraph", "document", "word", "phrase"]);
+        let at = self.at;
+        let last = self.reading.items.last_mut().filter(|last| last.is_name && usize::from(last.at) + 1 == at);
+        if let Some(last) = last.filter(|last| last.role == Role::None) {
+            if TARGETS.contains(&noun) {
                 last.role = Role::To;
-            } else if LANGUAGE_SOURCES.contains(&noun) {
+            } else if SOURCES.contains(&noun) {
                 last.role = Role::From;
             }
         }
     }
 
-    fn roman(&self, token: Token) -> Option<f64> {
-        let text = self.reading.tokens.text(token);
-        let safe_small = text == "ii" || text == "iii";
-        if !(safe_small || token.is_shouted && !self.reading.tokens.is_shouting) || text.len() < 2 {
-            return None;
-        }
-        roman_value(text.as_bytes())
-    }
-
-    /// A run of number words and digits: `two hundred and five`, `21st`, `1.5 million`, `5km`.
+    /// A run of number words and digits: `two hundred and five`, `21st`, `1.5 million`.
     fn number(&mut self, token: Token) -> usize {
-        if self.is_pronoun_one(token) || self.is_unit_second(token) {
-            if token.hash == word_hash("second") {
-                self.content(stem_hash("second"), token, false);
-            }
+        if self.is_pronoun(token) {
+            return 1;
+        }
+        if self.is_unit_second(token) {
+            self.content(stem_hash("second"), token, false);
             return 1;
         }
         let mut sum = Sum::default();
-        let mut count = 0;
         let mut is_ordinal = false;
-        while !is_ordinal {
-            let step = match (self.token(count as isize), self.function(count as isize)) {
-                (Some(token), _) if token.kind == Kind::Number => {
-                    let step = sum.digits(self.reading.tokens.text(token));
-                    is_ordinal = step && token.is_ordinal;
-                    step
-                }
-                (_, Some(Function::Number(value))) => sum.word(value),
-                (_, Some(Function::Ordinal(value))) => {
-                    is_ordinal = sum.word(value);
-                    is_ordinal
-                }
-                (_, Some(Function::Scale(value))) => sum.scale(value),
-                _ if count > 0 && self.hash(count as isize) == word_hash("and") => {
-                    matches!(self.function(count as isize + 1), Some(Function::Number(_))) && sum.scaled
-                }
-                _ => false,
-            };
-            if !step {
-                break;
-            }
+        let mut count = 0;
+        while !is_ordinal && self.number_step(count, &mut sum, &mut is_ordinal) {
             count += 1;
         }
-        self.reading.numbers.push(Number { value: sum.hash(), is_ordinal: is_ordinal && !self.month_near });
+        self.push_number(sum.hash(), is_ordinal && !self.month_near);
         self.month_near = false;
-        count.max(1)
+        count.max(1) as usize
     }
 
-    fn push_number(&mut self, value: f64, is_ordinal: bool) {
-        let mut sum = Sum::default();
-        sum.word(value);
-        self.reading.numbers.push(Number { value: sum.hash(), is_ordinal });
+    /// Does the token belong to the number that `sum` adds up?
+    fn number_step(&self, offset: isize, sum: &mut Sum, is_ordinal: &mut bool) -> bool {
+        let Some(token) = self.token(offset) else { return false };
+        if token.kind == Kind::Number {
+            let joins = sum.digits(self.reading.tokens.text(token));
+            *is_ordinal = joins && token.is_ordinal;
+            return joins;
+        }
+        match self.function(offset) {
+            Some(Function::Number(value)) => sum.word(value),
+            Some(Function::Ordinal(value)) => {
+                *is_ordinal = sum.word(value);
+                *is_ordinal
+            }
+            Some(Function::Scale(value)) => {
+                sum.scale(value);
+                true
+            }
+            Some(Function::And) => sum.takes_and() && matches!(self.function(offset + 1), Some(Function::Number(_))),
+            _ => false,
+        }
+    }
+
+    /// A number is also a name among the words, so that it has a place and a role.
+    fn push_number(&mut self, value: u64, is_ordinal: bool) {
+        self.reading.numbers.push(Number { value, is_ordinal });
+        self.reading.items.push(Item {
+            stem: value,
+            sense: Sense::default(),
+            weight: Weight::Empty,
+            at: self.at as u16,
+            role: std::mem::take(&mut self.role),
+            is_name: true,
+            is_past: false,
+            is_number: true,
+            is_type: false,
+        });
     }
 
     /// `this one`, `what must one do`: counts only before a unit or inside a larger number.
-    fn is_pronoun_one(&self, token: Token) -> bool {
-        let counts = matches!(self.function(1), Some(Function::Scale(_))) || self.lexicon.units.contains_key(&self.hash(1));
-        token.hash == word_hash("one") && !counts
+    fn is_pronoun(&self, token: Token) -> bool {
+        let counts =
+            matches!(self.function(1), Some(Function::Scale(_))) || self.lexicon.units.contains_key(&self.hash(1));
+        token.hash == ONE && !counts
     }
 
+    /// `30 second`, `per second`, but not `the second`.
     fn is_unit_second(&self, token: Token) -> bool {
         let counted = self.is_digits(-1) || matches!(self.function(-1), Some(Function::Number(_) | Function::Scale(_)));
-        token.hash == word_hash("second") && (counted || self.hash(-1) == word_hash("per"))
+        token.hash == SECOND && (counted || self.hash(-1) == PER)
     }
-}
-
-/// Adds up number words.
-#[derive(Default)]
-struct Sum {
-    total: f64,
-    current: f64,
-    text: Option<u64>,
-    begun: bool,
-    scaled: bool,
-}
-
-impl Sum {
-    fn digits(&mut self, text: &str) -> bool {
-        if self.begun {
-            return false;
-        }
-        self.begun = true;
-        self.text = Some(canonical_hash(text));
-        self.current = text.replace(',', "").parse().unwrap_or(f64::NAN);
-        true
-    }
-
-    fn word(&mut self, value: f64) -> bool {
-        let tens = self.current % 100.0;
-        let joins = !self.begun || (self.text.is_none() && value < 10.0 && tens >= 20.0 && tens % 10.0 == 0.0)
-            || (self.text.is_none() && self.scaled && value < 100.0 && tens == 0.0);
-        if joins {
-            self.begun = true;
-            self.current += value;
-        }
-        joins
-    }
-
-    fn scale(&mut self, value: f64) -> bool {
-        self.text = None;
-        self.current = if self.begun { self.current } else { 1.0 };
-        self.begun = true;
-        self.scaled = true;
-        if value < 1000.0 {
-            self.current *= value;
-        } else {
-            self.total += self.current * value;
-            self.current = 0.0;
-        }
-        true
-    }
-
-    fn hash(&self) -> u64 {
-        let value = self.total + self.current;
-        match self.text {
-            Some(hash) => hash,
-            None if value.fract() == 0.0 && value < 1e15 => {
-                let mut digits = itoa::Buffer::new();
-                word_hash(digits.format(value as u64))
-            }
-            None => value.to_bits(),
-        }
-    }
-}
-
-/// Digits without separators and leading zeros.
-fn canonical_hash(text: &str) -> u64 {
-    if text.contains(',') {
-        return canonical_hash(&text.replace(',', ""));
-    }
-    let trimmed = text.trim_start_matches('0');
-    word_hash(if trimmed.is_empty() || !trimmed.starts_with(|c: char| c.is_ascii_digit()) { text } else { trimmed })
-}
-
-fn roman_value(letters: &[u8]) -> Option<f64> {
-    const NUMERALS: [&str; 20] = [
-        "ii", "iii", "iv", "vi", "vii", "viii", "ix", "xi", "xii", "xiii", "xiv", "xv", "xvi", "xvii", "xviii", "xix", "xx",
-        "xxi", "xxii", "xxiii",
-    ];
-    const VALUES: [u8; 20] = [2, 3, 4, 6, 7, 8, 9, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23];
-    let at = NUMERALS.iter().position(|numeral| numeral.as_bytes() == letters)?;
-    Some(f64::from(VALUES[at]))
-}
-
-const PICKS: [u64; 2] = [word_hash("which"), word_hash("what")];
-const MAKES: [u64; 6] = [
-    word_hash("write"),
-    word_hash("create"),
-    word_hash("make"),
-    word_hash("generate"),
-    word_hash("draft"),
-    word_hash("compose"),
-];
-const LANGUAGE_TARGETS: [u64; 2] = [word_hash("translation"), word_hash("version")];
-const LANGUAGE_SOURCES: [u64; 7] = [
-    word_hash("text"),
-    word_hash("passage"),
-    word_hash("sentence"),
-    word_hash("paragraph"),
-    word_hash("document"),
-    word_hash("word"),
-    word_hash("phrase"),
-];
-
-fn is_shouted_name(hash: u64) -> bool {
-    const WORDS: [u64; 3] = [word_hash("it"), word_hash("us"), word_hash("who")];
-    WORDS.contains(&hash)
-}
-
-fn is_being(hash: u64) -> bool {
-    const WORDS: [u64; 7] = [word_hash("am"), word_hash("are"), word_hash("was"), word_hash("were"), word_hash("did"), word_hash("had"), word_hash("have")];
-    WORDS.contains(&hash)
-}
-
-fn is_modal(hash: u64) -> bool {
-    const WORDS: [u64; 7] = [word_hash("can"), word_hash("could"), word_hash("should"), word_hash("would"), word_hash("may"), word_hash("might"), word_hash("must")];
-    WORDS.contains(&hash)
 }
 
 /// May be a part of a name when written with a capital: `The Who`, `Will`.
 fn is_plain(function: Function) -> bool {
     matches!(function, Function::Filler | Function::Future)
 }
+
+const BETWEEN: u64 = word_hash("between");
+const NO: u64 = word_hash("no");
+const MAY: u64 = word_hash("may");
+const I: u64 = word_hash("i");
+const YOU: u64 = word_hash("you");
+const ONE: u64 = word_hash("one");
+const SECOND: u64 = word_hash("second");
+const PER: u64 = word_hash("per");
+const PICKS: [u64; 2] = word_hashes(["which", "what"]);
+const BEINGS: [u64; 4] = word_hashes(["is", "are", "was", "were"]);
+const OF_PERSONS: [u64; 7] = word_hashes(["am", "are", "was", "were", "did", "had", "have"]);
+const MODALS: [u64; 7] = word_hashes(["can", "could", "should", "would", "may", "might", "must"]);
+const CANS: [u64; 7] = word_hashes(["can", "could", "able", "may", "might", "possible", "allowed"]);
+const MUSTS: [u64; 8] =
+    word_hashes(["must", "need", "should", "ought", "required", "mandatory", "necessary", "obliged"]);
+const ALLS: [u64; 12] = word_hashes([
+    "all",
+    "every",
+    "everything",
+    "everyone",
+    "everybody",
+    "always",
+    "entire",
+    "entirely",
+    "complete",
+    "completely",
+    "whole",
+    "enough",
+]);
+const SOMES: [u64; 9] =
+    word_hashes(["some", "any", "someone", "somebody", "something", "anyone", "anybody", "anything", "sometimes"]);
+const MAKES: [u64; 6] = word_hashes(["write", "create", "make", "generate", "draft", "compose"]);
+/// Pronouns in small letters, names in capitals.
+const SHOUTED_NAMES: [u64; 3] = word_hashes(["it", "us", "who"]);
+/// Where, when no number follows.
+const PLACES: [u64; 3] = word_hashes(["under", "below", "above"]);

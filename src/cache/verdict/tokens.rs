@@ -284,11 +284,13 @@ impl Scanner<'_> {
         match char {
             '"' => self.quote(),
             '.' | '?' | '!' | ':' | ';' => self.opens = true,
-            ',' | '/' | '|' if !(self.digit(self.at + 1) && char == '/') => self.push(Kind::Joint, self.at, self.at + 1),
+            ',' | '/' | '|' if !(self.digit(self.at + 1) && char == '/') => {
+                self.push(Kind::Joint, self.at, self.at + 1)
+            }
             '&' => self.push(Kind::Joint, self.at, self.at + 1),
             '-' if self.char(self.at + 1).eq_ignore_ascii_case(&'f') && self.is_free() => {
                 // `sugar-free` is `without sugar`.
-                self.push_text(Kind::Word, "without");
+                self.push_text(Kind::Word, "freeof");
                 self.at += 4;
             }
             '+' | '*' | '-' | '/' => {
@@ -300,7 +302,9 @@ impl Scanner<'_> {
             '%' | '$' | '€' | '£' | '¥' | '₹' | '°' | '=' | '^' | '<' | '>' | '¢' => {
                 self.push(Kind::Symbol, self.at, self.at + 1);
             }
-            _ if !char.is_ascii() && !"–—…•·’‘«»¿¡™®©".contains(char) => self.push(Kind::Symbol, self.at, self.at + 1),
+            _ if !char.is_ascii() && !"–—…•·’‘«»¿¡™®©".contains(char) => {
+                self.push(Kind::Symbol, self.at, self.at + 1)
+            }
             _ => {}
         }
         self.at += 1;
@@ -352,33 +356,43 @@ impl Scanner<'_> {
         let upper = |char: &char| char.is_uppercase();
         let letters = &self.chars[start..end];
         let is_first = self.opens && kind != Kind::Joint;
-        self.add(kind, from, Token {
+        self.add(
             kind,
-            hash: 0,
-            start: 0,
-            end: 0,
-            is_first,
-            is_name: upper(&letters[0]) && !is_first && letters != ['I'],
-            is_shouted: letters.len() > 1 && letters.iter().all(|char| !char.is_lowercase()) && letters.iter().any(upper),
-            is_quoted: start < self.quote_end,
-            is_ordinal: false,
-        });
+            from,
+            Token {
+                kind,
+                hash: 0,
+                start: 0,
+                end: 0,
+                is_first,
+                is_name: upper(&letters[0]) && !is_first && letters != ['I'],
+                is_shouted: letters.len() > 1
+                    && letters.iter().all(|char| !char.is_lowercase())
+                    && letters.iter().any(upper),
+                is_quoted: start < self.quote_end,
+                is_ordinal: false,
+            },
+        );
     }
 
     fn push_text(&mut self, kind: Kind, text: &str) {
         let from = self.out.lower.len();
         self.out.lower.push_str(text);
-        self.add(kind, from, Token {
+        self.add(
             kind,
-            hash: 0,
-            start: 0,
-            end: 0,
-            is_first: false,
-            is_name: false,
-            is_shouted: false,
-            is_quoted: false,
-            is_ordinal: false,
-        });
+            from,
+            Token {
+                kind,
+                hash: 0,
+                start: 0,
+                end: 0,
+                is_first: false,
+                is_name: false,
+                is_shouted: false,
+                is_quoted: false,
+                is_ordinal: false,
+            },
+        );
     }
 
     fn add(&mut self, kind: Kind, from: usize, token: Token) {
