@@ -38,7 +38,7 @@ use std::task::Wake;
 use std::task::Waker;
 use std::time::Duration;
 
-/// More polls than this without an end are a livelock.
+/// More polls than this without an end are a livelock, unless the world was told otherwise.
 const POLLS_MAX: u64 = 5_000_000;
 /// Bytes in flight in one direction before the writer has to wait.
 const WINDOW_BYTES: usize = 256 * 1024;
@@ -76,6 +76,7 @@ struct Inner {
     wakeups: RefCell<Vec<Arc<Wakeup>>>,
     ready: Arc<Mutex<Vec<usize>>>,
     polls: Cell<u64>,
+    polls_max: Cell<u64>,
     trace: Cell<u64>,
     hosts: RefCell<HashMap<SocketAddr, Host>>,
     sockets: Cell<usize>,
@@ -119,6 +120,7 @@ impl World {
             wakeups: RefCell::default(),
             ready: Arc::default(),
             polls: Cell::new(0),
+            polls_max: Cell::new(POLLS_MAX),
             trace: Cell::new(0xcbf2_9ce4_8422_2325),
             hosts: RefCell::default(),
             sockets: Cell::new(0),
@@ -145,6 +147,30 @@ impl World {
     /// Connections accepted so far.
     pub fn connects(&self) -> usize {
         self.0.connects.get()
+    }
+
+    /// Tasks that were spawned and have not ended.
+    pub fn tasks(&self) -> usize {
+        self.0.tasks.borrow().iter().flatten().count()
+    }
+
+    /// More polls than this are a livelock.
+    pub fn limit_polls(&self, most: u64) {
+        self.0.polls_max.set(most);
+    }
+
+    /// Ends the world: drops every task and listener, which would otherwise keep it alive for ever.
+    pub fn end(&self) {
+        // Dropped one by one and outside the borrow: what a task holds may wake or spawn others.
+        loop {
+            let task = self.0.tasks.borrow_mut().pop();
+            match task {
+                None => break,
+                Some(task) => drop(task),
+            }
+        }
+        let hosts = self.0.hosts.take();
+        drop(hosts);
     }
 
     /// A hash of everything that happened: equal histories have equal traces.
@@ -222,11 +248,13 @@ impl World {
         if ready.is_empty() {
             return None;
         }
+        // Who woke first may hang on the order of a hash map, which no seed decides.
+        ready.sort_unstable();
         let at = self.below(ready.len() as u64) as usize;
-        let task = ready.swap_remove(at);
+        let task = ready.remove(at);
         drop(ready);
         self.0.polls.set(self.0.polls.get() + 1);
-        assert!(self.0.polls.get() < POLLS_MAX, "livelock in the world of seed {}", self.0.seed);
+        assert!(self.0.polls.get() < self.0.polls_max.get(), "livelock in the world of seed {}", self.0.seed);
         self.note(task as u64);
         Some(task)
     }
@@ -288,12 +316,18 @@ impl World {
 
     /// Two connected sockets.
     pub fn pair(&self) -> (Socket, Socket) {
-        let (here, there) = (Rc::new(Way::default()), Rc::new(Way::default()));
+        self.pair_with(WINDOW_BYTES)
+    }
+
+    /// Two connected sockets; towards the first, at most `window_bytes` are in flight.
+    pub fn pair_with(&self, window_bytes: usize) -> (Socket, Socket) {
+        let (here, there) = (Rc::new(Way::of(window_bytes)), Rc::new(Way::of(WINDOW_BYTES)));
         let end = |inbox: &Rc<Way>, outbox: &Rc<Way>| Socket {
             world: self.clone(),
             inbox: Rc::clone(inbox),
             outbox: Rc::clone(outbox),
-            under_way: Cell::new(false),
+            reading: Cell::new(false),
+            writing: Cell::new(false),
             is_aborted: Cell::new(false),
         };
         self.0.sockets.set(self.0.sockets.get() + 2);
@@ -372,6 +406,7 @@ impl Net for World {
 #[derive(Default)]
 struct Way {
     bytes: RefCell<VecDeque<u8>>,
+    window_bytes: usize,
     /// The writer will write no more.
     is_finished: Cell<bool>,
     /// The writer has reset the connection; what was written before is still delivered.
@@ -382,6 +417,10 @@ struct Way {
 }
 
 impl Way {
+    fn of(window_bytes: usize) -> Way {
+        Way { window_bytes, ..Way::default() }
+    }
+
     fn wait(&self, context: &Context<'_>) {
         self.waiting.borrow_mut().push(context.waker().clone());
     }
@@ -400,13 +439,31 @@ pub struct Socket {
     world: World,
     inbox: Rc<Way>,
     outbox: Rc<Way>,
-    under_way: Cell<bool>,
+    reading: Cell<bool>,
+    writing: Cell<bool>,
     is_aborted: Cell<bool>,
 }
 
+/// Ends the reading side of a socket from outside, as a draining shard does with `shutdown(SHUT_RD)`.
+pub struct ReadingEnd(Rc<Way>);
+
+impl ReadingEnd {
+    /// Whoever reads, or waits to read, finds the end.
+    pub fn end(&self) {
+        self.0.is_finished.set(true);
+        self.0.changed();
+    }
+}
+
 impl Socket {
-    fn begin(&self) {
-        let was_cancelled = self.under_way.replace(true);
+    /// A handle to this socket's reading side.
+    pub fn reading_end(&self) -> ReadingEnd {
+        ReadingEnd(Rc::clone(&self.inbox))
+    }
+
+    /// After a cancelled read nothing may be read, after a cancelled write nothing at all be done.
+    fn begin(&self, operation: &Cell<bool>) {
+        let was_cancelled = self.writing.get() || operation.replace(true);
         assert!(!was_cancelled, "a stream is used after a cancelled operation, seed {}", self.world.0.seed);
     }
 
@@ -423,7 +480,7 @@ impl Socket {
 
     async fn has_room(&self) {
         poll_fn(|context| {
-            let is_full = self.outbox.bytes.borrow().len() >= WINDOW_BYTES;
+            let is_full = self.outbox.bytes.borrow().len() >= self.outbox.window_bytes;
             if !is_full || self.outbox.is_unread.get() || self.inbox.is_reset.get() {
                 return Poll::Ready(());
             }
@@ -466,7 +523,8 @@ impl Socket {
                 self.inbox.changed();
                 return Ok(());
             }
-            let part = self.world.part(rest.len().min(WINDOW_BYTES));
+            let room = self.outbox.window_bytes - self.outbox.bytes.borrow().len();
+            let part = self.world.part(rest.len().min(room));
             self.outbox.bytes.borrow_mut().extend(&rest[..part]);
             self.outbox.changed();
             rest = &rest[part..];
@@ -477,18 +535,18 @@ impl Socket {
 
 impl Stream for Socket {
     async fn read(&mut self, mut buffer: Vec<u8>) -> (io::Result<usize>, Vec<u8>) {
-        self.begin();
+        self.begin(&self.reading);
         self.world.maybe_yield().await;
         self.arrived().await;
         let result = self.take(&mut buffer);
-        self.under_way.set(false);
+        self.reading.set(false);
         (result, buffer)
     }
 
     async fn write_all(&mut self, buffer: Vec<u8>) -> (io::Result<()>, Vec<u8>) {
-        self.begin();
+        self.begin(&self.writing);
         let result = self.write_slice(&buffer).await;
-        self.under_way.set(false);
+        self.writing.set(false);
         (result, buffer)
     }
 

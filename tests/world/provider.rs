@@ -109,6 +109,7 @@ fn request_end(bytes: &[u8]) -> Option<usize> {
     let head = bytes.windows(4).position(|window| window == b"\r\n\r\n")? + 4;
     let text = std::str::from_utf8(&bytes[..head]).expect("our own requests are ASCII");
     let length = text.lines().find_map(|line| line.strip_prefix("content-length: "));
-    let end = head + length.map_or(0, |length| length.parse::<usize>().expect("our own requests are well formed"));
+    let end =
+        head + length.map_or(0, |length| length.trim().parse::<usize>().expect("our own requests are well formed"));
     (bytes.len() >= end).then_some(end)
 }
