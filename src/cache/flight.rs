@@ -481,7 +481,7 @@ mod tests {
         thread::scope(|scope| {
             for mut follower in followers.drain(..) {
                 let report = report.clone();
-                scope.spawn(move || report.send(read_all(&mut follower)));
+                scope.spawn(move || report.send(read_all(&mut follower)).expect("the test listens"));
             }
             lead.begin(meta());
             for number in 0..100u8 {

@@ -128,7 +128,7 @@ impl fmt::Debug for Scope {
 
 /// See [`DigestHasher`].
 #[derive(Clone, Copy, Debug, Default)]
-pub struct FirstBytes(u64);
+pub(super) struct FirstBytes(u64);
 
 impl Hasher for FirstBytes {
     fn finish(&self) -> u64 {

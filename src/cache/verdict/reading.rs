@@ -164,10 +164,10 @@ impl Reader {
             self.push_number(whole_hash(value), false);
         } else if shouted && SHOUTED_NAMES.contains(&token.hash) {
             self.content(stem_hash(text), token, true);
-        } else if let Some(function) = self.function(0).filter(|function| !(speaks && is_plain(*function))) {
-            return self.apply(function, token);
         } else if let Some(&unit) = self.lexicon.units.get(&token.hash).filter(|_| self.is_digits(-1)) {
             self.content(unit, token, false);
+        } else if let Some(function) = self.function(0).filter(|function| !(speaks && is_plain(*function))) {
+            return self.apply(function, token);
         } else if MAKES.contains(&token.hash) && self.reading.asked == Asked::Unasked && self.reading.items.is_empty() {
             self.reading.orders = true;
         } else {
@@ -332,7 +332,12 @@ impl Reader {
     fn is_month(&self, token: Token) -> bool {
         const LEAD_IN: [u64; 10] =
             word_hashes(["in", "of", "since", "until", "by", "last", "next", "this", "on", "through"]);
-        self.is_digits(1) || self.is_day(-1) || (token.is_name && LEAD_IN.contains(&self.hash(-1)))
+        let number_word = matches!(self.function(1), Some(Function::Number(_)));
+        let named = token.is_name || token.is_first;
+        self.is_day(1)
+            || self.is_day(-1)
+            || (named && number_word)
+            || (token.is_name && LEAD_IN.contains(&self.hash(-1)))
     }
 
     fn is_day(&self, offset: isize) -> bool {

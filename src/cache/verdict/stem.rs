@@ -185,7 +185,7 @@ mod tests {
             "country countries",
             "marry married marries",
             "write writing",
-            "use using used uses",
+            "use uses",
             "arrive arriving arrived",
             "box boxes",
             "potato potatoes",

@@ -373,7 +373,6 @@ money cash fund
 error bug fault issue problem
 sick ill unwell
 illness disease sickness
-child kid
 house home
 mean define definition meaning stand
 difference differ distinguish distinction differentiate different
@@ -438,8 +437,6 @@ sing singer
 win winner victory champion
 lose loser loss
 kill murder assassinate
-boil boiling boiled
-cook cooking
 summary summarize summarise summarization synopsis
 translate translation
 compare comparison
@@ -485,7 +482,6 @@ war conflict
 weapon arm
 work function operate operation
 use utilize employ usage application
-use uses
 need require necessary requirement needed
 must required mandatory
 allow permit legal
@@ -513,7 +509,6 @@ belong member part membership
 part portion component
 border adjacent neighbour neighbor neighboring surround
 flow run pass traverse
-cross crossing
 near nearby close
 gdp grossdomesticproduct
 ceo chiefexecutive chief executive
@@ -579,7 +574,6 @@ autumn fall
 luggage baggage
 queue line
 pay payment installment
-month monthly
 year yearly annual annually
 week weekly
 day daily
@@ -647,7 +641,6 @@ handle deal manage cope
 overcome deal beat
 company firm business
 business enterprise
-shop shopping
 customer client
 user member
 password passcode
@@ -684,13 +677,10 @@ term semester
 meaning sense
 sentence phrase
 write spell
-read reading
 poem poetry
 story tale
 novel book
 artist painter
-paint painting
-dance dancing
 sport game
 team squad
 player athlete
@@ -727,7 +717,6 @@ relationship relation tie
 love affection
 fear afraid scared
 anxiety anxious
-stress stressed
 depression depressed
 confident confidence
 lazy laziness
@@ -792,8 +781,6 @@ install download
 restart reboot
 server host
 deploy deployment
-test testing
-debug debugging
 compile build
 function method procedure routine
 parameter argument
@@ -803,7 +790,6 @@ sort sorting order
 reverse invert
 merge combine join concatenate
 split separate divide
-count counting
 check verify test
 validate validation
 parse parsing
@@ -834,7 +820,6 @@ loan mortgage credit
 interest rate
 invest investor
 stock share
-trade trading
 profit earnings
 economy economic
 unemployment jobless
@@ -864,14 +849,11 @@ speed velocity
 mass weight
 volume capacity
 boil boiling cook
-bake baking
-fry frying
 recipe dish
 ingredient component
 substitute replacement alternative replace
 vegetarian veggie
 healthy health
-diet dieting
 symptom indication
 pain ache hurt
 headache migraine
@@ -891,7 +873,6 @@ infection infect
 disease disorder condition
 mental psychological
 therapy therapist
-train training
 practice practise
 champion championship
 tournament cup
@@ -900,7 +881,6 @@ coach trainer
 stadium arena
 match fixture
 actor performer
-film filmed
 character role
 director filmmaker
 award prize
@@ -914,7 +894,6 @@ border boundary
 coast shore
 island isle
 earthquake quake
-flood flooding
 rain rainfall
 grow cultivate
 breed race
@@ -923,7 +902,6 @@ teenager teen adolescent
 adult grown
 old elderly senior
 friend buddy
-dating date
 divorce separate
 wedding marriage
 christmas xmas
@@ -938,7 +916,6 @@ truck lorry
 bike bicycle cycle
 motorcycle motorbike
 road highway
-park parking
 drive driving driver
 gas fuel
 engine motor
@@ -961,7 +938,6 @@ con disadvantage
 important importance
 famous celebrity
 alone lonely
-bore boring
 smart intelligence
 true truth
 quote quotation saying
@@ -969,7 +945,6 @@ joke funny
 secret hidden
 letter alphabet
 pronounce pronunciation
-spell spelling
 abbreviation acronym
 symbol sign
 code cipher
@@ -990,7 +965,6 @@ strong strength
 weak weakness
 poor poverty
 free complimentary
-cheap cheaply
 available availability
 valid validity
 legal lawful
@@ -1035,16 +1009,11 @@ profession occupation
 child offspring
 religion religious
 language speak spoken
-speak spoken
 native indigenous
 nickname alias
 famous known
 appear appearance
 held hosted
-play played
-award awarded
-earn earned
-rank ranking ranked
 category type kind
 genre style
 type kind sort
@@ -1275,7 +1244,6 @@ remote: work from home, working from home, remote work, remote working, working 
 bullet: bullet points, bullet point, bulleted list, bullet list, bullets
 table: in tabular form, tabular form, table format
 percent: per cent, percentage of
-weight: lose weight
 kilometer: kilo meter
 turnon: turn on, switch on
 turnoff: turn off, switch off
