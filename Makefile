@@ -1,8 +1,9 @@
-# The few commands of this project. `make run` on a fresh checkout needs make, a C compiler, Rust and,
-# for the embedding library, Python 3 with pip (installed by apt-get when root).
+# The few commands of this project. A fresh checkout needs make, a C compiler, Rust and, for the embedding
+# library, Python 3 with pip (installed by apt-get when root).
 
 CARGO ?= cargo
 CONFIG ?=
+ARGS ?=
 VENV := target/.venv
 SDK_REQUIREMENTS := tests/sdk/requirements.txt
 
@@ -13,15 +14,18 @@ export ORT_DISABLE_TELEMETRY := 1
 
 help:
 	@echo "make run [CONFIG=file.toml]  set up, build and start the gateway (demo settings without CONFIG)"
-	@echo "make setup                   fetch ONNX Runtime, verify the model files"
 	@echo "make test                    all tests"
 	@echo "make check                   formatting, lints, documentation"
+	@echo "make setup                   fetch ONNX Runtime, verify the model files"
 	@echo "make bench                   criterion benchmarks"
-	@echo "make loadtest                load test against the mock provider"
+	@echo "make loadtest [ARGS=--quick] Ringgate beside nginx (loadtest/README.md)"
 
 rust:
 	@command -v $(CARGO) >/dev/null 2>&1 || { \
 		echo "cargo was not found: install Rust 1.92 or newer (the rustup installer; Debian's own package is too old)" >&2; \
+		exit 1; }
+	@$(CARGO) --version | awk '{ split($$2, v, "."); exit !(v[1] > 1 || v[2] >= 92) }' || { \
+		echo "$$($(CARGO) --version) is too old: Rust 1.92 or newer is needed (rustup update)" >&2; \
 		exit 1; }
 
 setup:
@@ -41,21 +45,24 @@ run: rust
 sdk-venv:
 	@if [ -f $(SDK_REQUIREMENTS) ]; then $(MAKE) --no-print-directory $(VENV)/installed; fi
 
-$(VENV)/installed: $(wildcard $(SDK_REQUIREMENTS))
+$(VENV)/installed: $(wildcard tests/sdk/requirements*.txt)
 	@models/install_python.sh
 	python3 -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(SDK_REQUIREMENTS)
+	for line in 1 2; do \
+		$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --upgrade \
+			--target $(VENV)/openai-$$line -r tests/sdk/requirements-openai-$$line.txt || exit 1; \
+	done
 	@touch $@
 
 test: rust setup sdk-venv
-	$(if $(wildcard $(SDK_REQUIREMENTS)),RINGGATE_SDK_PYTHON="$(CURDIR)/$(VENV)/bin/python") $(CARGO) test
+	$(if $(wildcard $(SDK_REQUIREMENTS)),RINGGATE_SDK_PYTHON="$(CURDIR)/$(VENV)/bin/python") $(CARGO) test --no-fail-fast
 
 bench: rust setup
 	$(CARGO) bench
 
 loadtest: rust setup
-	$(CARGO) build --release --all-targets
-	loadtest/run.sh
+	python3 loadtest/compare.py $(ARGS)
 
 check: rust
 	$(CARGO) fmt --check

@@ -1,133 +1,187 @@
-//! What the cache costs a request, part by part: the key, a hit, a search, a verdict.
+//! What asking the caches costs: the key of a body, the shared exact cache, the scan of one scope and
+//! the guards that judge what it found. Every request pays the first two, hit or miss.
 
-use std::hint::black_box;
-use std::sync::Arc;
-use std::time::Duration;
+mod bodies;
 
 use bytes::Bytes;
-use criterion::{Criterion, criterion_group, criterion_main};
-use ringgate::cache::{
-    Candidate, DIMENSIONS, Derived, ExactCache, Form, IndexBounds, Key, Lookup, Policy, Record, Scope, ScopeIndex,
-    exact_key, judge,
-};
+use criterion::BatchSize;
+use criterion::BenchmarkId;
+use criterion::Criterion;
+use criterion::Throughput;
+use criterion::criterion_group;
+use criterion::criterion_main;
+use ringgate::cache::Candidate;
+use ringgate::cache::DIMENSIONS;
+use ringgate::cache::Derived;
+use ringgate::cache::ExactCache;
+use ringgate::cache::Form;
+use ringgate::cache::IndexBounds;
+use ringgate::cache::Key;
+use ringgate::cache::Lookup;
+use ringgate::cache::Policy;
+use ringgate::cache::Record;
+use ringgate::cache::Scope;
+use ringgate::cache::ScopeIndex;
+use ringgate::cache::Verdict;
+use ringgate::cache::exact_key;
+use ringgate::cache::judge;
+use ringgate::cache::scope_key;
 use ringgate::clock::Tick;
+use ringgate::dialects::Dialect;
+use ringgate::dialects::openai_chat::OpenAiChat;
+use ringgate::wire::json::Parser;
+use std::hint::black_box;
+use std::sync::Arc;
 
-const ENTRIES: [usize; 3] = [512, 10_000, 50_000];
+const NAMESPACE: &[&[u8]] = &[b"team-a", b"gpt-4o-mini", b"1"];
+const NOW: Tick = Tick(1);
+/// Answers in the exact cache: far more than a core's own caches hold.
+const ENTRIES: u64 = 20_000;
+/// What the gateway asks an index for.
+const CANDIDATES: usize = 3;
+const SIMILARITY_MIN: f32 = 0.70;
+
+fn keys(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("key");
+    let volatile = OpenAiChat.volatile_fields();
+    let mut scratch = Vec::new();
+    for (name, body) in bodies::shapes() {
+        let mut copy = body.clone();
+        let tape = Parser::new().parse(&mut copy).expect("the bodies are JSON");
+        let ask = OpenAiChat.read_ask(tape.as_value()).expect("the bodies are chats");
+        let text = ask.last_user_text.expect("the last message is one text");
+        group.throughput(Throughput::Bytes(body.len() as u64));
+        group.bench_function(BenchmarkId::new("exact", name), |bench| {
+            bench.iter(|| exact_key(NAMESPACE, black_box(tape.as_value()), volatile, &mut scratch));
+        });
+        group.bench_function(BenchmarkId::new("scope", name), |bench| {
+            bench.iter(|| scope_key(NAMESPACE, black_box(tape.as_value()), volatile, text, &mut scratch));
+        });
+    }
+    group.finish();
+}
+
+fn exact(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("exact_cache");
+    let record = record();
+    let cache = Arc::new(ExactCache::new(ENTRIES as usize * record.weight_bytes()));
+    (0..2 * ENTRIES).for_each(|number| cache.insert(key(number), record.clone(), NOW));
+    let kept: Vec<Key> = (0..2 * ENTRIES).map(key).filter(|key| is_hit(&cache, key)).collect();
+    let mut hits = kept.iter().cycle();
+    group.bench_function("hit", |bench| {
+        bench.iter(|| assert!(is_hit(&cache, hits.next().expect("some answers were kept"))));
+    });
+    let mut fresh = 2 * ENTRIES..;
+    let mut next = || key(fresh.next().expect("numbers do not end"));
+    group.bench_function("miss", |bench| {
+        bench.iter_batched(&mut next, |key| assert!(!is_hit(&cache, &key)), BatchSize::SmallInput);
+    });
+    // A flight is opened, and given up as it is dropped: what a miss pays for coalescing.
+    group.bench_function("lead", |bench| {
+        bench.iter_batched(&mut next, |key| drop(cache.lookup(&key, NOW, true, true)), BatchSize::SmallInput);
+    });
+    group.bench_function("insert_into_full", |bench| {
+        bench.iter_batched(
+            || (next(), record.clone()),
+            |(key, record)| cache.insert(key, record, NOW),
+            BatchSize::SmallInput,
+        );
+    });
+    group.finish();
+}
+
+fn search(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("semantic_index");
+    let scope = Scope::from_bytes([7; 32]);
+    let record = record();
+    for entries in [1_000, 10_000, 50_000] {
+        let bounds = IndexBounds { scope_entries_max: entries as usize, bytes_max: usize::MAX };
+        let mut index = ScopeIndex::new(bounds);
+        for number in 0..entries {
+            assert!(index.insert(&scope, &vector(number, 0.0), &number.to_string(), record.clone(), NOW));
+        }
+        let near = vector(entries / 2, 0.3);
+        let far = vector(entries + 1, 0.0);
+        group.throughput(Throughput::Elements(entries));
+        group.bench_function(BenchmarkId::new("near", entries), |bench| {
+            bench.iter(|| {
+                let found = index.nearest(&scope, black_box(&near), NOW, CANDIDATES, SIMILARITY_MIN);
+                assert_eq!(found.len(), 1);
+            });
+        });
+        group.bench_function(BenchmarkId::new("far", entries), |bench| {
+            bench.iter(|| {
+                let found = index.nearest(&scope, black_box(&far), NOW, CANDIDATES, SIMILARITY_MIN);
+                assert!(found.is_empty());
+            });
+        });
+    }
+    group.finish();
+}
+
+fn verdict(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("judge");
+    let policy = Policy { similarity_min: 0.9 };
+    let asked = "How do I convert a list of strings to a list of integers in Python?";
+    let pairs = [
+        ("served", "How can I convert a list of strings into a list of integers in Python?", true),
+        ("exchanged_word", "How do I convert a list of strings to a list of integers in Java?", false),
+        ("number", "How do I convert 3 lists of strings to a list of integers in Python?", false),
+    ];
+    for (name, stored, served) in pairs {
+        let candidates = [Candidate { similarity: 0.97, text: stored.into(), record: record() }];
+        let verdict = judge(asked, &candidates, &policy);
+        assert_eq!(matches!(verdict, Verdict::Serve { .. }), served, "{name}: {verdict:?}");
+        group.bench_function(name, |bench| bench.iter(|| judge(black_box(asked), &candidates, &policy)));
+    }
+    group.finish();
+}
+
+fn is_hit(cache: &Arc<ExactCache>, key: &Key) -> bool {
+    matches!(cache.lookup(black_box(key), NOW, true, false), Lookup::Hit(_))
+}
 
 fn record() -> Arc<Record> {
     Arc::new(Record {
-        dialect: "openai_chat",
+        dialect: OpenAiChat.name(),
         form: Form::Whole,
-        bytes: Bytes::from(vec![b'x'; 1024]),
-        provider: "demo".into(),
-        model: "m".into(),
+        bytes: Bytes::from(vec![b'x'; 1_024]),
+        provider: "openai".into(),
+        model: "gpt-4o-mini".into(),
         usage: None,
         cost_usd: None,
-        stored: Tick(0),
-        expires: Tick(0).after(Duration::from_secs(86_400)),
+        stored: NOW,
+        expires: Tick(u64::MAX),
         derived: Derived::default(),
     })
 }
 
+/// Keys are digests: any bits of theirs may choose a bucket or a lock.
 fn key(number: u64) -> Key {
     let mut bytes = [0; 32];
-    for (at, out) in bytes.chunks_exact_mut(8).enumerate() {
-        let mixed = (number + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(at as u32 * 13 + 7);
-        out.copy_from_slice(&mixed.wrapping_mul(0xD134_2543_DE82_EF95).to_le_bytes());
+    for (word, chunk) in (0..).zip(bytes.chunks_exact_mut(8)) {
+        chunk.copy_from_slice(&mixed(number * 4 + word).to_le_bytes());
     }
     Key::from_bytes(bytes)
 }
 
-/// Seeded unit vectors.
-struct Directions(u64);
-
-impl Directions {
-    fn next(&mut self) -> Vec<f32> {
-        let mut vector: Vec<f32> = (0..DIMENSIONS).map(|_| self.number()).collect();
-        let length = vector.iter().map(|value| value * value).sum::<f32>().sqrt();
-        vector.iter_mut().for_each(|value| *value /= length);
-        vector
-    }
-
-    fn number(&mut self) -> f32 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (0..4).map(|part| ((self.0 >> (part * 16)) & 0xFFFF) as f32 / 65_536.0 - 0.5).sum()
-    }
+/// A unit vector of its own direction for every number, turned a little by `noise`.
+fn vector(number: u64, noise: f32) -> Vec<f32> {
+    let part = |of: u64, at: u64| (mixed(of * DIMENSIONS as u64 + at) >> 40) as f32 / (1 << 23) as f32 - 1.0;
+    let mut vector: Vec<f32> =
+        (0..DIMENSIONS as u64).map(|at| part(number, at) + noise * part(u64::from(u32::MAX), at)).collect();
+    let length = vector.iter().map(|value| value * value).sum::<f32>().sqrt();
+    vector.iter_mut().for_each(|value| *value /= length);
+    vector
 }
 
-fn keys(criterion: &mut Criterion) {
-    let words = "Say what a thread-per-core proxy does with a request, in a few words. ".repeat(12);
-    let body = format!(
-        r#"{{"model":"gpt-4o-mini","temperature":0.2,"stream":true,"user":"u1","messages":[{{"role":"system","content":"You are brief."}},{{"role":"user","content":"{words}"}}]}}"#
-    );
-    let mut copy = body.clone().into_bytes();
-    let tape = simd_json::to_tape(&mut copy).expect("the bench's JSON is valid");
-    let mut scratch = Vec::new();
-    criterion.bench_function("cache/exact_key_1k", |bencher| {
-        bencher
-            .iter(|| exact_key(&[b"tenant", b"group"], black_box(tape.as_value()), &["stream", "user"], &mut scratch));
-    });
+/// The SplitMix64 sequence.
+fn mixed(number: u64) -> u64 {
+    let mut word = number.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    word = (word ^ (word >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    word = (word ^ (word >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    word ^ (word >> 31)
 }
 
-fn exact(criterion: &mut Criterion) {
-    let cache = Arc::new(ExactCache::new(256 << 20));
-    let record = record();
-    for number in 0..50_000 {
-        cache.insert(key(number), Arc::clone(&record), Tick(1));
-    }
-    let mut number = 0;
-    criterion.bench_function("cache/exact_hit", |bencher| {
-        bencher.iter(|| {
-            number = (number + 7_919) % 50_000;
-            let found = cache.lookup(&key(number), Tick(2), true, true);
-            assert!(matches!(found, Lookup::Hit(_)));
-        });
-    });
-    let mut number = 50_000;
-    criterion.bench_function("cache/exact_miss_lead_insert_full", |bencher| {
-        bencher.iter(|| {
-            number += 1;
-            let Lookup::Lead(lead) = cache.lookup(&key(number), Tick(2), true, true) else { panic!("a new key leads") };
-            cache.insert(key(number), Arc::clone(&record), Tick(2));
-            lead.complete(Arc::clone(&record));
-        });
-    });
-}
-
-fn semantic(criterion: &mut Criterion) {
-    let scope = Scope::from_bytes([7; 32]);
-    let record = record();
-    for entries in ENTRIES {
-        let mut directions = Directions(99);
-        let mut index = ScopeIndex::new(IndexBounds { scope_entries_max: entries, bytes_max: 1 << 30 });
-        for number in 0..entries {
-            index.insert(&scope, &directions.next(), &number.to_string(), Arc::clone(&record), Tick(1));
-        }
-        let asked = directions.next();
-        criterion.bench_function(&format!("cache/nearest_{entries}"), |bencher| {
-            bencher.iter(|| index.nearest(&scope, black_box(&asked), Tick(2), 3, 0.7));
-        });
-    }
-}
-
-fn verdict(criterion: &mut Criterion) {
-    let candidate = |text: &str| Candidate { similarity: 0.96, text: text.into(), record: record() };
-    let prompt = "Could you please tell me which company bought the studio that made the film Alien in 1979?";
-    let candidates = [
-        candidate("Which company bought the studio that made the film Aliens in 1986?"),
-        candidate("Which studio was bought by the company that made Alien in 1979?"),
-        candidate("The studio that made the 1979 film Alien was bought by which company?"),
-    ];
-    let policy = Policy { similarity_min: 0.95 };
-    criterion.bench_function("cache/judge_1", |bencher| {
-        bencher.iter(|| judge(black_box(prompt), &candidates[2..], &policy));
-    });
-    criterion.bench_function("cache/judge_3", |bencher| {
-        bencher.iter(|| judge(black_box(prompt), &candidates, &policy));
-    });
-}
-
-criterion_group!(benches, keys, exact, semantic, verdict);
+criterion_group!(benches, keys, exact, search, verdict);
 criterion_main!(benches);

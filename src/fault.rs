@@ -16,8 +16,8 @@ pub enum Kind {
     ModelNotAllowed,
     /// No such model, or no such path.
     NotFound,
-    /// The path exists, the method does not.
-    MethodNotAllowed,
+    /// The path exists, the method does not; these are the methods it takes.
+    MethodNotAllowed(&'static str),
     /// The request cannot be understood: framing, JSON or a field.
     BadRequest,
     /// The prompt does not fit the model.
@@ -55,7 +55,7 @@ impl Kind {
             Kind::InvalidKey => "invalid_key",
             Kind::ModelNotAllowed => "model_not_allowed",
             Kind::NotFound => "not_found",
-            Kind::MethodNotAllowed => "method_not_allowed",
+            Kind::MethodNotAllowed(_) => "method_not_allowed",
             Kind::BadRequest => "bad_request",
             Kind::ContextTooLong => "context_too_long",
             Kind::ContentFilter => "content_filter",

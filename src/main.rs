@@ -2,6 +2,8 @@
 
 use clap::Parser;
 use clap::Subcommand;
+use ring::rand::SecureRandom;
+use ring::rand::SystemRandom;
 use ringgate::cache::ExactCache;
 use ringgate::clock::Clock;
 use ringgate::config;
@@ -32,8 +34,7 @@ use ringgate::sys::process::Signal;
 use ringgate::sys::socket;
 use ringgate::sys::thread;
 use ringgate::upstream::resolve::Questions;
-use ring::rand::SecureRandom;
-use ring::rand::SystemRandom;
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::net::TcpListener;
 use std::path::Path;
@@ -276,6 +277,13 @@ impl Process {
         let shards = server.shards.unwrap_or(cores.len()).max(1);
         let (_port, listen) =
             socket::reserve(server.listen).map_err(|error| format!("cannot listen on {}: {error}", server.listen))?;
+        if matches!(TcpListener::bind(server.listen), Err(error) if error.kind() == ErrorKind::AddrInUse && server.listen.port() != 0)
+        {
+            self.log.warn(
+                "another process listens on this port too; the kernel divides connections between both",
+                &[("listen", &server.listen)],
+            );
+        }
         let boxes: Arc<[Postbox]> = (0..shards).map(|_| Postbox::default()).collect();
         let questions = Arc::new(Questions::default());
         let companions = self.companions(&deployment, shards, &cores);
@@ -305,7 +313,8 @@ impl Process {
             driver = Some(started.recv().map_err(|_| "a shard died while starting".to_owned())??);
         }
         let driver = driver.expect("there is at least one shard");
-        self.announce(driver, listen, shards, &deployment);
+        let admin_at = admin.as_ref().and_then(|listener| listener.local_addr().ok());
+        self.announce(driver, listen, shards, &deployment, admin_at);
         self.register(kernel, driver, &companions);
         let admin = admin.map(|listener| (listener, self.admin(&companions)));
         control::start(questions, admin, self.log.clone())
@@ -328,7 +337,14 @@ impl Process {
         (0..shards).map(companion).collect()
     }
 
-    fn announce(&self, driver: Driver, listen: SocketAddr, shards: usize, deployment: &Deployment) {
+    fn announce(
+        &self,
+        driver: Driver,
+        listen: SocketAddr,
+        shards: usize,
+        deployment: &Deployment,
+        admin: Option<SocketAddr>,
+    ) {
         match driver {
             Driver::IoUringCooperative => {}
             Driver::IoUring => self.log.warn("io_uring without COOP_TASKRUN: expect a quarter more CPU", &[]),
@@ -336,16 +352,19 @@ impl Process {
         }
         let url = format!("http://{listen}");
         let config = self.launch.config.as_ref().map_or("demo settings".to_owned(), |path| path.display().to_string());
-        self.log.info("serving", &[
-            ("url", &url),
-            ("shards", &shards),
-            ("driver", &driver.label()),
-            ("config", &config),
-            ("providers", &deployment.providers.len()),
-            ("keys", &deployment.settings.keys.len()),
-        ]);
-        if let Some(admin) = &deployment.settings.admin {
-            let metrics = format!("http://{}/metrics", admin.listen);
+        self.log.info(
+            "serving",
+            &[
+                ("url", &url),
+                ("shards", &shards),
+                ("driver", &driver.label()),
+                ("config", &config),
+                ("providers", &deployment.providers.len()),
+                ("keys", &deployment.settings.keys.len()),
+            ],
+        );
+        if let Some(admin) = admin {
+            let metrics = format!("http://{admin}/metrics");
             self.log.info("admin", &[("metrics", &metrics)]);
         }
         if self.demo.is_some() {
@@ -411,8 +430,8 @@ impl Process {
             }
         }
         let patience = self.shared.deployment.load().settings.server.drain_timeout;
-        self.log.info("draining", &[("timeout_s", &patience.as_secs())]);
         self.shared.draining.store(true, Ordering::Relaxed);
+        self.log.info("draining", &[("timeout_s", &patience.as_secs())]);
         let shared = Arc::clone(&self.shared);
         let deadline = kernel.now().after(patience);
         let _ = std::thread::Builder::new().name("drain".to_owned()).spawn(move || {
@@ -431,8 +450,8 @@ impl Process {
         });
         match reloaded {
             Ok(deployment) => {
-                if deployment.settings.server.listen != before.settings.server.listen {
-                    self.log.warn("server.listen changed; it takes effect at the next start", &[]);
+                for setting in needs_a_restart(&before, &deployment) {
+                    self.log.warn("this setting changed; it takes effect at the next start", &[("setting", &setting)]);
                 }
                 self.shared.deployment.store(Arc::new(deployment));
                 self.shared.generation.fetch_add(1, Ordering::Release);
@@ -445,6 +464,23 @@ impl Process {
             }
         }
     }
+}
+
+/// Settings that only a new process can follow.
+fn needs_a_restart(before: &Deployment, after: &Deployment) -> Vec<&'static str> {
+    let (old, new) = (&before.settings, &after.settings);
+    let admin = |settings: &Settings| settings.admin.as_ref().map(|admin| admin.listen);
+    let log = |settings: &Settings| settings.request_log.as_ref().map(|log| log.path.clone());
+    let embedder = |settings: &Settings| (settings.embedding.library.clone(), settings.embedding.model_dir.clone());
+    let changed = [
+        ("server.listen", old.server.listen != new.server.listen),
+        ("server.shards", old.server.shards != new.server.shards),
+        ("admin.listen", admin(old) != admin(new)),
+        ("request_log.path", log(old) != log(new)),
+        ("cache", old.cache.bytes_max != new.cache.bytes_max),
+        ("embedding", embedder(old) != embedder(new) || (after.wants_vectors() && !before.wants_vectors())),
+    ];
+    changed.into_iter().filter(|(_, changed)| *changed).map(|(name, _)| name).collect()
 }
 
 fn announce_embedder(log: &Log, shard: usize, readiness: &embed::Readiness) {

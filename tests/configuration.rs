@@ -163,6 +163,9 @@ fn demos_load_for_every_set_of_keys() {
         let demo = !openai && !anthropic;
         assert_eq!(settings.prices.iter().any(|price| price.provider == "demo"), demo);
         assert_eq!(settings.routes.iter().any(|route| route.cache.semantic), demo);
+        let failover = settings.routes.iter().find(|route| route.model == "demo-failover");
+        let models = failover.map(|it| it.targets.iter().filter_map(|target| target.model.as_deref()).collect());
+        assert_eq!(models, demo.then(|| vec!["demo-down", "demo"]));
     }
 }
 
@@ -398,7 +401,10 @@ fn routes_and_prices_are_checked() {
     refused_for(&route("a", "targets = [\"mock/\"]"), "must be a model name");
     refused_for(&route("a", "targets = [\"mock/x*\"]"), "without `*`");
     refused_for(&route("a", "targets = [{ provider = \"mokc\" }]"), "did you mean `mock`?");
-    refused_for(&route("a", "targets = [{ provider = \"mock\", tier = \"hard\" }]"), "strategy = \"complexity\"");
+    refused_for(
+        &route("a", "targets = [{ provider = \"mock\", tier = \"hard\" }]\nstrategy = \"ordered\""),
+        "strategy = \"complexity\"",
+    );
     refused_for(&route("a", "targets = [\"mock\"]\nstrategy = \"complexity\""), "needs targets with a tier");
     refused_for(&route("a", "targets = [\"mock\"]\nstrategy = \"complexty\""), "did you mean `complexity`?");
     refused_for(&route("a", "targets = [\"mock\"]\ncaller = \"openai\""), "known dialect");

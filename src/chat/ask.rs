@@ -34,3 +34,10 @@ pub struct Ask<'a> {
     /// Is a JSON form demanded?
     pub has_response_format: bool,
 }
+
+impl Ask<'_> {
+    /// The same facts without the parsed body, which need not outlive the judging.
+    pub fn detached(&self) -> Ask<'static> {
+        Ask { model: Cow::Owned(self.model.to_string()), last_user_text: None, ..*self }
+    }
+}

@@ -74,11 +74,21 @@ const DEMO: &str = r#"
 [[providers]]
 name = "demo"
 kind = "demo"
+models = ["demo"]
+
+# The first target always answers 503, so that a failover can be watched.
+[[routes]]
+model = "demo-failover"
+targets = ["demo/demo-down", "demo/demo"]
 
 [[routes]]
 model = "*"
 targets = ["demo"]
-cache = { exact = true, semantic = true }
+cache = { exact = true, semantic = true, similarity_min = 0.90 }
+
+# Patient, so that a rephrased question finds its answer on a busy laptop too.
+[embedding]
+deadline_ms = 250
 
 # Invented, so that cost and savings show up in headers and metrics.
 [[prices]]

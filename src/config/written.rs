@@ -341,7 +341,7 @@ pub struct Cache {
 
 impl Default for Cache {
     fn default() -> Self {
-        Cache { bytes_max: 256 << 20, entry_bytes_max: 4 << 20, scope_entries_max: 50_000 }
+        Cache { bytes_max: 256 << 20, entry_bytes_max: 960 << 10, scope_entries_max: 50_000 }
     }
 }
 

@@ -118,9 +118,7 @@ fn respond(stream: &mut TcpStream, status: u16, body: &Value) -> io::Result<()> 
 }
 
 fn respond_streamed(stream: &mut TcpStream, request: &Value) -> io::Result<()> {
-    stream.write_all(
-        b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n",
-    )?;
+    stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n")?;
     for event in events(request) {
         let data = format!("data: {event}\n\n");
         stream.write_all(format!("{:x}\r\n{data}\r\n", data.len()).as_bytes())?;

@@ -61,7 +61,12 @@ pub fn open(path: &Path, dropped: SharedCounter, log: Log) -> io::Result<(Reques
 }
 
 /// Writes in batches: flushed whenever the queue is empty.
-fn write(mut sink: BufWriter<Box<dyn Write + Send>>, lines: &Receiver<Option<Vec<u8>>>, lost: &SharedCounter, log: &Log) {
+fn write(
+    mut sink: BufWriter<Box<dyn Write + Send>>,
+    lines: &Receiver<Option<Vec<u8>>>,
+    lost: &SharedCounter,
+    log: &Log,
+) {
     let mut healthy = true;
     while let Ok(Some(line)) = lines.recv() {
         let mut written = sink.write_all(&line);

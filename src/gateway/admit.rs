@@ -14,14 +14,14 @@ use crate::limits::Verdict;
 
 /// The right to go on.
 #[derive(Debug, Default)]
-pub struct Grant {
+pub(super) struct Grant {
     /// What is left of the key's limit, for the answer's header.
     pub allowance: Option<Allowance>,
 }
 
 /// Refusal, with what is left of the limit when the limit was the reason.
 #[derive(Debug)]
-pub struct Refusal {
+pub(super) struct Refusal {
     /// What to tell.
     pub fault: Fault,
     /// What is left.
@@ -29,7 +29,7 @@ pub struct Refusal {
 }
 
 /// Judges one request of `caller`.
-pub fn admit(caller: &Caller, rate: Option<&RequestRate>, ask: &Ask<'_>, now: Tick) -> Result<Grant, Refusal> {
+pub(super) fn admit(caller: &Caller, rate: Option<&RequestRate>, ask: &Ask<'_>, now: Tick) -> Result<Grant, Refusal> {
     if !caller.may_use(&ask.model) {
         let fault = Fault {
             param: Some("model".to_owned()),
@@ -53,7 +53,7 @@ pub fn admit(caller: &Caller, rate: Option<&RequestRate>, ask: &Ask<'_>, now: Ti
 }
 
 /// A caller's own words, short enough to be echoed.
-pub fn shown(text: &str) -> String {
+pub(super) fn shown(text: &str) -> String {
     const CHARACTERS_MAX: usize = 100;
     let mut short: String = text.chars().take(CHARACTERS_MAX).filter(|c| !c.is_control()).collect();
     if text.chars().nth(CHARACTERS_MAX).is_some() {

@@ -9,7 +9,7 @@ use crate::wire::http1::Known;
 use crate::wire::http1::RequestHead;
 
 /// The caller behind the credentials of a head.
-pub fn authenticate<'k>(keys: &'k KeyRing, head: &RequestHead, bytes: &[u8]) -> Result<&'k Caller, Fault> {
+pub(super) fn authenticate<'k>(keys: &'k KeyRing, head: &RequestHead, bytes: &[u8]) -> Result<&'k Caller, Fault> {
     keys.authenticate(&Credentials {
         authorization: head.header(bytes, Known::Authorization),
         x_api_key: head.header(bytes, Known::XApiKey),

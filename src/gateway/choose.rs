@@ -14,7 +14,7 @@ use crate::routing::Situation;
 use std::borrow::Cow;
 
 /// How a requested model will be served.
-pub enum Way<'d> {
+pub(super) enum Way<'d> {
     /// By a configured route.
     Route {
         /// Its index.
@@ -37,7 +37,7 @@ pub enum Way<'d> {
 
 impl<'d> Way<'d> {
     /// What may be cached.
-    pub fn cache(&self) -> &'d RouteCache {
+    pub(super) fn cache(&self) -> &'d RouteCache {
         match self {
             Way::Route { route, .. } | Way::Direct { route: Some((_, route)), .. } => &route.cache,
             Way::Direct { cache, .. } => cache,
@@ -45,7 +45,7 @@ impl<'d> Way<'d> {
     }
 
     /// The route's index, if one is involved.
-    pub fn route_index(&self) -> Option<usize> {
+    pub(super) fn route_index(&self) -> Option<usize> {
         match self {
             Way::Route { index, .. } => Some(*index),
             Way::Direct { route, .. } => route.map(|(index, _)| index),
@@ -53,7 +53,12 @@ impl<'d> Way<'d> {
     }
 
     /// Provider index and model of target number `target`.
-    pub fn target<'a>(&'a self, deployment: &Deployment, target: u8, requested: &'a str) -> (usize, Cow<'a, str>) {
+    pub(super) fn target<'a>(
+        &'a self,
+        deployment: &Deployment,
+        target: u8,
+        requested: &'a str,
+    ) -> (usize, Cow<'a, str>) {
         match self {
             Way::Direct { provider, model, .. } => (*provider, Cow::Borrowed(model)),
             Way::Route { route, .. } => {
@@ -68,23 +73,22 @@ impl<'d> Way<'d> {
 
 /// `openai/gpt-x` asked of the provider `openai` is its model `gpt-x`.
 fn without_provider<'m>(model: &'m str, provider: &str) -> &'m str {
-    model.strip_prefix(provider).and_then(|rest| rest.strip_prefix('/')).filter(|rest| !rest.is_empty()).unwrap_or(model)
+    model
+        .strip_prefix(provider)
+        .and_then(|rest| rest.strip_prefix('/'))
+        .filter(|rest| !rest.is_empty())
+        .unwrap_or(model)
 }
 
 /// Exact route names first, then `provider/model`, then patterns.
-pub fn find_way<'d>(deployment: &'d Deployment, model: &str, caller_dialect: &str) -> Result<Way<'d>, Fault> {
+pub(super) fn find_way<'d>(deployment: &'d Deployment, model: &str, caller_dialect: &str) -> Result<Way<'d>, Fault> {
     if let Some(index) = deployment.table.exact(model, caller_dialect) {
         return Ok(Way::Route { index, route: &deployment.routes[index] });
     }
     let pattern = deployment.table.pattern(model, caller_dialect);
     let pattern = pattern.map(|index| (index, &deployment.routes[index]));
     if let Some((provider, rest)) = named_provider(deployment, model) {
-        return Ok(Way::Direct {
-            provider,
-            model: rest.to_owned(),
-            route: pattern,
-            cache: &deployment.direct_cache,
-        });
+        return Ok(Way::Direct { provider, model: rest.to_owned(), route: pattern, cache: &deployment.direct_cache });
     }
     if let Some((index, route)) = pattern {
         return Ok(Way::Route { index, route });
@@ -93,10 +97,7 @@ pub fn find_way<'d>(deployment: &'d Deployment, model: &str, caller_dialect: &st
         param: Some("model".to_owned()),
         ..Fault::new(
             Kind::NotFound,
-            format!(
-                "no route serves the model `{}`; GET /v1/models lists what is served",
-                super::admit::shown(model)
-            ),
+            format!("no route serves the model `{}`; GET /v1/models lists what is served", super::admit::shown(model)),
         )
     })
 }
@@ -108,7 +109,7 @@ fn named_provider<'m>(deployment: &Deployment, model: &'m str) -> Option<(usize,
 }
 
 /// The order of attempts, and the tier that decided it where the strategy asked for one.
-pub fn plan(way: &Way<'_>, ask: &Ask<'_>) -> (Plan, Option<(Tier, f32)>) {
+pub(super) fn plan(way: &Way<'_>, ask: &Ask<'_>) -> (Plan, Option<(Tier, f32)>) {
     let Way::Route { route, .. } = way else {
         let mut plan = Plan::default();
         plan.push(0);

@@ -11,6 +11,10 @@ use crate::net::timeout;
 use crate::wire::chunked;
 use std::time::Duration;
 
+/// Most bytes of one write. A write must be done within the write deadline, so this decides how slowly a
+/// caller may read a large answer: slowly is allowed, standing still is not.
+const WRITE_BYTES_MAX: usize = 64 * 1024;
+
 /// The caller is gone or does not read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Gone;
@@ -37,6 +41,8 @@ pub struct Client<'c, S> {
     http10: bool,
     /// May another request follow on this connection?
     pub keep_alive: bool,
+    /// The request was HEAD: whole answers are sent without their body.
+    pub head_only: bool,
     progress: Progress,
     write_timeout: Duration,
     /// Bytes of the answer written so far, head included.
@@ -47,6 +53,8 @@ pub struct Client<'c, S> {
     pub fin_means_gone: bool,
     /// The caller left; writes go nowhere, the request runs on for those who joined it.
     absent: bool,
+    /// The connection will be reset: nothing may be said on it any more, not even a farewell.
+    aborted: bool,
 }
 
 impl<'c, S: Stream> Client<'c, S> {
@@ -57,12 +65,14 @@ impl<'c, S: Stream> Client<'c, S> {
             out,
             http10,
             keep_alive,
+            head_only: false,
             progress: Progress::Waiting,
             write_timeout,
             bytes_out: 0,
             first_byte: None,
             fin_means_gone: false,
             absent: false,
+            aborted: false,
         }
     }
 
@@ -81,6 +91,11 @@ impl<'c, S: Stream> Client<'c, S> {
         self.absent
     }
 
+    /// Must the connection be dropped as it is? A FIN now would pass a cut answer off as a whole one.
+    pub fn is_aborted(&self) -> bool {
+        self.aborted
+    }
+
     /// Notes that the caller has left: nothing more is written.
     pub fn leave(&mut self) {
         self.absent = true;
@@ -93,28 +108,27 @@ impl<'c, S: Stream> Client<'c, S> {
         std::mem::take(&mut self.out)
     }
 
-    /// Sends a whole answer: `head` without its end, completed here with the length, then `body`.
+    /// Sends a whole answer: `head` without its end, completed here with the length, then `body` unless
+    /// the request was HEAD.
     pub async fn send_whole<C: Clock>(&mut self, clock: &C, head: &[u8], body: &[u8]) -> Result<(), Gone> {
+        if self.absent {
+            return Ok(());
+        }
         debug_assert_eq!(self.progress, Progress::Waiting, "an answer begins once");
         self.out.clear();
         self.out.extend_from_slice(head);
         self.finish_head(Some(body.len()));
-        self.out.extend_from_slice(body);
-        self.progress = Progress::Complete;
-        self.write(clock).await
-    }
-
-    /// Sends a head that says "no body" (for HEAD and 204 answers).
-    pub async fn send_bodiless<C: Clock>(&mut self, clock: &C, head: &[u8], length: usize) -> Result<(), Gone> {
-        self.out.clear();
-        self.out.extend_from_slice(head);
-        self.finish_head(Some(length));
-        self.progress = Progress::Complete;
-        self.write(clock).await
+        if !self.head_only {
+            self.out.extend_from_slice(body);
+        }
+        self.write_last(clock).await
     }
 
     /// Begins a streamed answer; the head travels with the first bytes.
     pub fn begin_stream(&mut self, head: &[u8]) {
+        if self.absent {
+            return;
+        }
         debug_assert_eq!(self.progress, Progress::Waiting, "an answer begins once");
         self.out.clear();
         self.out.extend_from_slice(head);
@@ -138,8 +152,7 @@ impl<'c, S: Stream> Client<'c, S> {
         } else {
             self.out.extend_from_slice(chunked::END);
         }
-        self.progress = Progress::Complete;
-        self.write(clock).await
+        self.write_last(clock).await
     }
 
     /// Sends `bytes` (the error event) as the last piece and withholds the end, so that no client can
@@ -149,16 +162,27 @@ impl<'c, S: Stream> Client<'c, S> {
         bytes.clear();
         self.give_up();
         let _ = self.write(clock).await;
-        if self.http10 {
-            // Without chunks only a reset tells a broken stream from a complete one.
-            self.stream.abort();
-        }
     }
 
-    /// Nothing more can be said on this connection.
+    /// No answer will follow on this connection, and the one that has begun will not be completed.
     pub fn give_up(&mut self) {
+        // Without chunks only a reset tells a broken stream from a complete one.
+        if self.http10 && self.progress == Progress::Streaming {
+            self.abort();
+        }
         self.progress = Progress::Broken;
         self.keep_alive = false;
+    }
+
+    /// Ends the connection in the middle of whatever was being said.
+    pub fn sever(&mut self) {
+        self.give_up();
+        self.abort();
+    }
+
+    fn abort(&mut self) {
+        self.stream.abort();
+        self.aborted = true;
     }
 
     fn stage(&mut self, bytes: &[u8]) {
@@ -190,6 +214,19 @@ impl<'c, S: Stream> Client<'c, S> {
         self.out.extend_from_slice(b"\r\n");
     }
 
+    /// Writes what completes the answer. It is complete when it is written, not before: whoever is
+    /// interrupted in between must not take the connection for usable.
+    async fn write_last<C: Clock>(&mut self, clock: &C) -> Result<(), Gone> {
+        if self.progress == Progress::Waiting {
+            self.progress = Progress::Streaming;
+        }
+        self.write(clock).await?;
+        if self.progress == Progress::Streaming {
+            self.progress = Progress::Complete;
+        }
+        Ok(())
+    }
+
     async fn write<C: Clock>(&mut self, clock: &C) -> Result<(), Gone> {
         if self.absent {
             self.out.clear();
@@ -197,27 +234,39 @@ impl<'c, S: Stream> Client<'c, S> {
         if self.out.is_empty() {
             return Ok(());
         }
-        let out = std::mem::take(&mut self.out);
-        let length = out.len() as u64;
-        let written = timeout(clock, self.write_timeout, self.stream.write_all(out)).await;
-        match written {
-            Some((Ok(()), mut out)) => {
-                out.clear();
-                self.out = out;
+        let mut out = std::mem::take(&mut self.out);
+        if out.len() <= WRITE_BYTES_MAX {
+            out = self.write_piece(clock, out).await?;
+        } else {
+            let mut piece = Vec::with_capacity(WRITE_BYTES_MAX);
+            for part in out.chunks(WRITE_BYTES_MAX) {
+                piece.clear();
+                piece.extend_from_slice(part);
+                piece = self.write_piece(clock, piece).await?;
+            }
+        }
+        out.clear();
+        self.out = out;
+        Ok(())
+    }
+
+    /// Writes one piece within the deadline and gives its memory back.
+    async fn write_piece<C: Clock>(&mut self, clock: &C, piece: Vec<u8>) -> Result<Vec<u8>, Gone> {
+        let length = piece.len() as u64;
+        match timeout(clock, self.write_timeout, self.stream.write_all(piece)).await {
+            Some((Ok(()), piece)) => {
                 self.bytes_out += length;
                 self.first_byte.get_or_insert_with(|| clock.now());
-                Ok(())
+                Ok(piece)
             }
-            Some((Err(_), mut out)) => {
-                out.clear();
-                self.out = out;
+            Some((Err(_), _)) => {
                 self.give_up();
                 Err(Gone)
             }
             // The kernel still owns the buffer; it comes back to nobody.
             None => {
                 self.give_up();
-                self.stream.abort();
+                self.abort();
                 Err(Gone)
             }
         }

@@ -107,8 +107,7 @@ impl Deployment {
         let tls = TlsConfigs::new();
         let providers =
             settings.providers.iter().map(|written| provider(written, demo, &tls)).collect::<Result<Vec<_>, _>>()?;
-        let routes =
-            settings.routes.iter().map(|written| route(written, &providers)).collect::<Result<Vec<_>, _>>()?;
+        let routes = settings.routes.iter().map(|written| route(written, &providers)).collect::<Result<Vec<_>, _>>()?;
         let mut table = Table::default();
         for (index, written) in settings.routes.iter().enumerate() {
             table.insert(&written.model, written.caller.as_deref(), index);
@@ -127,6 +126,11 @@ impl Deployment {
     /// Does any route want vectors?
     pub fn wants_vectors(&self) -> bool {
         self.routes.iter().any(|route| route.cache.semantic)
+    }
+
+    /// Does the operator want prompts and answers in the request log?
+    pub fn logs_bodies(&self) -> bool {
+        self.settings.request_log.as_ref().is_some_and(|log| log.bodies)
     }
 
     /// The price of `model` at `provider`, if the operator named one.
@@ -184,8 +188,7 @@ fn provider(
     };
     let link = ProviderLink::new(written, &base_url, tls)
         .map_err(|reason| AssemblyError(format!("provider `{name}`: {reason}")))?;
-    let credential =
-        kind.map_or_else(|| providers::credential_of_dialect(dialect_name), |kind| kind.credential);
+    let credential = kind.map_or_else(|| providers::credential_of_dialect(dialect_name), |kind| kind.credential);
     let dialect_kind = providers::ALL.iter().find(|kind| kind.dialect == dialect_name);
     Ok(Provider {
         name: Arc::from(name.as_str()),
@@ -234,10 +237,9 @@ pub(super) fn push_header(head: &mut Vec<u8>, name: &str, value: &[u8]) {
 fn route(written: &crate::config::Route, providers: &[Provider]) -> Result<Route, AssemblyError> {
     let mut targets = Vec::with_capacity(written.targets.len());
     for target in &written.targets {
-        let provider =
-            providers.iter().position(|provider| *provider.name == *target.provider).ok_or_else(|| {
-                AssemblyError(format!("route `{}`: no provider is called `{}`", written.model, target.provider))
-            })?;
+        let provider = providers.iter().position(|provider| *provider.name == *target.provider).ok_or_else(|| {
+            AssemblyError(format!("route `{}`: no provider is called `{}`", written.model, target.provider))
+        })?;
         targets.push(Target { provider, model: target.model.as_deref().map(Arc::from) });
     }
     let tiers: Vec<Option<Tier>> = written.targets.iter().map(|target| target.tier).collect();

@@ -49,13 +49,14 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
     pub(super) async fn follow(
         &self,
         flight: Arc<Flight>,
-        request: &Request<'_, '_>,
+        request: &Request<'_>,
         client: &mut Client<'_, N::Stream>,
         story: &mut Story,
     ) -> Followed {
         story.cache = CacheOutcome::Coalesced;
         let mut follower = flight.follow();
         let mut live: Option<Live> = None;
+        let mut _under_way = None;
         let nobody = Remembrance::default();
         loop {
             let before = self.net.now();
@@ -65,6 +66,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
             let step = match step {
                 Ok(Some(step)) => step,
                 Ok(None) => Step::Failed(Fault::new(Kind::Timeout, "the shared answer took too long")),
+                Err(_) if self.expired() && !client.is_absent() => Step::Failed(super::shutting_down()),
                 Err(_) => {
                     story.ending = Ending::Vanished;
                     return Followed::Done;
@@ -73,6 +75,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
             let said = match step {
                 Step::Meta(meta) => {
                     live = Live::begin(&meta, request, self.net.unix_ms() / 1000);
+                    _under_way = live.as_ref().map(|_| self.recorder.stream());
                     note(&meta, request, story);
                     Ok(())
                 }
@@ -82,7 +85,10 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
                 },
                 Step::Complete(record) => return self.landed(record, live, request, client, story).await,
                 Step::Failed(fault) => Err(fault),
-                Step::Abandoned if client.progress() == Progress::Waiting => return Followed::AskAgain,
+                Step::Abandoned if client.progress() == Progress::Waiting => {
+                    forget(story);
+                    return Followed::AskAgain;
+                }
                 Step::Abandoned => Err(Fault::new(Kind::Upstream, "the shared answer was given up")),
             };
             if let Err(fault) = said {
@@ -99,7 +105,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         &self,
         live: &mut Live,
         bytes: &[u8],
-        request: &Request<'_, '_>,
+        request: &Request<'_>,
         client: &mut Client<'_, N::Stream>,
         story: &mut Story,
     ) -> Result<(), Fault> {
@@ -121,7 +127,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         &self,
         record: Option<Arc<Record>>,
         live: Option<Live>,
-        request: &Request<'_, '_>,
+        request: &Request<'_>,
         client: &mut Client<'_, N::Stream>,
         story: &mut Story,
     ) -> Followed {
@@ -145,11 +151,12 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         &self,
         fault: Fault,
         live: Option<Live>,
-        request: &Request<'_, '_>,
+        request: &Request<'_>,
         client: &mut Client<'_, N::Stream>,
         story: &mut Story,
     ) -> Followed {
         if client.progress() == Progress::Waiting {
+            forget(story);
             return Followed::Fault(fault);
         }
         let mut out = live.map(|live| live.out).unwrap_or_default();
@@ -169,7 +176,7 @@ struct Live {
 }
 
 impl Live {
-    fn begin(meta: &FlightMeta, request: &Request<'_, '_>, created_s: u64) -> Option<Live> {
+    fn begin(meta: &FlightMeta, request: &Request<'_>, created_s: u64) -> Option<Live> {
         if !request.ask.stream || meta.form != Form::Events {
             return None;
         }
@@ -183,7 +190,13 @@ impl Live {
     }
 }
 
-fn note(meta: &FlightMeta, request: &Request<'_, '_>, story: &mut Story) {
+fn note(meta: &FlightMeta, request: &Request<'_>, story: &mut Story) {
     story.provider = request.deployment.providers.iter().position(|provider| provider.name == meta.provider);
     story.model = Some(meta.model.clone());
+}
+
+/// Whose answer was awaited is nobody's answer after all.
+fn forget(story: &mut Story) {
+    story.provider = None;
+    story.model = None;
 }

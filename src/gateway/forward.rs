@@ -31,9 +31,10 @@ use crate::observe::AttemptOutcome;
 use crate::routing::Plan;
 use crate::upstream;
 use crate::upstream::Exchange;
-use crate::upstream::resolve::Resolve;
 use crate::upstream::Stage;
+use crate::upstream::resolve::Resolve;
 use crate::wire::http1::Known;
+use crate::wire::json::Value;
 use std::future::Future;
 use std::pin::Pin;
 use std::pin::pin;
@@ -43,6 +44,8 @@ use std::time::Duration;
 /// A preamble longer than this is content enough.
 const PREAMBLE_EVENTS_MAX: u64 = 64;
 const PREAMBLE_BYTES_MAX: usize = 256 * 1024;
+/// How often an answer whose caller left is checked for others who still wait for it.
+const ORPHAN_CHECK: Duration = Duration::from_millis(50);
 /// Largest error body read for its message.
 const ERROR_BODY_BYTES_MAX: usize = 1024 * 1024;
 
@@ -52,9 +55,17 @@ pub(super) struct Vanished;
 /// An answer that has begun well.
 pub(super) enum Forwarded<N: Net> {
     /// It is here, complete and understood.
-    Whole(Whole<N>),
+    Whole(Box<Whole<N>>),
     /// Its first content is here.
     Stream(Box<StreamedAnswer<N>>),
+}
+
+/// An upstream request, ready to be sent.
+pub(super) struct Rendered {
+    /// Head and body.
+    pub bytes: Vec<u8>,
+    /// Fields that the provider's dialect could not express.
+    pub dropped: Vec<Dropped>,
 }
 
 /// A stream with its preamble read.
@@ -100,10 +111,11 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
     /// Tries the planned targets in order.
     pub(super) async fn forward(
         &self,
-        request: &Request<'_, '_>,
+        request: &Request<'_>,
         client: &mut Client<'_, N::Stream>,
         way: &Way<'_>,
         plan: &Plan,
+        first: Result<Rendered, Fault>,
         remembrance: &Remembrance,
         story: &mut Story,
     ) -> Result<Forwarded<N>, Unserved> {
@@ -114,11 +126,13 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
             failover: false,
         };
         let deadline = self.deadline(request, way, plan, story)?;
+        let mut first = Some(first);
         for target in plan.as_slice() {
             let (index, model) = way.target(request.deployment, *target, &request.ask.model);
             let model: Arc<str> = Arc::from(&*model);
             let before = self.net.now();
-            let attempt = self.attempt(request, client, index, &model, deadline, remembrance).await;
+            let rendered = first.take().unwrap_or_else(|| self.rendered_again(request, index, &model));
+            let attempt = self.attempt(request, client, index, rendered, deadline, remembrance).await;
             let duration = self.net.now().since(before);
             story.upstream += duration;
             let mut noted = Try { provider: index, model, outcome: AttemptOutcome::Ok, status: Some(200), duration };
@@ -150,13 +164,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         Err(Unserved::Fault(told(last.fault, story)))
     }
 
-    fn deadline(
-        &self,
-        request: &Request<'_, '_>,
-        way: &Way<'_>,
-        plan: &Plan,
-        story: &Story,
-    ) -> Result<Tick, Unserved> {
+    fn deadline(&self, request: &Request<'_>, way: &Way<'_>, plan: &Plan, story: &Story) -> Result<Tick, Unserved> {
         let first = plan.as_slice().first().copied().unwrap_or_default();
         let (index, _) = way.target(request.deployment, first, &request.ask.model);
         let configured = request.deployment.providers[index].link.timeouts.total;
@@ -167,19 +175,17 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
 
     async fn attempt(
         &self,
-        request: &Request<'_, '_>,
+        request: &Request<'_>,
         client: &mut Client<'_, N::Stream>,
         provider: usize,
-        model: &str,
+        rendered: Result<Rendered, Fault>,
         deadline: Tick,
         remembrance: &Remembrance,
     ) -> Result<Attempt<N>, Unserved> {
         let provider = &request.deployment.providers[provider];
-        let mut bytes = self.memory.take();
-        let dropped = match render(request, provider, model, &self.instance, &mut bytes) {
-            Ok(dropped) => dropped,
+        let Rendered { bytes, dropped } = match rendered {
+            Ok(rendered) => rendered,
             Err(fault) => {
-                self.memory.give(bytes);
                 let outcome = AttemptOutcome::ClientError;
                 return Ok(Attempt::Failed(Failure { fault, outcome, status: None, failover: true }));
             }
@@ -206,24 +212,57 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         }
     }
 
+    /// The upstream request for the first planned target.
+    pub(super) fn rendered(
+        &self,
+        request: &Request<'_>,
+        body: Value<'_, '_>,
+        way: &Way<'_>,
+        plan: &Plan,
+    ) -> Result<Rendered, Fault> {
+        let target = plan.as_slice().first().copied().unwrap_or_default();
+        let (index, model) = way.target(request.deployment, target, &request.ask.model);
+        self.rendered_for(request, body, index, &model)
+    }
+
+    fn rendered_for(
+        &self,
+        request: &Request<'_>,
+        body: Value<'_, '_>,
+        provider: usize,
+        model: &str,
+    ) -> Result<Rendered, Fault> {
+        let provider = &request.deployment.providers[provider];
+        let mut bytes = self.memory.take();
+        let dropped = render(request, body, provider, model, &self.instance, &mut bytes)?;
+        Ok(Rendered { bytes, dropped })
+    }
+
+    /// The upstream request for a later target: the body is parsed once more, which only failover pays.
+    fn rendered_again(&self, request: &Request<'_>, provider: usize, model: &str) -> Result<Rendered, Fault> {
+        let mut copy = self.memory.take();
+        copy.extend_from_slice(request.incoming.body);
+        let tape = self.parse(&mut copy)?;
+        let rendered = self.rendered_for(request, tape.as_value(), provider, model);
+        self.parser.borrow_mut().recycle(tape);
+        self.memory.give(copy);
+        rendered
+    }
+
     /// Reads a stream until its first content.
     async fn preamble(
         &self,
         mut exchange: Exchange<N>,
-        request: &Request<'_, '_>,
+        request: &Request<'_>,
         client: &mut Client<'_, N::Stream>,
         provider: &Provider,
         dropped: Vec<Dropped>,
         sent: Tick,
         remembrance: &Remembrance,
     ) -> Result<Attempt<N>, Unserved> {
-        let options = StreamOptions {
-            include_usage: request.ask.include_usage,
-            created_s: self.net.unix_ms() / 1000,
-        };
+        let options = StreamOptions { include_usage: request.ask.include_usage, created_s: self.net.unix_ms() / 1000 };
         let keep = remembrance.is_wanted();
-        let mut translation =
-            Translation::new(provider.dialect, request.dialect, options, request.ask.choices, keep);
+        let mut translation = Translation::new(provider.dialect, request.dialect, options, request.ask.choices, keep);
         let mut out = self.memory.take();
         let limit = sent.after(provider.link.timeouts.first_byte);
         loop {
@@ -233,7 +272,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
                 match self.unless_left(next, client, remembrance).await? {
                     None => Some(first_byte_fault(provider)),
                     Some(Err(failure)) => Some(failure.fault(&provider.name)),
-                    Some(Ok(None)) => translation.verdict(),
+                    Some(Ok(None)) => translation.finish(&self.parser, &mut out),
                     Some(Ok(Some(bytes))) => translation.feed(&self.parser, bytes, &mut out).err(),
                 }
             };
@@ -256,7 +295,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
     async fn whole(
         &self,
         mut exchange: Exchange<N>,
-        request: &Request<'_, '_>,
+        request: &Request<'_>,
         client: &mut Client<'_, N::Stream>,
         provider: &Provider,
         dropped: Vec<Dropped>,
@@ -276,7 +315,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         self.memory.give(copy);
         match understood {
             Ok((facts, translated)) => {
-                let whole = Whole { exchange, facts, translated, dropped };
+                let whole = Box::new(Whole { exchange, facts, translated, dropped });
                 Ok(Attempt::Served(Forwarded::Whole(whole)))
             }
             Err(fault) => {
@@ -319,22 +358,32 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         remembrance: &Remembrance,
     ) -> Result<F::Output, Vanished> {
         if !client.is_absent() {
-            let left = watch::left(client.stream(), &self.net, client.fin_means_gone);
+            let left = watch::left(client.stream(), &self.net, || client.fin_means_gone || self.expired());
             match race(future.as_mut(), left).await {
                 First::A(output) => return Ok(output),
+                // The drain has ended the reading side: the caller is there and will be told.
+                First::B(()) if self.expired() => return Err(Vanished),
                 First::B(()) => client.leave(),
             }
             if remembrance.is_mine_alone() {
                 return Err(Vanished);
             }
         }
-        Ok(future.await)
+        // Those who joined may leave as well, and nobody tells: look now and then.
+        loop {
+            match race(future.as_mut(), self.net.sleep(ORPHAN_CHECK)).await {
+                First::A(output) => return Ok(output),
+                First::B(()) if remembrance.is_mine_alone() => return Err(Vanished),
+                First::B(()) => {}
+            }
+        }
     }
 }
 
 /// Appends the whole upstream request: own head, allow-listed fields, body in the provider's dialect.
 fn render(
-    request: &Request<'_, '_>,
+    request: &Request<'_>,
+    parsed: Value<'_, '_>,
     provider: &Provider,
     model: &str,
     instance: &str,
@@ -345,26 +394,34 @@ fn render(
         inject_usage: request.ask.stream,
         legacy_max_tokens: provider.legacy_max_tokens,
     };
-    let mut body = Vec::with_capacity(request.incoming.body.len() + 64);
-    let mut dropped = Vec::new();
-    if provider.dialect.name() == request.dialect.name() {
-        let raw = request.incoming.body;
-        provider.dialect.splice_request(raw, request.body, &request.ask, model, options, &mut body);
-    } else {
-        let neutral = request.dialect.read_request(request.body)?;
-        dropped = provider.dialect.write_request(&neutral, model, options, &mut body)?;
-    }
     out.extend_from_slice(b"POST ");
     out.extend_from_slice(provider.link.endpoint.path_prefix.as_bytes());
     out.extend_from_slice(provider.dialect.path(model, request.ask.stream).as_bytes());
     out.extend_from_slice(b" HTTP/1.1\r\n");
     out.extend_from_slice(&provider.fixed_head);
     pass_fields(request, provider, instance, out);
-    push_header(out, "content-length", itoa::Buffer::new().format(body.len()).as_bytes());
-    out.extend_from_slice(b"\r\n");
-    out.extend_from_slice(&body);
+    let length_at = out.len() + b"content-length: ".len();
+    out.extend_from_slice(b"content-length:           0\r\n\r\n");
+    let body_at = out.len();
+    let mut dropped = Vec::new();
+    if provider.dialect.name() == request.dialect.name() {
+        let raw = request.incoming.body;
+        provider.dialect.splice_request(raw, parsed, &request.ask, model, options, out);
+    } else {
+        let neutral = request.dialect.read_request(parsed)?;
+        dropped = provider.dialect.write_request(&neutral, model, options, out)?;
+    }
+    // The length is known only now: it goes, right-aligned, into the room that was left for it, which
+    // saves a copy of the body. White space before a field's value means nothing (RFC 9110 §5.5).
+    let mut digits = itoa::Buffer::new();
+    let digits = digits.format(out.len() - body_at).as_bytes();
+    let room = &mut out[length_at..length_at + LENGTH_ROOM];
+    room[LENGTH_ROOM - digits.len()..].copy_from_slice(digits);
     Ok(dropped)
 }
+
+/// Room for the digits of a content length: ten times the largest body there can be.
+const LENGTH_ROOM: usize = 11;
 
 /// Caller fields that providers are meant to see.
 const PASSED: &[(Known, &str)] = &[
@@ -377,7 +434,7 @@ const PASSED: &[(Known, &str)] = &[
     (Known::Tracestate, "tracestate"),
 ];
 
-fn pass_fields(request: &Request<'_, '_>, provider: &Provider, instance: &str, out: &mut Vec<u8>) {
+fn pass_fields(request: &Request<'_>, provider: &Provider, instance: &str, out: &mut Vec<u8>) {
     for (known, name) in PASSED {
         if let Some(value) = request.incoming.header(*known) {
             push_header(out, name, value);
@@ -405,10 +462,7 @@ fn content_type<N: Net>(exchange: &Exchange<N>) -> Option<&[u8]> {
 }
 
 fn first_byte_fault(provider: &Provider) -> Fault {
-    Fault::new(
-        Kind::Timeout,
-        format!("the provider `{}` sent no content within first_byte_timeout_ms", provider.name),
-    )
+    Fault::new(Kind::Timeout, format!("the provider `{}` sent no content within first_byte_timeout_ms", provider.name))
 }
 
 /// `retry-after-ms`, then `retry-after` in seconds; anything else is ignored.

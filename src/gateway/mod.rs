@@ -45,9 +45,10 @@ use crate::keys::Caller;
 use crate::limits::Allowance;
 use crate::net::Net;
 use crate::observe::Recorder;
+use crate::routing::Plan;
 use crate::upstream::Buffers;
-use crate::upstream::resolve::Resolve;
 use crate::upstream::Upstreams;
+use crate::upstream::resolve::Resolve;
 use crate::wire::http1::Known;
 use crate::wire::http1::RequestHead;
 use crate::wire::json::Parser;
@@ -55,6 +56,7 @@ use crate::wire::json::Value;
 use arc_swap::ArcSwap;
 use follow::Followed;
 use forward::Forwarded;
+use forward::Rendered;
 use forward::Unserved;
 use recall::Recalled;
 use recall::Remembrance;
@@ -97,7 +99,7 @@ pub struct Shared {
 pub struct Gateway<N: Net, R: Resolve> {
     net: N,
     shared: Arc<Shared>,
-    deployment: RefCell<(u64, Rc<Arc<Deployment>>)>,
+    deployment: RefCell<(u64, Rc<InForce>)>,
     upstreams: Upstreams<N, R>,
     memory: Rc<Buffers>,
     parser: RefCell<Parser>,
@@ -108,26 +110,40 @@ pub struct Gateway<N: Net, R: Resolve> {
     ids: Ids,
 }
 
+/// The deployment a shard works by. Requests hold it by a count of the shard's own: one shared by all
+/// shards would bounce between their caches with every request.
+pub struct InForce(Arc<Deployment>);
+
+impl std::ops::Deref for InForce {
+    type Target = Deployment;
+
+    fn deref(&self) -> &Deployment {
+        &self.0
+    }
+}
+
 /// What a connection knows of a request when its head has been judged.
 pub struct Visit {
     /// What is asked for.
     pub surface: Surface,
     /// One configuration for the whole request.
-    pub deployment: Rc<Arc<Deployment>>,
+    pub deployment: Rc<InForce>,
     /// Who asks.
     pub caller: usize,
-    /// What is known so far.
-    pub story: Story,
+    /// What is known so far; boxed, because it travels through every stage.
+    pub story: Box<Story>,
 }
 
 /// A head that was refused, with what is needed to say so.
 pub struct Turned {
     /// In this dialect.
     pub dialect: &'static dyn Dialect,
+    /// The configuration that the story's numbers belong to.
+    pub deployment: Rc<InForce>,
     /// What to say.
     pub fault: Fault,
-    /// What is known so far.
-    pub story: Story,
+    /// What is known so far; boxed, because it travels through every stage.
+    pub story: Box<Story>,
     /// The status, where it is finer than the fault's kind (HTTP framing).
     pub status: Option<u16>,
 }
@@ -150,15 +166,31 @@ impl<'r> Incoming<'r> {
 }
 
 /// A chat request, understood.
-struct Request<'r, 'i> {
+struct Request<'r> {
     incoming: Incoming<'r>,
     deployment: &'r Deployment,
     caller: &'r Caller,
     dialect: &'static dyn Dialect,
-    body: Value<'r, 'i>,
-    ask: Ask<'i>,
+    ask: Ask<'static>,
     rules: CacheRules,
     allowance: Option<Allowance>,
+}
+
+/// The parsed body, while it is there.
+#[derive(Clone, Copy)]
+struct Parsed<'t, 'i> {
+    body: Value<'t, 'i>,
+    last_user_text: Option<&'i str>,
+}
+
+/// A request that a provider must answer.
+struct Errand<'r> {
+    request: Request<'r>,
+    way: choose::Way<'r>,
+    plan: Plan,
+    /// The upstream request for the first target.
+    first: Result<Rendered, Fault>,
+    remembrance: Remembrance,
 }
 
 /// A source of ids that no two shards or processes share.
@@ -169,7 +201,6 @@ struct Ids {
 
 impl<N: Net, R: Resolve> Gateway<N, R> {
     /// One shard's gateway. `seed` makes its ids different from every other shard's.
-    #[allow(clippy::too_many_arguments)]
     pub fn new(
         net: N,
         shared: Arc<Shared>,
@@ -179,7 +210,8 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         embedder: Companion,
         seed: u64,
     ) -> Self {
-        let deployment = RefCell::new((shared.generation.load(Ordering::Acquire), Rc::new(shared.deployment.load_full())));
+        let deployment =
+            RefCell::new((shared.generation.load(Ordering::Acquire), Rc::new(InForce(shared.deployment.load_full()))));
         Gateway {
             net,
             deployment,
@@ -245,11 +277,11 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
     }
 
     /// The configuration in force. A reload costs one shared load per request and a swap per shard.
-    pub fn deployment(&self) -> Rc<Arc<Deployment>> {
+    pub fn deployment(&self) -> Rc<InForce> {
         let generation = self.shared.generation.load(Ordering::Acquire);
         let mut mine = self.deployment.borrow_mut();
         if mine.0 != generation {
-            *mine = (generation, Rc::new(self.shared.deployment.load_full()));
+            *mine = (generation, Rc::new(InForce(self.shared.deployment.load_full())));
         }
         Rc::clone(&mine.1)
     }
@@ -257,7 +289,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
     /// Judges a head: what is asked, and by whom.
     pub fn greet(&self, head: &RequestHead, bytes: &[u8]) -> Result<Visit, Box<Turned>> {
         let deployment = self.deployment();
-        let mut story = Story::begin(self.net.now(), self.net.unix_ms(), self.request_id(head, bytes));
+        let mut story = Box::new(Story::begin(self.net.now(), self.net.unix_ms(), self.request_id(head, bytes)));
         let path = head.path(bytes);
         let judged = receive::surface(head.method, path).and_then(|surface| {
             if matches!(surface, Surface::Live | Surface::Ready) {
@@ -265,14 +297,15 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
             }
             self.refuse_loop(head, bytes)?;
             let caller = authenticate::authenticate(&deployment.keys, head, bytes)?;
+            story.caller = Some(caller.index);
             Ok((surface, caller.index))
         });
         match judged {
-            Ok((surface, caller)) => {
-                story.caller = caller;
-                Ok(Visit { surface, caller, story, deployment })
+            Ok((surface, caller)) => Ok(Visit { surface, caller, story, deployment }),
+            Err(fault) => {
+                let dialect = receive::dialect_of(path);
+                Err(Box::new(Turned { dialect, deployment, fault, story, status: None }))
             }
-            Err(fault) => Err(Box::new(Turned { dialect: receive::dialect_of(path), fault, story, status: None })),
         }
     }
 
@@ -282,9 +315,9 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         match visit.surface {
             Surface::Chat(dialect) => self.serve_chat(dialect, visit, incoming, client).await,
             Surface::Models => Box::pin(self.serve_models(visit, incoming, client)).await,
-            Surface::Live => Box::pin(self.serve_plain(incoming, client, 200, "ok\n")).await,
-            Surface::Ready if self.draining() => Box::pin(self.serve_plain(incoming, client, 503, "draining\n")).await,
-            Surface::Ready => Box::pin(self.serve_plain(incoming, client, 200, "ready\n")).await,
+            Surface::Live => Box::pin(self.serve_plain(client, 200, "ok\n")).await,
+            Surface::Ready if self.draining() => Box::pin(self.serve_plain(client, 503, "draining\n")).await,
+            Surface::Ready => Box::pin(self.serve_plain(client, 200, "ready\n")).await,
         }
     }
 
@@ -296,60 +329,36 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         client: &mut Client<'_, N::Stream>,
     ) {
         let Visit { deployment, caller, mut story, .. } = visit;
-        let mut copy = self.memory.take();
-        copy.extend_from_slice(incoming.body);
+        let _in_flight = self.recorder.request();
+        if deployment.logs_bodies() {
+            story.asked = Some(incoming.body.into());
+        }
         let mut allowance = None;
-        let told = self.chat(dialect, &deployment, caller, incoming, &mut copy, client, &mut story, &mut allowance).await;
+        let told = self.chat(dialect, &deployment, caller, incoming, client, &mut story, &mut allowance).await;
         if let Err(Unserved::Fault(fault)) = told {
             Box::pin(self.tell(dialect, fault, allowance, &mut story, client)).await;
         }
-        self.memory.give(copy);
         self.settle(&deployment, dialect.name(), &story, client.bytes_out, client.first_byte);
     }
 
     /// The page: every stage of a chat request in its order.
-    #[allow(clippy::too_many_arguments)]
     async fn chat(
         &self,
         dialect: &'static dyn Dialect,
         deployment: &Deployment,
         caller: usize,
         incoming: Incoming<'_>,
-        copy: &mut Vec<u8>,
         client: &mut Client<'_, N::Stream>,
         story: &mut Story,
         allowance: &mut Option<Allowance>,
     ) -> Result<(), Unserved> {
-        let tape = self.parse(copy)?;
-        let ask = receive::ask(dialect, tape.as_value())?;
-        story.note_ask(&ask);
-        client.fin_means_gone = ask.stream || deployment.settings.server.half_close == HalfClose::Abort;
-
         let caller = deployment.keys.caller(caller).expect("greet found this caller in this deployment");
-        let rate = deployment.rates.get(caller.index).and_then(Option::as_deref);
-        let grant = admit::admit(caller, rate, &ask, self.net.now()).map_err(|refusal| {
-            *allowance = refusal.allowance;
-            refusal.fault
-        })?;
-        *allowance = grant.allowance;
+        let errand = self.judge(dialect, deployment, caller, incoming, client, story, allowance).await?;
+        let Some(errand) = errand else { return Ok(()) };
+        let Errand { request, way, plan, first, remembrance } = *errand;
 
-        let way = choose::find_way(deployment, &ask.model, dialect.name())?;
-        story.route = way.route_index();
-        let rules = rules::cache_rules(way.cache(), incoming.head, incoming.bytes)?;
-        let body = tape.as_value();
-        let request = Request { incoming, deployment, caller, dialect, body, ask, rules, allowance: grant.allowance };
-
-        let remembrance = match self.recall_or_follow(&request, &way, client, story).await? {
-            Some(remembrance) => remembrance,
-            None => return Ok(()),
-        };
-        if request.rules.only_if_cached {
-            return Err(Fault::new(Kind::Timeout, "no cached answer, and only-if-cached forbids asking a provider").into());
-        }
-
-        let (plan, complexity) = choose::plan(&way, &request.ask);
-        story.complexity = complexity;
-        let forwarded = match self.forward(&request, client, &way, &plan, &remembrance, story).await {
+        let forwarded = self.forward(&request, client, &way, &plan, first, &remembrance, story).await;
+        let forwarded = match forwarded.map_err(|unserved| self.or_shutting_down(unserved, client)) {
             Ok(forwarded) => forwarded,
             Err(Unserved::Fault(fault)) => {
                 if let Some(lead) = remembrance.lead {
@@ -363,14 +372,19 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
             }
         };
 
-        let remains = match forwarded {
-            Forwarded::Whole(mut whole) => Some(self.relay_whole(&mut whole, &request, client, story).await),
+        let (remains, stream) = match forwarded {
+            Forwarded::Whole(mut whole) => (Some(self.relay_whole(&mut whole, &request, client, story).await), None),
             Forwarded::Stream(mut answer) => {
-                Box::pin(self.relay_stream(&mut answer, &request, client, &remembrance, story)).await
+                let relayed = self.relay_stream(&mut answer, &request, client, &remembrance, story);
+                (Box::pin(relayed).await, Some(answer))
             }
         };
+        let whole_stream = stream.filter(|_| remains.is_some());
         match remains {
             Some(remains) => {
+                if deployment.logs_bodies() {
+                    story.answer = Some(remains.bytes.clone());
+                }
                 self.remember(remains, remembrance, way.cache(), request.rules.ttl, &request, story);
             }
             None => {
@@ -379,20 +393,100 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
                 }
             }
         }
-        self.parser.borrow_mut().recycle(tape);
+        if let Some(mut answer) = whole_stream {
+            // Reading the proper end lets the connection go back to its pool; its absence is no harm, and
+            // nobody waits for it.
+            answer.exchange.finish().await;
+        }
         Ok(())
+    }
+
+    /// Everything that needs the parsed body: judging, the caches, the plan, the first upstream request.
+    /// `None`: the caches answered. What was parsed is given back before any provider is waited for, so
+    /// that requests in flight do not hold it and the next one finds its memory warm.
+    async fn judge<'r>(
+        &self,
+        dialect: &'static dyn Dialect,
+        deployment: &'r Deployment,
+        caller: &'r Caller,
+        incoming: Incoming<'r>,
+        client: &mut Client<'_, N::Stream>,
+        story: &mut Story,
+        allowance: &mut Option<Allowance>,
+    ) -> Result<Option<Box<Errand<'r>>>, Unserved> {
+        let mut copy = self.memory.take();
+        copy.extend_from_slice(incoming.body);
+        let tape = self.parse(&mut copy)?;
+        let judged = self.judge_parsed(dialect, deployment, caller, incoming, &tape, client, story, allowance).await;
+        self.parser.borrow_mut().recycle(tape);
+        self.memory.give(copy);
+        judged
+    }
+
+    async fn judge_parsed<'r>(
+        &self,
+        dialect: &'static dyn Dialect,
+        deployment: &'r Deployment,
+        caller: &'r Caller,
+        incoming: Incoming<'r>,
+        tape: &simd_json::Tape<'_>,
+        client: &mut Client<'_, N::Stream>,
+        story: &mut Story,
+        allowance: &mut Option<Allowance>,
+    ) -> Result<Option<Box<Errand<'r>>>, Unserved> {
+        let body = tape.as_value();
+        let ask = receive::ask(dialect, body)?;
+        story.note_ask(&ask);
+        client.fin_means_gone = ask.stream || deployment.settings.server.half_close == HalfClose::Abort;
+
+        let rate = deployment.rates.get(caller.index).and_then(Option::as_deref);
+        let grant = admit::admit(caller, rate, &ask, self.net.now()).map_err(|refusal| {
+            *allowance = refusal.allowance;
+            refusal.fault
+        })?;
+        *allowance = grant.allowance;
+
+        let way = choose::find_way(deployment, &ask.model, dialect.name())?;
+        story.route = way.route_index();
+        let rules = rules::cache_rules(way.cache(), incoming.head, incoming.bytes)?;
+        let allowance = grant.allowance;
+        let request = Request { incoming, deployment, caller, dialect, ask: ask.detached(), rules, allowance };
+
+        let parsed = Parsed { body, last_user_text: ask.last_user_text };
+        let remembrance = match self.recall_or_follow(&request, parsed, &way, client, story).await? {
+            Some(remembrance) => remembrance,
+            None => return Ok(None),
+        };
+        if request.rules.only_if_cached {
+            return Err(
+                Fault::new(Kind::Timeout, "no cached answer, and only-if-cached forbids asking a provider").into()
+            );
+        }
+        let (plan, complexity) = choose::plan(&way, &ask);
+        story.complexity = complexity;
+        let first = self.rendered(&request, body, &way, &plan);
+        Ok(Some(Box::new(Errand { request, way, plan, first, remembrance })))
+    }
+
+    /// A caller that vanished because the drain's deadline ended its connection is still there to be told.
+    fn or_shutting_down(&self, unserved: Unserved, client: &Client<'_, N::Stream>) -> Unserved {
+        match unserved {
+            Unserved::Vanished if self.expired() && !client.is_absent() => shutting_down().into(),
+            other => other,
+        }
     }
 
     /// Asks the caches until they have an answer (given here: `None`) or say to ask a provider.
     async fn recall_or_follow(
         &self,
-        request: &Request<'_, '_>,
+        request: &Request<'_>,
+        parsed: Parsed<'_, '_>,
         way: &choose::Way<'_>,
         client: &mut Client<'_, N::Stream>,
         story: &mut Story,
     ) -> Result<Option<Remembrance>, Unserved> {
         loop {
-            match self.recall(request, &request.rules, way.cache(), story).await {
+            match self.recall(request, parsed, way.cache(), story).await {
                 Recalled::Miss(remembrance) => return Ok(Some(remembrance)),
                 Recalled::Hit(record, outcome) => {
                     if self.give_cached(&record, outcome, request, client, story).await {
@@ -432,9 +526,9 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
     /// The caller's own id if it is short and printable, else a new one.
     fn request_id(&self, head: &RequestHead, bytes: &[u8]) -> Box<str> {
         const ID_BYTES_MAX: usize = 128;
-        let given = head.header(bytes, Known::XRequestId).filter(|id| {
-            !id.is_empty() && id.len() <= ID_BYTES_MAX && id.iter().all(|byte| byte.is_ascii_graphic())
-        });
+        let given = head
+            .header(bytes, Known::XRequestId)
+            .filter(|id| !id.is_empty() && id.len() <= ID_BYTES_MAX && id.iter().all(|byte| byte.is_ascii_graphic()));
         match given.and_then(|id| std::str::from_utf8(id).ok()) {
             Some(id) => id.into(),
             None => self.ids.request_id(),
@@ -444,6 +538,10 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
     fn occasion(&self, include_usage: bool) -> Occasion {
         Occasion { random: self.ids.random(), created_s: self.net.unix_ms() / 1000, include_usage }
     }
+}
+
+fn shutting_down() -> Fault {
+    Fault::new(Kind::Overloaded, "the gateway is shutting down")
 }
 
 impl From<Fault> for Unserved {

@@ -7,6 +7,7 @@ use super::Gateway;
 use super::Incoming;
 use super::Turned;
 use super::Visit;
+use super::choose;
 use super::client::Client;
 use super::deployment::Deployment;
 use super::receive;
@@ -32,12 +33,7 @@ struct Listed {
 }
 
 impl<N: Net, R: Resolve> Gateway<N, R> {
-    pub(super) async fn serve_models(
-        &self,
-        visit: Visit,
-        incoming: Incoming<'_>,
-        client: &mut Client<'_, N::Stream>,
-    ) {
+    pub(super) async fn serve_models(&self, visit: Visit, incoming: Incoming<'_>, client: &mut Client<'_, N::Stream>) {
         let anthropic = incoming.header(Known::AnthropicVersion).is_some();
         let dialect: &'static dyn Dialect = if anthropic { &AnthropicMessages } else { &OpenAiChat };
         let Visit { deployment, caller, mut story, .. } = visit;
@@ -47,11 +43,11 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         let mut body = Vec::with_capacity(64 + 96 * listed.len());
         match receive::model_id(incoming.head.path(incoming.bytes)) {
             None => write_list(&listed, anthropic, created_s, &mut body),
-            Some(id) => match known(&deployment, caller, &listed, id) {
+            Some(id) => match known(&deployment, caller, &listed, &id, dialect) {
                 Some(found) => write_model(&found, anthropic, created_s, &mut body),
                 None => {
                     let fault = Fault::new(Kind::NotFound, "this model does not exist or this key may not use it");
-                    let turned = Turned { dialect, fault, story, status: None };
+                    let turned = Turned { dialect, deployment, fault, story, status: None };
                     return self.turn_away(turned, client).await;
                 }
             },
@@ -61,7 +57,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         reply::status_line(&mut head, 200);
         reply::field(&mut head, "content-type", b"application/json");
         reply::request_id(&mut head, &story.request_id);
-        let sent = self.send(incoming, client, &head, &body).await;
+        let sent = client.send_whole(&self.net, &head, &body).await.is_ok();
         self.memory.give(head);
         story.ending = if sent { Ending::Answered } else { Ending::Vanished };
         self.settle(&deployment, dialect.name(), &story, client.bytes_out, client.first_byte);
@@ -88,14 +84,21 @@ fn list(deployment: &Deployment, caller: &Caller) -> Vec<Listed> {
     listed
 }
 
-/// A model that is asked for by name exists also when only a pattern covers it.
-fn known(deployment: &Deployment, caller: &Caller, listed: &[Listed], id: &str) -> Option<Listed> {
+/// A model that is asked for by name exists also when a request would be served for another reason: a
+/// pattern covers it, or it names its provider.
+fn known(
+    deployment: &Deployment,
+    caller: &Caller,
+    listed: &[Listed],
+    id: &str,
+    dialect: &dyn Dialect,
+) -> Option<Listed> {
     if let Some(found) = listed.iter().find(|model| model.id == id) {
         return Some(found.clone());
     }
-    let route = deployment.table.pattern(id, "")?;
-    let target = deployment.routes[route].targets.first()?;
-    let owner = deployment.providers[target.provider].name.to_string();
+    let way = choose::find_way(deployment, id, dialect.name()).ok()?;
+    let (provider, _) = way.target(deployment, 0, id);
+    let owner = deployment.providers[provider].name.to_string();
     caller.may_use(id).then(|| Listed { id: id.to_owned(), owner })
 }
 

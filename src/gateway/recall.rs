@@ -5,6 +5,7 @@
 //! part of every key and is built here, before any lookup.
 
 use super::Gateway;
+use super::Parsed;
 use super::Request;
 use super::reply::CacheOutcome;
 use super::rules::CacheRules;
@@ -18,12 +19,17 @@ use crate::cache::Policy;
 use crate::cache::Record;
 use crate::cache::Scope;
 use crate::config::RouteCache;
+use crate::embed::NoVector;
 use crate::embed::Pending;
+use crate::embed::Vector;
 use crate::net::Net;
 use crate::net::timeout;
+use crate::observe;
+use crate::observe::CacheTier;
 use crate::upstream::resolve::Resolve;
 use crate::wire::http1::Known;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Larger requests are not worth hashing: they do not repeat.
 const KEYED_BODY_BYTES_MAX: usize = 1024 * 1024;
@@ -51,12 +57,12 @@ pub(super) struct Remembrance {
 
 impl Remembrance {
     /// Does nobody else wait for this answer?
-    pub fn is_mine_alone(&self) -> bool {
+    pub(super) fn is_mine_alone(&self) -> bool {
         self.lead.as_ref().is_none_or(|lead| lead.followers() == 0)
     }
 
     /// Will the answer be remembered or shared at all?
-    pub fn is_wanted(&self) -> bool {
+    pub(super) fn is_wanted(&self) -> bool {
         self.key.is_some() || self.lead.is_some() || self.inquiry.is_some()
     }
 }
@@ -74,18 +80,19 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
     /// Asks the caches.
     pub(super) async fn recall(
         &self,
-        request: &Request<'_, '_>,
-        rules: &CacheRules,
+        request: &Request<'_>,
+        parsed: Parsed<'_, '_>,
         route: &RouteCache,
         story: &mut Story,
     ) -> Recalled {
+        let rules = &request.rules;
         if !exact_eligible(request, rules, route) {
             return Recalled::Miss(Remembrance::default());
         }
         let mut scratch = self.memory.take();
         let namespace = namespace(request);
         let volatile = request.dialect.volatile_fields();
-        let key = cache::exact_key(&namespace, request.body, volatile, &mut scratch);
+        let key = cache::exact_key(&namespace, parsed.body, volatile, &mut scratch);
         let recalled = self.recall_exact(&key, request, rules, story);
         let recalled = match recalled {
             Recalled::Miss(mut miss) => {
@@ -93,7 +100,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
                 if !route.semantic {
                     Recalled::Miss(miss)
                 } else {
-                    let asked = self.recall_semantic(miss, &namespace, request, rules, route, story, &mut scratch);
+                    let asked = self.recall_semantic(miss, &namespace, request, parsed, route, story, &mut scratch);
                     Box::pin(asked).await
                 }
             }
@@ -103,51 +110,62 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         recalled
     }
 
-    fn recall_exact(
-        &self,
-        key: &Key,
-        request: &Request<'_, '_>,
-        rules: &CacheRules,
-        story: &mut Story,
-    ) -> Recalled {
-        // Two callers must not share one tool call: it may have effects.
-        let coalesce = rules.lookup && rules.store && !request.ask.has_tools;
+    fn recall_exact(&self, key: &Key, request: &Request<'_>, rules: &CacheRules, story: &mut Story) -> Recalled {
+        // Two callers must not share one tool call: it may have effects. Nor does a caller with a deadline
+        // of its own share: others would fail by it, and it would wait by theirs.
+        let hurried = request.incoming.header(Known::XRinggateTimeoutMs).is_some();
+        let coalesce = rules.lookup && rules.store && !request.ask.has_tools && !hurried;
         let now = self.net.now();
         story.cache = if rules.lookup { CacheOutcome::Miss } else { CacheOutcome::Bypass };
-        match self.shared.exact.lookup(key, now, rules.lookup, coalesce) {
+        let (recalled, brought) = match self.shared.exact.lookup(key, now, rules.lookup, coalesce) {
             Lookup::Hit(record) if rules.age_max.is_none_or(|most| record.age(now) <= most) => {
-                Recalled::Hit(record, CacheOutcome::Hit)
+                (Recalled::Hit(record, CacheOutcome::Hit), observe::Lookup::Hit)
             }
-            Lookup::Hit(_) | Lookup::Miss => Recalled::Miss(Remembrance::default()),
-            Lookup::Join(flight) => Recalled::Join(flight),
-            Lookup::Lead(lead) => Recalled::Miss(Remembrance { lead: Some(lead), ..Remembrance::default() }),
-        }
+            Lookup::Hit(_) | Lookup::Miss => (Recalled::Miss(Remembrance::default()), observe::Lookup::Miss),
+            Lookup::Join(flight) => (Recalled::Join(flight), observe::Lookup::Joined),
+            Lookup::Lead(lead) => {
+                let miss = Remembrance { lead: Some(lead), ..Remembrance::default() };
+                (Recalled::Miss(miss), observe::Lookup::Miss)
+            }
+        };
+        self.recorder.looked_up(observe::CacheTier::Exact, brought);
+        recalled
     }
 
-    #[allow(clippy::too_many_arguments)]
     async fn recall_semantic(
         &self,
         mut miss: Remembrance,
         namespace: &[&[u8]],
-        request: &Request<'_, '_>,
-        rules: &CacheRules,
+        request: &Request<'_>,
+        parsed: Parsed<'_, '_>,
         route: &RouteCache,
         story: &mut Story,
         scratch: &mut Vec<u8>,
     ) -> Recalled {
-        let Some(text) = semantic_text(request, route) else { return Recalled::Miss(miss) };
+        let rules = &request.rules;
+        let Some(text) = semantic_text(request, parsed, route) else {
+            self.recorder.looked_up(CacheTier::Semantic, observe::Lookup::Ineligible);
+            return Recalled::Miss(miss);
+        };
         let before = self.net.now();
-        let Ok(mut pending) = self.embedder.submit(text) else { return Recalled::Miss(miss) };
-        let scope = cache::scope_key(namespace, request.body, request.dialect.volatile_fields(), text, scratch);
+        let mut pending = match self.embedder.submit(&cache::as_question(text)) {
+            Ok(pending) => pending,
+            Err(reason) => {
+                self.recorder.embedded(embedding_word(reason));
+                self.recorder.looked_up(CacheTier::Semantic, observe::Lookup::NoVector);
+                return Recalled::Miss(miss);
+            }
+        };
+        let scope = cache::scope_key(namespace, parsed.body, request.dialect.volatile_fields(), text, scratch);
         let deadline = request.deployment.settings.embedding.deadline;
         let vector = timeout(&self.net, deadline, &mut pending).await;
         story.embedding = self.net.now().since(before);
         let mut inquiry = Inquiry { scope, text: text.into(), vector: None, late: None };
+        self.note_vector(&vector, story.embedding);
         match vector {
             None => inquiry.late = rules.store.then_some(pending),
             Some(Err(_)) => return Recalled::Miss(miss),
             Some(Ok(vector)) => {
-                let vector: Arc<[f32]> = Arc::from(&vector[..]);
                 inquiry.vector = Some(Arc::clone(&vector));
                 if let Some((record, similarity)) = self.verified_neighbour(&inquiry, vector, rules).await {
                     if let Some(lead) = miss.lead.take() {
@@ -175,15 +193,49 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         let now = self.net.now();
         candidates.retain(|candidate| rules.age_max.is_none_or(|most| candidate.record.age(now) <= most));
         let policy = Policy { similarity_min: rules.similarity_min };
-        match cache::judge(&inquiry.text, &candidates, &policy) {
-            cache::Verdict::Serve { index, similarity } => Some((Arc::clone(&candidates[index].record), similarity)),
-            cache::Verdict::Refuse(_) => None,
+        let (found, word) = match cache::judge(&inquiry.text, &candidates, &policy) {
+            cache::Verdict::Serve { index, similarity } => {
+                (Some((Arc::clone(&candidates[index].record), similarity)), observe::Lookup::Hit)
+            }
+            cache::Verdict::Refuse(_) if candidates.is_empty() => (None, observe::Lookup::Miss),
+            cache::Verdict::Refuse(_) => (None, observe::Lookup::Refused),
+        };
+        self.recorder.looked_up(CacheTier::Semantic, word);
+        found
+    }
+
+    /// Counts what became of a text handed to the embedder; `None` = not ready in time.
+    fn note_vector(&self, vector: &Option<Result<Vector, NoVector>>, took: Duration) {
+        match vector {
+            Some(Ok(_)) => {
+                self.recorder.embedded(observe::words::Embedding::Ok);
+                self.recorder.embed_took(took);
+            }
+            Some(Err(reason)) => self.recorder.embedded(embedding_word(*reason)),
+            None => {
+                self.embedder.count_late();
+                self.recorder.embedded(observe::words::Embedding::Late);
+                self.recorder.looked_up(CacheTier::Semantic, observe::Lookup::NoVector);
+            }
         }
     }
 }
 
+fn embedding_word(reason: NoVector) -> observe::words::Embedding {
+    use observe::words::Embedding;
+    match reason {
+        NoVector::Empty => Embedding::Empty,
+        NoVector::TooLong => Embedding::TooLong,
+        NoVector::UnknownToken => Embedding::UnknownToken,
+        NoVector::Overloaded => Embedding::Overloaded,
+        NoVector::Late => Embedding::Late,
+        NoVector::Starting | NoVector::Absent => Embedding::Absent,
+        NoVector::Failed => Embedding::Failed,
+    }
+}
+
 /// Everything beside the body that must be equal for two requests to share an answer.
-fn namespace<'r>(request: &'r Request<'_, '_>) -> [&'r [u8]; 6] {
+fn namespace<'r>(request: &'r Request<'_>) -> [&'r [u8]; 6] {
     let header = |known| request.incoming.header(known).unwrap_or_default();
     [
         request.caller.scope.as_bytes(),
@@ -195,7 +247,7 @@ fn namespace<'r>(request: &'r Request<'_, '_>) -> [&'r [u8]; 6] {
     ]
 }
 
-fn exact_eligible(request: &Request<'_, '_>, rules: &CacheRules, route: &RouteCache) -> bool {
+fn exact_eligible(request: &Request<'_>, rules: &CacheRules, route: &RouteCache) -> bool {
     route.exact
         && (rules.lookup || rules.store)
         && request.incoming.body.len() <= KEYED_BODY_BYTES_MAX
@@ -203,10 +255,10 @@ fn exact_eligible(request: &Request<'_, '_>, rules: &CacheRules, route: &RouteCa
 }
 
 /// The text that may be compared by meaning, if this request has one.
-fn semantic_text<'r>(request: &Request<'_, 'r>, route: &RouteCache) -> Option<&'r str> {
+fn semantic_text<'i>(request: &Request<'_>, parsed: Parsed<'_, 'i>, route: &RouteCache) -> Option<&'i str> {
     let ask = &request.ask;
     let plain = !ask.has_tools && !ask.has_media && ask.choices == 1;
     let cool = ask.temperature.is_none_or(|temperature| temperature <= route.semantic_temperature_max);
-    let text = ask.last_user_text?;
+    let text = parsed.last_user_text?;
     (route.semantic && plain && cool && cache::eligible(text).is_ok()).then_some(text)
 }

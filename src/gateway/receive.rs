@@ -36,26 +36,27 @@ const MOUNTS: &[(&str, &dyn Dialect)] = &[
 ];
 
 /// The dialect in which even the refusal of `path` must be written.
-pub fn dialect_of(path: &str) -> &'static dyn Dialect {
+pub(super) fn dialect_of(path: &str) -> &'static dyn Dialect {
     let (rest, mounted) = unmounted(path);
     let chat = CHAT.iter().find(|(known, _)| *known == rest).map(|(_, dialect)| *dialect);
     chat.or(mounted).unwrap_or(&dialects::openai_chat::OpenAiChat)
 }
 
 /// What `method path` means, or a refusal.
-pub fn surface(method: Method, path: &str) -> Result<Surface, Fault> {
+pub(super) fn surface(method: Method, path: &str) -> Result<Surface, Fault> {
     let (rest, _) = unmounted(path);
     if let Some((_, dialect)) = CHAT.iter().find(|(known, _)| *known == rest) {
         return only(method == Method::Post, "POST", Surface::Chat(*dialect));
     }
     let reading = matches!(method, Method::Get | Method::Head);
     match rest {
-        "/v1/models" => only(reading, "GET", Surface::Models),
-        _ if rest.strip_prefix("/v1/models/").is_some_and(|id| !id.is_empty() && !id.contains(':')) => {
-            only(reading, "GET", Surface::Models)
+        "/v1/models" => only(reading, "GET, HEAD", Surface::Models),
+        // Models have colons too (`llama3:8b`); behind a POST a colon is a verb of another dialect.
+        _ if rest.strip_prefix("/v1/models/").is_some_and(|id| !id.is_empty() && (reading || !id.contains(':'))) => {
+            only(reading, "GET, HEAD", Surface::Models)
         }
-        "/livez" | "/health" => only(reading, "GET", Surface::Live),
-        "/readyz" => only(reading, "GET", Surface::Ready),
+        "/livez" | "/health" => only(reading, "GET, HEAD", Surface::Live),
+        "/readyz" => only(reading, "GET, HEAD", Surface::Ready),
         _ => Err(Fault::new(
             Kind::NotFound,
             "this path does not exist; chat completions are at POST /v1/chat/completions, models at GET /v1/models",
@@ -63,9 +64,32 @@ pub fn surface(method: Method, path: &str) -> Result<Surface, Fault> {
     }
 }
 
-/// The model id of `/v1/models/{id}`.
-pub fn model_id(path: &str) -> Option<&str> {
-    unmounted(path).0.strip_prefix("/v1/models/")
+/// The model id of `/v1/models/{id}`. SDKs escape what stands in it, the `/` of `provider/model` too.
+pub(super) fn model_id(path: &str) -> Option<Cow<'_, str>> {
+    unmounted(path).0.strip_prefix("/v1/models/").map(unescaped)
+}
+
+/// Undoes percent-encoding; what is not properly encoded stays as it is.
+fn unescaped(text: &str) -> Cow<'_, str> {
+    if !text.contains('%') {
+        return text.into();
+    }
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [first, after @ ..] = rest {
+        match (first, after) {
+            (b'%', [high, low, after @ ..]) if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
+                let digit = |byte: &u8| char::from(*byte).to_digit(16).unwrap_or_default() as u8;
+                bytes.push(digit(high) << 4 | digit(low));
+                rest = after;
+            }
+            _ => {
+                bytes.push(*first);
+                rest = after;
+            }
+        }
+    }
+    String::from_utf8(bytes).map_or(text.into(), Cow::Owned)
 }
 
 fn unmounted(path: &str) -> (&str, Option<&'static dyn Dialect>) {
@@ -77,20 +101,20 @@ fn unmounted(path: &str) -> (&str, Option<&'static dyn Dialect>) {
     (path, None)
 }
 
-fn only(allowed: bool, method: &'static str, surface: Surface) -> Result<Surface, Fault> {
+fn only(allowed: bool, methods: &'static str, surface: Surface) -> Result<Surface, Fault> {
     if allowed {
         return Ok(surface);
     }
-    Err(Fault::new(Kind::MethodNotAllowed, Cow::Owned(format!("this path takes {method} requests only"))))
+    Err(Fault::new(Kind::MethodNotAllowed(methods), format!("this path takes {methods} requests only")))
 }
 
 /// The facts of a parsed body in the caller's dialect.
-pub fn ask<'input>(dialect: &dyn Dialect, body: Value<'_, 'input>) -> Result<Ask<'input>, Fault> {
+pub(super) fn ask<'input>(dialect: &dyn Dialect, body: Value<'_, 'input>) -> Result<Ask<'input>, Fault> {
     dialect.read_ask(body)
 }
 
 /// What to tell a caller whose body is not acceptable JSON.
-pub fn json_fault(fault: JsonFault) -> Fault {
+pub(super) fn json_fault(fault: JsonFault) -> Fault {
     Fault::new(Kind::BadRequest, format!("the request body is not acceptable JSON: {}", fault.message()))
 }
 
@@ -116,10 +140,28 @@ mod tests {
         assert_eq!(name(Method::Get, "/v1/chat/completions"), "method_not_allowed");
         assert_eq!(name(Method::Get, "/v1/models/gpt-4o"), "models");
         assert_eq!(name(Method::Get, "/v1/models/openai/gpt-4o"), "models");
+        assert_eq!(name(Method::Get, "/v1/models/llama3:8b"), "models");
+        assert_eq!(name(Method::Post, "/v1/models/gemini:generateContent"), "not_found");
         assert_eq!(name(Method::Post, "/V1/chat/completions"), "not_found");
         assert_eq!(name(Method::Post, "/v1/chat/completions/"), "not_found");
         assert_eq!(name(Method::Post, "/openaiv1/chat/completions"), "not_found");
         assert_eq!(name(Method::Get, "/readyz"), "ready");
+    }
+
+    #[test]
+    fn model_ids_are_unescaped() {
+        for (path, id) in [
+            ("/v1/models/gpt-4o", "gpt-4o"),
+            ("/v1/models/openai%2Fgpt%2d4o", "openai/gpt-4o"),
+            ("/openai/v1/models/mod%C3%A8le", "mod\u{e8}le"),
+            ("/v1/models/100%25", "100%"),
+            ("/v1/models/100%", "100%"),
+            ("/v1/models/%zz%2", "%zz%2"),
+            ("/v1/models/%ff", "%ff"),
+        ] {
+            assert_eq!(model_id(path).as_deref(), Some(id));
+        }
+        assert_eq!(model_id("/v1/models"), None);
     }
 
     #[test]

@@ -51,7 +51,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
     pub(super) fn understand(
         &self,
         copy: &mut Vec<u8>,
-        request: &Request<'_, '_>,
+        request: &Request<'_>,
         provider: &Provider,
     ) -> Result<(AnswerFacts, Option<Vec<u8>>), Fault> {
         let garbage = || Fault::new(Kind::Upstream, "the provider's answer is not the JSON of its dialect");
@@ -80,7 +80,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
     pub(super) async fn relay_whole(
         &self,
         whole: &mut Whole<N>,
-        request: &Request<'_, '_>,
+        request: &Request<'_>,
         client: &mut Client<'_, N::Stream>,
         story: &mut Story,
     ) -> Remains {
@@ -110,7 +110,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
     pub(super) async fn relay_stream(
         &self,
         answer: &mut StreamedAnswer<N>,
-        request: &Request<'_, '_>,
+        request: &Request<'_>,
         client: &mut Client<'_, N::Stream>,
         remembrance: &Remembrance,
         story: &mut Story,
@@ -118,6 +118,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         let mut head = self.memory.take();
         self.answer_head(&mut head, request, story, &answer.dropped, Some(&answer.exchange));
         client.begin_stream(&head);
+        let _under_way = self.recorder.stream();
         self.memory.give(head);
         if let (Some(lead), Some(provider)) = (&remembrance.lead, story.provider) {
             let provider = &request.deployment.providers[provider];
@@ -163,24 +164,23 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
     async fn pump(
         &self,
         answer: &mut StreamedAnswer<N>,
-        request: &Request<'_, '_>,
+        request: &Request<'_>,
         client: &mut Client<'_, N::Stream>,
         remembrance: &Remembrance,
         story: &mut Story,
     ) -> Result<(), Interrupted> {
         let mut shared_to = 0;
         loop {
-            if let (Some(lead), Some(kept)) = (&remembrance.lead, &answer.translation.kept) {
-                if kept.len() > shared_to {
-                    lead.push(Bytes::copy_from_slice(&kept[shared_to..]));
-                    shared_to = kept.len();
-                }
-            }
-            if self.expired() {
-                let fault = Fault::new(Kind::Overloaded, "the gateway is shutting down");
-                return Err(Interrupted::Broken(fault));
+            if let (Some(lead), Some(kept)) = (&remembrance.lead, &answer.translation.kept)
+                && kept.len() > shared_to
+            {
+                lead.push(Bytes::copy_from_slice(&kept[shared_to..]));
+                shared_to = kept.len();
             }
             let complete = answer.translation.facts.complete;
+            if self.expired() && !complete {
+                return Err(Interrupted::Broken(super::shutting_down()));
+            }
             let sent = if complete {
                 answer.out.extend_from_slice(self.stream_end(request, story));
                 client.end_stream(&self.net, &mut answer.out).await
@@ -191,8 +191,6 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
                 client.leave();
             }
             if complete {
-                // Reading the proper end lets the connection go back to its pool; its absence is no harm.
-                answer.exchange.finish().await;
                 return Ok(());
             }
             if client.is_absent() && remembrance.is_mine_alone() {
@@ -207,7 +205,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
                 Err(Vanished) if self.expired() => None,
                 Err(Vanished) => return Err(Interrupted::Vanished),
                 Ok(Err(failure)) => Some(failure.fault(provider_name(request, story))),
-                Ok(Ok(None)) => translation.verdict(),
+                Ok(Ok(None)) => translation.finish(&self.parser, out),
                 Ok(Ok(Some(bytes))) => translation.feed(&self.parser, bytes, out).err(),
             };
             if let Some(fault) = fault {
@@ -217,7 +215,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
     }
 
     /// The terminator that a pass-through stream still needs; translated streams wrote their own.
-    fn stream_end(&self, request: &Request<'_, '_>, story: &Story) -> &'static [u8] {
+    fn stream_end(&self, request: &Request<'_>, story: &Story) -> &'static [u8] {
         let provider = story.provider.map(|index| request.deployment.providers[index].dialect.name());
         if provider == Some(request.dialect.name()) { request.dialect.stream_end() } else { b"" }
     }
@@ -226,7 +224,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
     pub(super) fn answer_head(
         &self,
         head: &mut Vec<u8>,
-        request: &Request<'_, '_>,
+        request: &Request<'_>,
         story: &mut Story,
         dropped: &[Dropped],
         exchange: Option<&Exchange<N>>,
@@ -254,12 +252,12 @@ enum Interrupted {
     Vanished,
 }
 
-fn provider_name<'r>(request: &Request<'r, '_>, story: &Story) -> &'r str {
+fn provider_name<'r>(request: &Request<'r>, story: &Story) -> &'r str {
     story.provider.map_or("", |index| &*request.deployment.providers[index].name)
 }
 
 /// The provider's numbers; without them an estimate from the bytes, marked as one.
-fn usage_of<N: Net>(answer: &StreamedAnswer<N>, request: &Request<'_, '_>) -> Usage {
+fn usage_of<N: Net>(answer: &StreamedAnswer<N>, request: &Request<'_>) -> Usage {
     const BYTES_PER_TOKEN: u64 = 4;
     /// Envelope of a streamed event around its words, roughly.
     const EVENT_ENVELOPE_BYTES: u64 = 160;

@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 /// What makes one replay different from the next.
 #[derive(Clone, Copy, Debug)]
-pub struct Occasion {
+pub(super) struct Occasion {
     /// For the new id.
     pub random: u128,
     /// For `created`, unix seconds.
@@ -31,18 +31,19 @@ pub struct Occasion {
 }
 
 /// Appends `record` as one whole answer of `caller`'s dialect. `false`: the record cannot be decoded.
-pub fn whole(
+pub(super) fn whole(
     record: &Record,
     caller: &'static dyn Dialect,
     occasion: Occasion,
     parser: &RefCell<Parser>,
     out: &mut Vec<u8>,
 ) -> bool {
-    if record.form == Form::Whole && record.dialect == caller.name() {
-        if let Some(template) = record.template_with(|record| caller.replay_template(&record.bytes)) {
-            fill(&template, caller, occasion, out);
-            return true;
-        }
+    if record.form == Form::Whole
+        && record.dialect == caller.name()
+        && let Some(template) = record.template_with(|record| caller.replay_template(&record.bytes))
+    {
+        fill(&template, caller, occasion, out);
+        return true;
     }
     let Some(answer) = decoded(record, parser) else { return false };
     let answer = renewed(&answer, caller, occasion);
@@ -51,7 +52,7 @@ pub fn whole(
 }
 
 /// Appends `record` as a complete stream of `caller`'s dialect. `false`: the record cannot be decoded.
-pub fn streamed(
+pub(super) fn streamed(
     record: &Record,
     caller: &'static dyn Dialect,
     occasion: Occasion,
@@ -64,7 +65,7 @@ pub fn streamed(
 }
 
 /// Appends a whole answer as a stream, for callers who asked for one and providers who did not stream.
-pub fn stream_answer(answer: &Answer, caller: &'static dyn Dialect, occasion: Occasion, out: &mut Vec<u8>) {
+pub(super) fn stream_answer(answer: &Answer, caller: &'static dyn Dialect, occasion: Occasion, out: &mut Vec<u8>) {
     let options = StreamOptions { include_usage: occasion.include_usage, created_s: occasion.created_s };
     let mut writer = caller.event_writer(options);
     for event in answer_events(answer) {

@@ -11,7 +11,7 @@ use crate::limits::openai_duration;
 use std::time::Duration;
 
 /// Longest `Retry-After` ever sent: Node's OpenAI SDK would sleep an hour if told to.
-pub const RETRY_AFTER_MAX: Duration = Duration::from_secs(60);
+pub(super) const RETRY_AFTER_MAX: Duration = Duration::from_secs(60);
 
 /// How the caches took part in an answer; the value of `x-ringgate-cache`.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -46,7 +46,7 @@ impl CacheOutcome {
 }
 
 /// Appends `name: value` and the line's end.
-pub fn field(out: &mut Vec<u8>, name: &str, value: &[u8]) {
+pub(super) fn field(out: &mut Vec<u8>, name: &str, value: &[u8]) {
     out.extend_from_slice(name.as_bytes());
     out.extend_from_slice(b": ");
     out.extend_from_slice(value);
@@ -54,12 +54,12 @@ pub fn field(out: &mut Vec<u8>, name: &str, value: &[u8]) {
 }
 
 /// Appends `name: number`.
-pub fn number(out: &mut Vec<u8>, name: &str, value: u64) {
+pub(super) fn number(out: &mut Vec<u8>, name: &str, value: u64) {
     field(out, name, itoa::Buffer::new().format(value).as_bytes());
 }
 
 /// Appends the status line.
-pub fn status_line(out: &mut Vec<u8>, status: u16) {
+pub(super) fn status_line(out: &mut Vec<u8>, status: u16) {
     out.extend_from_slice(b"HTTP/1.1 ");
     out.extend_from_slice(itoa::Buffer::new().format(status).as_bytes());
     out.push(b' ');
@@ -68,20 +68,20 @@ pub fn status_line(out: &mut Vec<u8>, status: u16) {
 }
 
 /// Appends the request id under both names that SDKs expose.
-pub fn request_id(out: &mut Vec<u8>, id: &str) {
+pub(super) fn request_id(out: &mut Vec<u8>, id: &str) {
     field(out, "x-request-id", id.as_bytes());
     field(out, "request-id", id.as_bytes());
 }
 
 /// Appends the fields common to every server-sent event stream.
-pub fn stream_fields(out: &mut Vec<u8>) {
+pub(super) fn stream_fields(out: &mut Vec<u8>) {
     out.extend_from_slice(
         b"content-type: text/event-stream; charset=utf-8\r\ncache-control: no-cache\r\nx-accel-buffering: no\r\n",
     );
 }
 
 /// Appends the OpenAI rate-limit fields for the key's own limit.
-pub fn allowance(out: &mut Vec<u8>, allowance: &Allowance) {
+pub(super) fn allowance(out: &mut Vec<u8>, allowance: &Allowance) {
     number(out, "x-ratelimit-limit-requests", u64::from(allowance.limit));
     number(out, "x-ratelimit-remaining-requests", u64::from(allowance.remaining));
     out.extend_from_slice(b"x-ratelimit-reset-requests: ");
@@ -90,7 +90,7 @@ pub fn allowance(out: &mut Vec<u8>, allowance: &Allowance) {
 }
 
 /// Appends `x-ringgate-overhead-us` and `server-timing`.
-pub fn timing(out: &mut Vec<u8>, started: Tick, now: Tick, upstream: Duration) {
+pub(super) fn timing(out: &mut Vec<u8>, started: Tick, now: Tick, upstream: Duration) {
     let total = now.since(started);
     let overhead = total.saturating_sub(upstream);
     number(out, "x-ringgate-overhead-us", overhead.as_micros() as u64);
@@ -102,7 +102,7 @@ pub fn timing(out: &mut Vec<u8>, started: Tick, now: Tick, upstream: Duration) {
 }
 
 /// Appends what a refused caller needs to decide about retrying.
-pub fn retry_hints(out: &mut Vec<u8>, fault: &Fault) {
+pub(super) fn retry_hints(out: &mut Vec<u8>, fault: &Fault) {
     let default = match fault.kind {
         Kind::Overloaded => Some(Duration::from_secs(1)),
         _ => None,
@@ -113,15 +113,16 @@ pub fn retry_hints(out: &mut Vec<u8>, fault: &Fault) {
         number(out, "retry-after", wait.as_millis().div_ceil(1000) as u64);
         number(out, "retry-after-ms", wait.as_millis() as u64);
     }
-    let hopeless =
-        matches!(fault.kind, Kind::BudgetSpent | Kind::LoopDetected | Kind::InvalidKey).then_some(false);
-    if let Some(should) = fault.should_retry.or(hopeless) {
+    // After the cap it would be refused again, so a wait beyond it is as hopeless as a wrong key.
+    let long = fault.retry_after.is_some_and(|wait| wait > RETRY_AFTER_MAX);
+    let hopeless = long || matches!(fault.kind, Kind::BudgetSpent | Kind::LoopDetected | Kind::InvalidKey);
+    if let Some(should) = fault.should_retry.or(hopeless.then_some(false)) {
         field(out, "x-should-retry", if should { b"true" } else { b"false" });
     }
 }
 
 /// Appends US dollars with up to nine decimals.
-pub fn dollars(out: &mut Vec<u8>, name: &str, usd: f64) {
+pub(super) fn dollars(out: &mut Vec<u8>, name: &str, usd: f64) {
     let nanos = (usd * 1e9).round().max(0.0) as u64;
     out.extend_from_slice(name.as_bytes());
     out.extend_from_slice(b": ");
@@ -203,7 +204,8 @@ mod tests {
     fn long_waits_are_capped_and_hopeless_ones_say_so() {
         let mut fault = Fault::new(Kind::RequestRate, "slow down");
         fault.retry_after = Some(Duration::from_millis(3_600_000));
-        assert_eq!(text(|out| retry_hints(out, &fault)), "retry-after: 60\r\nretry-after-ms: 60000\r\n");
+        let capped = "retry-after: 60\r\nretry-after-ms: 60000\r\nx-should-retry: false\r\n";
+        assert_eq!(text(|out| retry_hints(out, &fault)), capped);
         fault.retry_after = Some(Duration::from_millis(1200));
         assert_eq!(text(|out| retry_hints(out, &fault)), "retry-after: 2\r\nretry-after-ms: 1200\r\n");
         let key = Fault::new(Kind::InvalidKey, "no");

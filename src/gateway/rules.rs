@@ -10,7 +10,7 @@ use std::time::Duration;
 
 /// How one request may use the caches.
 #[derive(Clone, Debug, PartialEq)]
-pub struct CacheRules {
+pub(super) struct CacheRules {
     /// May a stored answer be served?
     pub lookup: bool,
     /// May the answer be stored?
@@ -29,7 +29,7 @@ pub struct CacheRules {
 const TTL_MAX_S: u64 = 365 * 24 * 3600;
 
 /// Reads `cache-control`, `x-ringgate-cache-control`, `-cache-ttl` and `-cache-threshold`.
-pub fn cache_rules(route: &RouteCache, head: &RequestHead, bytes: &[u8]) -> Result<CacheRules, Fault> {
+pub(super) fn cache_rules(route: &RouteCache, head: &RequestHead, bytes: &[u8]) -> Result<CacheRules, Fault> {
     let mut rules = CacheRules {
         lookup: true,
         store: true,
@@ -61,7 +61,7 @@ pub fn cache_rules(route: &RouteCache, head: &RequestHead, bytes: &[u8]) -> Resu
 }
 
 /// Reads `x-ringgate-timeout-ms`: the caller may shorten the total deadline.
-pub fn total_timeout(configured: Duration, head: &RequestHead, bytes: &[u8]) -> Result<Duration, Fault> {
+pub(super) fn total_timeout(configured: Duration, head: &RequestHead, bytes: &[u8]) -> Result<Duration, Fault> {
     match head.header(bytes, Known::XRinggateTimeoutMs) {
         None => Ok(configured),
         Some(value) => {

@@ -41,7 +41,7 @@ pub(super) fn price_of(price: &Price, usage: &Usage) -> f64 {
 
 impl<N: Net, R: Resolve> Gateway<N, R> {
     /// What the story's usage costs, if its price is known.
-    pub(super) fn cost(&self, request: &Request<'_, '_>, story: &Story) -> Option<f64> {
+    pub(super) fn cost(&self, request: &Request<'_>, story: &Story) -> Option<f64> {
         let provider = &request.deployment.providers[story.provider?];
         let price = request.deployment.price(&provider.name, story.model.as_deref()?)?;
         Some(price_of(price, story.usage.as_ref()?))
@@ -54,7 +54,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         remembrance: Remembrance,
         route: &RouteCache,
         ttl: Duration,
-        request: &Request<'_, '_>,
+        request: &Request<'_>,
         story: &Story,
     ) {
         let now = self.net.now();
@@ -83,9 +83,16 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
     }
 
     /// Counts and logs the finished request.
-    pub(super) fn settle(&self, deployment: &Deployment, dialect: &'static str, story: &Story, bytes_out: u64, first_byte: Option<Tick>) {
+    pub(super) fn settle(
+        &self,
+        deployment: &Deployment,
+        dialect: &'static str,
+        story: &Story,
+        bytes_out: u64,
+        first_byte: Option<Tick>,
+    ) {
         let total = self.net.now().since(story.started);
-        let key = deployment.keys.caller(story.caller).map_or("", |caller| &*caller.name);
+        let key = story.caller.and_then(|index| deployment.keys.caller(index)).map_or("", |caller| &*caller.name);
         let attempts: Vec<Attempt<'_>> = story.tries.iter().map(|tried| attempt(deployment, tried)).collect();
         let facts = Facts {
             request_id: &story.request_id,
@@ -97,7 +104,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
             provider: story.provider.map_or("", |provider| &*deployment.providers[provider].name),
             model: story.model.as_deref().unwrap_or(""),
             attempts: &attempts,
-            status: story.status,
+            status: status_of(story),
             client_gone: story.ending == Ending::Vanished,
             broken_stream: story.ending == Ending::Broken,
             fault: story.fault.as_ref(),
@@ -120,21 +127,23 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
             tier: story.complexity.map(|(tier, _)| tier_word(tier)),
             complexity: story.complexity.map(|(_, score)| score),
         };
-        let labels = RequestLabels {
-            key: facts.key,
-            provider: facts.provider,
-            model: facts.model,
-            route: facts.route,
-            dialect,
-        };
+        let labels =
+            RequestLabels { key: facts.key, provider: facts.provider, model: facts.model, route: facts.route, dialect };
         let series = self.recorder.series(&labels);
         self.recorder.finished(&series, &facts);
         if let Some(sink) = &self.shared.request_log {
             let mut line = Vec::with_capacity(512);
-            Entry { facts: &facts, request_body: None, answer_body: None }.write(&mut line);
+            let (request_body, answer_body) = (story.asked.as_deref(), story.answer.as_deref());
+            Entry { facts: &facts, request_body, answer_body }.write(&mut line);
             sink.put(line);
         }
     }
+}
+
+/// The status sent; for a caller that left before there was one, the one that logs know for that.
+fn status_of(story: &Story) -> u16 {
+    const LEFT: u16 = 499;
+    if story.status == 0 && story.ending == Ending::Vanished { LEFT } else { story.status }
 }
 
 fn attempt<'s>(deployment: &'s Deployment, tried: &'s super::story::Try) -> Attempt<'s> {
@@ -147,7 +156,7 @@ fn attempt<'s>(deployment: &'s Deployment, tried: &'s super::story::Try) -> Atte
     }
 }
 
-fn record(remains: Remains, request: &Request<'_, '_>, story: &Story, now: Tick, ttl: Duration) -> Option<Record> {
+fn record(remains: Remains, request: &Request<'_>, story: &Story, now: Tick, ttl: Duration) -> Option<Record> {
     let provider = &request.deployment.providers[story.provider?];
     Some(Record {
         dialect: provider.dialect.name(),

@@ -5,6 +5,7 @@ use crate::chat::Usage;
 use crate::clock::Tick;
 use crate::fault::Fault;
 use crate::observe::AttemptOutcome;
+use bytes::Bytes;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -47,8 +48,8 @@ pub struct Story {
     pub started_unix_ms: u64,
     /// Its id, ours or the caller's.
     pub request_id: Box<str>,
-    /// Who asked: index of the caller.
-    pub caller: usize,
+    /// Who asked: index of the caller, once it was recognised.
+    pub caller: Option<usize>,
     /// The route taken.
     pub route: Option<usize>,
     /// The model as the caller named it.
@@ -87,6 +88,10 @@ pub struct Story {
     pub ending: Ending,
     /// Streamed events relayed.
     pub events: u64,
+    /// The request's body, where the operator wants bodies in the log.
+    pub asked: Option<Box<[u8]>>,
+    /// The provider's answer (JSON or events), where the operator wants bodies in the log.
+    pub answer: Option<Bytes>,
 }
 
 impl Story {
@@ -96,7 +101,7 @@ impl Story {
             started,
             started_unix_ms,
             request_id,
-            caller: 0,
+            caller: None,
             route: None,
             requested_model: String::new(),
             stream: false,
@@ -116,6 +121,8 @@ impl Story {
             bytes_in: 0,
             ending: Ending::Open,
             events: 0,
+            asked: None,
+            answer: None,
         }
     }
 }

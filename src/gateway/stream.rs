@@ -23,11 +23,11 @@ use crate::wire::sse::SseError;
 use std::cell::RefCell;
 
 /// Largest single event accepted from a provider.
-pub const EVENT_BYTES_MAX: usize = 16 * 1024 * 1024;
+pub(super) const EVENT_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// What a stream has shown so far.
 #[derive(Clone, Debug, Default)]
-pub struct StreamFacts {
+pub(super) struct StreamFacts {
     /// Content, a tool call or a refusal has appeared: from here on no failover.
     pub content: bool,
     /// Answers that finished.
@@ -51,7 +51,7 @@ pub struct StreamFacts {
 }
 
 /// Turns provider bytes into caller bytes.
-pub struct Translation {
+pub(super) struct Translation {
     splitter: Splitter,
     course: Course,
     json: Vec<u8>,
@@ -74,7 +74,7 @@ enum Passage {
 
 impl Translation {
     /// From `provider`'s dialect to `caller`'s, for a request that asked for `answers` answers.
-    pub fn new(
+    pub(super) fn new(
         provider: &'static dyn Dialect,
         caller: &'static dyn Dialect,
         options: StreamOptions,
@@ -101,7 +101,7 @@ impl Translation {
 
     /// Feeds provider bytes; appends what the caller should see to `out`. An error means that the
     /// stream is broken; `out` then holds what was right before it.
-    pub fn feed(&mut self, parser: &RefCell<Parser>, bytes: &[u8], out: &mut Vec<u8>) -> Result<(), Fault> {
+    pub(super) fn feed(&mut self, parser: &RefCell<Parser>, bytes: &[u8], out: &mut Vec<u8>) -> Result<(), Fault> {
         let Translation { splitter, course, json, kept, facts } = self;
         let fed = splitter.feed(bytes, |event| {
             if facts.complete {
@@ -120,8 +120,15 @@ impl Translation {
         })
     }
 
+    /// The provider closed its stream properly: whoever leaves out the empty line behind the last event
+    /// has said that event all the same. Appends what it adds to `out`; the fault of a stream that is not
+    /// complete even so.
+    pub(super) fn finish(&mut self, parser: &RefCell<Parser>, out: &mut Vec<u8>) -> Option<Fault> {
+        self.feed(parser, b"\n\n", out).err().or_else(|| self.verdict())
+    }
+
     /// The fault of a stream that ended here, or `None` if it is complete.
-    pub fn verdict(&self) -> Option<Fault> {
+    pub(super) fn verdict(&self) -> Option<Fault> {
         if self.facts.complete {
             return None;
         }
@@ -187,9 +194,8 @@ fn read_facts(
     json.clear();
     json.extend_from_slice(data.as_bytes());
     let mut parser = parser.borrow_mut();
-    let tape = parser
-        .parse(json)
-        .map_err(|_| Fault::new(Kind::Upstream, "the provider sent an event that is not JSON"))?;
+    let tape =
+        parser.parse(json).map_err(|_| Fault::new(Kind::Upstream, "the provider sent an event that is not JSON"))?;
     let facts = dialect.event_facts(name, data, Some(tape.as_value()));
     parser.recycle(tape);
     Ok((facts?, true))
@@ -252,5 +258,33 @@ fn note_finish(facts: &mut StreamFacts, finish: &Finish) {
         Finish::ToolCalls => facts.tool_calls = true,
         Finish::ContentFilter | Finish::Refusal => facts.refused = true,
         Finish::Length | Finish::Pause | Finish::Other(_) => facts.cut = true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dialects::openai_chat::OpenAiChat;
+
+    const FINISHED: &str = r#"data: {"choices":[{"index":0,"delta":{"content":"x"},"finish_reason":"stop"}]}"#;
+
+    /// The fault of a stream that finishes its answer and then ends with `last`.
+    fn ended_with(last: &str) -> Option<Fault> {
+        let mut translation = Translation::new(&OpenAiChat, &OpenAiChat, StreamOptions::default(), 1, false);
+        let parser = RefCell::new(Parser::new());
+        let mut out = Vec::new();
+        translation.feed(&parser, format!("{FINISHED}\n\n{last}").as_bytes(), &mut out).expect("a good event");
+        let fault = translation.finish(&parser, &mut out);
+        assert_eq!(String::from_utf8(out).expect("text"), format!("{FINISHED}\n\n"), "nothing else is passed on");
+        fault
+    }
+
+    #[test]
+    fn a_terminator_counts_without_its_empty_line_but_not_without_its_end() {
+        assert_eq!(ended_with("data: [DONE]"), None);
+        assert_eq!(ended_with("data: [DONE]\n"), None);
+        for unfinished in ["", "data: [DON", "data: {\"choices\":", ": [DONE]"] {
+            assert!(ended_with(unfinished).is_some(), "{unfinished}");
+        }
     }
 }

@@ -1,7 +1,6 @@
 //! Answers that no provider gives: refusals, cached answers, health.
 
 use super::Gateway;
-use super::Incoming;
 use super::Request;
 use super::Story;
 use super::Turned;
@@ -16,11 +15,11 @@ use crate::cache::Record;
 use crate::chat::Ask;
 use crate::dialects::Dialect;
 use crate::fault::Fault;
+use crate::fault::Kind;
 use crate::limits::Allowance;
 use crate::net::Net;
 use crate::observe::AttemptOutcome;
 use crate::upstream::resolve::Resolve;
-use crate::wire::http1::Method;
 use std::sync::Arc;
 
 impl Story {
@@ -33,10 +32,9 @@ impl Story {
 impl<N: Net, R: Resolve> Gateway<N, R> {
     /// Refuses a head, or a body that could not be read.
     pub async fn turn_away(&self, turned: Turned, client: &mut Client<'_, N::Stream>) {
-        let Turned { dialect, fault, mut story, status } = turned;
+        let Turned { dialect, deployment, fault, mut story, status } = turned;
         story.status = status.unwrap_or(0);
         self.tell(dialect, fault, None, &mut story, client).await;
-        let deployment = self.deployment();
         self.settle(&deployment, dialect.name(), &story, client.bytes_out, client.first_byte);
     }
 
@@ -49,7 +47,8 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         story: &mut Story,
         client: &mut Client<'_, N::Stream>,
     ) {
-        debug_assert_eq!(client.progress(), Progress::Waiting, "a fault is told before anything else");
+        let is_first = client.progress() == Progress::Waiting;
+        debug_assert!(is_first || client.is_absent(), "a fault is told before anything else");
         if story.status == 0 {
             story.status = dialect.status(&fault);
         }
@@ -60,6 +59,9 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         reply::field(&mut head, "content-type", b"application/json");
         reply::request_id(&mut head, &story.request_id);
         reply::retry_hints(&mut head, &fault);
+        if let Kind::MethodNotAllowed(methods) = fault.kind {
+            reply::field(&mut head, "allow", methods.as_bytes());
+        }
         if let Some(allowance) = &allowance {
             reply::allowance(&mut head, allowance);
         }
@@ -71,7 +73,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         self.memory.give(head);
         self.memory.give(body);
         story.fault = Some(fault);
-        story.ending = if sent.is_ok() { Ending::Refused } else { Ending::Vanished };
+        story.ending = if sent.is_ok() && !client.is_absent() { Ending::Refused } else { Ending::Vanished };
     }
 
     /// Gives a remembered answer. `false`: it cannot be decoded, nothing was said.
@@ -79,7 +81,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         &self,
         record: &Arc<Record>,
         outcome: CacheOutcome,
-        request: &Request<'_, '_>,
+        request: &Request<'_>,
         client: &mut Client<'_, N::Stream>,
         story: &mut Story,
     ) -> bool {
@@ -99,6 +101,9 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         story.provider = request.deployment.providers.iter().position(|provider| provider.name == record.provider);
         story.model = Some(Arc::clone(&record.model));
         story.usage = record.usage.clone();
+        if request.deployment.logs_bodies() {
+            story.answer = Some(record.bytes.clone());
+        }
         story.saved_usd = record.cost_usd;
         story.cost_usd = record.cost_usd.map(|_| 0.0);
         let mut head = self.memory.take();
@@ -116,7 +121,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
     }
 
     /// The fields that say what the gateway did.
-    pub(super) fn own_fields(&self, head: &mut Vec<u8>, request: &Request<'_, '_>, story: &Story) {
+    pub(super) fn own_fields(&self, head: &mut Vec<u8>, request: &Request<'_>, story: &Story) {
         reply::request_id(head, &story.request_id);
         reply::field(head, "x-ringgate-cache", story.cache.header().as_bytes());
         if let Some(age) = story.cache_age_s {
@@ -157,39 +162,17 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
     }
 
     /// A short text answer for probes.
-    pub(super) async fn serve_plain(
-        &self,
-        incoming: Incoming<'_>,
-        client: &mut Client<'_, N::Stream>,
-        status: u16,
-        text: &str,
-    ) {
+    pub(super) async fn serve_plain(&self, client: &mut Client<'_, N::Stream>, status: u16, text: &str) {
         let mut head = self.memory.take();
         reply::status_line(&mut head, status);
         reply::field(&mut head, "content-type", b"text/plain; charset=utf-8");
-        self.send(incoming, client, &head, text.as_bytes()).await;
+        let _gone = client.send_whole(&self.net, &head, text.as_bytes()).await;
         self.memory.give(head);
-    }
-
-    /// Sends an answer whose body a HEAD request does not get.
-    pub(super) async fn send(
-        &self,
-        incoming: Incoming<'_>,
-        client: &mut Client<'_, N::Stream>,
-        head: &[u8],
-        body: &[u8],
-    ) -> bool {
-        let sent = if incoming.head.method == Method::Head {
-            client.send_bodiless(&self.net, head, body.len()).await
-        } else {
-            client.send_whole(&self.net, head, body).await
-        };
-        sent.is_ok()
     }
 }
 
 /// What is an oracle for attackers: only for callers the operator trusts.
-fn trusted_fields(head: &mut Vec<u8>, request: &Request<'_, '_>, story: &Story) {
+fn trusted_fields(head: &mut Vec<u8>, request: &Request<'_>, story: &Story) {
     if let Some(route) = story.route {
         let route = &request.deployment.routes[route];
         let value = format!("route={} strategy={}", header_safe(&route.name), route.strategy.name());

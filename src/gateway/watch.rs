@@ -14,13 +14,13 @@ const PATIENCE: Duration = Duration::from_millis(50);
 /// Between looks when waiting for readability would not sleep.
 const RECHECK: Duration = Duration::from_millis(50);
 
-/// Completes when the peer is gone; never, while it stays.
-pub async fn left<S: Stream, C: Clock>(stream: &S, clock: &C, fin_means_gone: bool) {
+/// Completes when the peer is gone; never, while it stays. `fin_means_gone` is asked at every look.
+pub(super) async fn left<S: Stream, C: Clock>(stream: &S, clock: &C, fin_means_gone: impl Fn() -> bool) {
     clock.sleep(PATIENCE).await;
     loop {
         match stream.peer() {
             Peer::Gone => return,
-            Peer::Finished if fin_means_gone => return,
+            Peer::Finished if fin_means_gone() => return,
             // Pipelined bytes or a tolerated FIN keep the socket readable: look at intervals.
             Peer::Finished | Peer::Speaking => clock.sleep(RECHECK).await,
             Peer::Quiet => {

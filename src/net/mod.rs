@@ -35,8 +35,9 @@ pub enum Peer {
 
 /// A connected byte stream.
 ///
-/// A future of `read` or `write_all` that is dropped before it completes leaves the stream unusable:
-/// the connection must be closed. `readable` may be dropped at any time.
+/// A future of `read` that is dropped before it completes may have lost bytes: nothing may be read after
+/// it, but a last word be written. After a dropped `write_all` nothing may be done but close. `readable`
+/// may be dropped at any time.
 pub trait Stream: 'static {
     /// Appends what has arrived to `buffer`, at most its spare capacity (which must not be zero), and
     /// gives the buffer back. `Ok(0)` means that the peer will send no more.

@@ -771,7 +771,7 @@ mod tests {
     fn a_label_cannot_break_out_of_its_quotes() {
         let registry = Arc::new(Registry::new());
         let recorder = registry.recorder(0);
-        recorder.provider("a\"} 1\nringgate_fake 2\r\\").connected();
+        recorder.provider("a\"} 1\nringgate_fake 2\r\\").failed_over();
         let text = text(&registry);
         assert!(text.contains("{provider=\"a\\\"} 1\\nringgate_fake 2\u{fffd}\\\\\"} 1\n"), "{text}");
         assert!(!text.lines().any(|line| line.starts_with("ringgate_fake")));

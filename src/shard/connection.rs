@@ -15,6 +15,7 @@ use crate::gateway::Gateway;
 use crate::gateway::Incoming;
 use crate::gateway::Progress;
 use crate::gateway::Story;
+use crate::gateway::Surface;
 use crate::gateway::Turned;
 use crate::gateway::Visit;
 use crate::net::Net;
@@ -26,6 +27,7 @@ use crate::wire::http1::Framing;
 use crate::wire::http1::HeadFault;
 use crate::wire::http1::HeadLimits;
 use crate::wire::http1::HeadStep;
+use crate::wire::http1::Method;
 use crate::wire::http1::RequestHead;
 use crate::wire::http1::parse_request_head;
 use std::cell::Cell;
@@ -130,9 +132,8 @@ impl<N: Net, R: Resolve> Connection<N, R> {
                 Err(BodyFault::Closed) => return Close::Now,
                 Err(fault) => return Box::pin(self.refuse_body(fault, visit, server)).await,
             }
-            let keep_alive = self.answer(visit, server).await;
-            if !keep_alive {
-                return Close::Draining;
+            if let Some(close) = self.answer(visit, server).await {
+                return close;
             }
         }
     }
@@ -145,6 +146,7 @@ impl<N: Net, R: Resolve> Connection<N, R> {
             fields: server.head_fields_max,
         };
         self.head.restart();
+        self.head.method = Method::default(); // a head that cannot be read is not a HEAD
         let mut deadline: Option<Tick> = None;
         loop {
             if !self.input.is_empty() {
@@ -156,9 +158,7 @@ impl<N: Net, R: Resolve> Connection<N, R> {
             }
             let now = self.gateway.net().now();
             let wait = if self.input.is_empty() {
-                if self.gateway.draining() {
-                    return Ok(Reading::Closed);
-                }
+                // A drain ends idle connections itself, and not before their next request had its chance.
                 self.idle.set(true);
                 server.keep_alive_timeout
             } else {
@@ -168,7 +168,8 @@ impl<N: Net, R: Resolve> Connection<N, R> {
             self.idle.set(false);
             match reading {
                 Reading::Done => {}
-                Reading::Late if self.input.is_empty() => return Ok(Reading::Closed),
+                // The cancelled read has taken the buffer along, so the deadline tells whether a head had begun.
+                Reading::Late if deadline.is_none() => return Ok(Reading::Closed),
                 other => return Ok(other),
             }
         }
@@ -263,8 +264,8 @@ impl<N: Net, R: Resolve> Connection<N, R> {
         }
     }
 
-    /// Serves the request and removes it from the buffer; may another follow?
-    async fn answer(&mut self, visit: Visit, server: &Server) -> bool {
+    /// Serves the request and removes it from the buffer. `None`: another may follow.
+    async fn answer(&mut self, visit: Visit, server: &Server) -> Option<Close> {
         let gateway = Rc::clone(&self.gateway);
         let body_end = match self.head.framing {
             Framing::Length(length) => self.head.head_bytes + length as usize,
@@ -279,18 +280,24 @@ impl<N: Net, R: Resolve> Connection<N, R> {
         let http10 = self.head.minor_version == 0;
         let out = std::mem::take(&mut self.out);
         let mut client = Client::new(&mut self.stream, out, http10, keep_alive, server.write_timeout);
+        client.head_only = self.head.method == Method::Head;
+        let dialect = dialect_of(visit.surface);
         let panicked = {
             let serving = pin!(gateway.serve(visit, incoming, &mut client));
             contained(serving).await.is_err()
         };
         if panicked {
             gateway.recorder().panicked();
-            Box::pin(apologise(&gateway, &mut client)).await;
+            Box::pin(apologise(&gateway, dialect, &mut client)).await;
         }
-        let complete = client.progress() == Progress::Complete && client.keep_alive;
+        let close = match client.progress() {
+            _ if client.is_aborted() => Some(Close::Now),
+            Progress::Complete if client.keep_alive => None,
+            _ => Some(Close::Draining),
+        };
         self.out = client.into_out();
         self.consume(body_end);
-        complete
+        close
     }
 
     fn consume(&mut self, bytes: usize) {
@@ -339,14 +346,15 @@ impl<N: Net, R: Resolve> Connection<N, R> {
     }
 
     async fn refuse_late(&mut self, server: &Server) -> Close {
-        // The cancelled read may have taken bytes along: the connection is over either way.
+        // The cancelled read may have taken bytes along: nothing may be read after it.
         let fault = Fault::new(Kind::ClientSlow, "the request head did not arrive in time");
         let turned = self.turned(fault, None);
-        self.tell(turned, false, server).await;
-        Close::Polite
+        if self.tell(turned, false, server).await { Close::Polite } else { Close::Now }
     }
 
     async fn refuse_body(&mut self, fault: BodyFault, visit: Visit, server: &Server) -> Close {
+        // Then a read was cancelled, and nothing may be read after it.
+        let late = matches!(fault, BodyFault::Late);
         let fault = match fault {
             BodyFault::Late => Fault::new(Kind::ClientSlow, "the request body arrived too slowly"),
             BodyFault::Malformed => Fault::new(Kind::BadRequest, "the chunked request body is malformed"),
@@ -355,24 +363,26 @@ impl<N: Net, R: Resolve> Connection<N, R> {
                 Fault::new(Kind::TooLarge, format!("the request body is larger than {most} bytes"))
             }
         };
-        let dialect = match visit.surface {
-            crate::gateway::Surface::Chat(dialect) => dialect,
-            _ => openai(),
-        };
-        let turned = Turned { dialect, fault, story: visit.story, status: None };
-        if self.tell(turned, false, server).await { Close::Draining } else { Close::Now }
+        let dialect = dialect_of(visit.surface);
+        let turned = Turned { dialect, deployment: visit.deployment, fault, story: visit.story, status: None };
+        match self.tell(turned, false, server).await {
+            true if late => Close::Polite,
+            true => Close::Draining,
+            false => Close::Now,
+        }
     }
 
     fn turned(&self, fault: Fault, status: Option<u16>) -> Turned {
         let net = self.gateway.net();
-        let story = Story::begin(net.now(), net.unix_ms(), self.gateway.new_request_id());
-        Turned { dialect: openai(), fault, story, status }
+        let story = Box::new(Story::begin(net.now(), net.unix_ms(), self.gateway.new_request_id()));
+        Turned { dialect: openai(), deployment: self.gateway.deployment(), fault, story, status }
     }
 
     async fn tell(&mut self, turned: Turned, keep_alive: bool, server: &Server) -> bool {
         let out = std::mem::take(&mut self.out);
         let http10 = self.head.minor_version == 0;
         let mut client = Client::new(&mut self.stream, out, http10, keep_alive, server.write_timeout);
+        client.head_only = self.head.method == Method::Head;
         self.gateway.turn_away(turned, &mut client).await;
         let complete = client.progress() == Progress::Complete;
         self.out = client.into_out();
@@ -401,22 +411,36 @@ impl<N: Net, R: Resolve> Connection<N, R> {
     }
 }
 
+/// The dialect in which a request is refused.
+fn dialect_of(surface: Surface) -> &'static dyn Dialect {
+    match surface {
+        Surface::Chat(dialect) => dialect,
+        Surface::Models | Surface::Live | Surface::Ready => openai(),
+    }
+}
+
 /// The dialect of a refusal whose path is unknown.
 fn openai() -> &'static dyn Dialect {
     &dialects::openai_chat::OpenAiChat
 }
 
-/// After a panic: a 500 if nothing was said yet, else a stream without its end.
-async fn apologise<N: Net, R: Resolve>(gateway: &Gateway<N, R>, client: &mut Client<'_, N::Stream>) {
+/// After a panic: a 500 if nothing was said yet, else an answer without its end.
+async fn apologise<N: Net, R: Resolve>(
+    gateway: &Gateway<N, R>,
+    dialect: &'static dyn Dialect,
+    client: &mut Client<'_, N::Stream>,
+) {
     client.keep_alive = false;
-    if client.progress() != Progress::Waiting {
-        client.give_up();
-        return;
+    match client.progress() {
+        Progress::Waiting => {}
+        Progress::Complete => return,
+        Progress::Streaming | Progress::Broken => return client.sever(),
     }
     let net = gateway.net();
-    let story = Story::begin(net.now(), net.unix_ms(), gateway.new_request_id());
+    let story = Box::new(Story::begin(net.now(), net.unix_ms(), gateway.new_request_id()));
     let fault = Fault::new(Kind::Internal, "the gateway failed at this request; it is counted and logged");
-    gateway.turn_away(Turned { dialect: openai(), fault, story, status: None }, client).await;
+    let deployment = gateway.deployment();
+    gateway.turn_away(Turned { dialect, deployment, fault, story, status: None }, client).await;
 }
 
 /// Runs `future` with its panics caught: one broken request must not take the shard's others along.

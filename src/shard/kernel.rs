@@ -1,6 +1,7 @@
 //! The io layer on the real machine: monoio sockets and the machine's clocks. Nothing outside this
 //! folder names monoio, so the runtime can be replaced here.
 
+use super::timers::Sleep;
 use crate::clock::Clock;
 use crate::clock::Tick;
 use crate::net::Net;
@@ -13,6 +14,7 @@ use monoio::io::AsyncReadRent;
 use monoio::io::AsyncWriteRent;
 use monoio::io::AsyncWriteRentExt;
 use monoio::net::TcpStream;
+use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
@@ -47,8 +49,8 @@ impl Clock for Kernel {
         u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
     }
 
-    async fn sleep(&self, duration: Duration) {
-        monoio::time::sleep(duration).await;
+    fn sleep(&self, duration: Duration) -> impl Future<Output = ()> {
+        Sleep::until(self.now().after(duration))
     }
 }
 

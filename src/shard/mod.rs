@@ -8,6 +8,7 @@
 mod connection;
 mod kernel;
 mod runtime;
+mod timers;
 
 pub use connection::serve;
 pub use kernel::Kernel;
@@ -17,6 +18,7 @@ pub use runtime::Driver;
 use crate::cache::IndexBounds;
 use crate::cache::ScopeIndex;
 use crate::clock::Clock;
+use crate::clock::Tick;
 use crate::embed::Companion;
 use crate::gateway::Gateway;
 use crate::gateway::Neighbours;
@@ -30,6 +32,7 @@ use crate::observe::Log;
 use crate::observe::Recorder;
 use crate::observe::Registry;
 use crate::sys::socket::end_reading;
+use crate::sys::thread::cpu_time;
 use crate::sys::thread::pin_to_core;
 use crate::upstream::Upstreams;
 use crate::upstream::resolve::CachedResolver;
@@ -60,6 +63,8 @@ const SWEEP_TICKS: u64 = 10;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// How long a draining shard goes on accepting: whoever was told the address a moment ago still gets in.
 const DRAIN_ACCEPT: Duration = Duration::from_millis(300);
+/// A shard busier than this needs its core for itself: no new embeddings until it calms down.
+const EMBEDDING_LOAD_MAX: f64 = 0.7;
 /// For the last farewells after the drain deadline.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
@@ -131,6 +136,7 @@ async fn run(spec: Spec, listener: TcpListener) {
     let state = Rc::new(ShardState { connections: Connections::default(), listener: listener.as_raw_fd() });
     let gateway = Rc::new(gateway(spec));
     let letters = Rc::clone(&gateway);
+    monoio::spawn(timers::turn(kernel));
     monoio::spawn(async move { letters.neighbours().answer_letters(letters.net()).await });
     monoio::spawn(keep_house(Rc::clone(&gateway), Rc::clone(&state)));
     accept(&listener, &gateway, &state, &log).await;
@@ -222,10 +228,12 @@ async fn keep_house(gateway: Rc<ShardGateway>, state: Rc<ShardState>) {
     let mut published = Published::default();
     let mut draining_since = None;
     let mut tick = 0u64;
+    let mut load = Load::begin(gateway.net());
     loop {
         gateway.net().sleep(TICK).await;
+        gateway.embedder().hold(load.since_last(gateway.net()) > EMBEDDING_LOAD_MAX);
         tick += 1;
-        if tick % SWEEP_TICKS == 0 {
+        if tick.is_multiple_of(SWEEP_TICKS) {
             gateway.upstreams().sweep(gateway.net().now()).await;
             published.publish(&gateway);
         }
@@ -249,6 +257,27 @@ fn drain(gateway: &ShardGateway, state: &ShardState, for_how_long: Duration) {
 
 fn expired(gateway: &ShardGateway) -> bool {
     gateway.shared().expired.load(Ordering::Relaxed)
+}
+
+/// How busy this shard's thread has been.
+struct Load {
+    at: Tick,
+    spent: Duration,
+}
+
+impl Load {
+    fn begin(clock: &Kernel) -> Self {
+        Load { at: clock.now(), spent: cpu_time() }
+    }
+
+    /// The share of the core used since the last call, 0 to 1.
+    fn since_last(&mut self, clock: &Kernel) -> f64 {
+        let (at, spent) = (clock.now(), cpu_time());
+        let wall = at.since(self.at).as_secs_f64();
+        let used = spent.saturating_sub(self.spent).as_secs_f64();
+        *self = Load { at, spent };
+        if wall > 0.0 { used / wall } else { 0.0 }
+    }
 }
 
 /// Totals already handed to the metrics, so that only differences are added.

@@ -116,7 +116,9 @@ impl<N: Net, R: Resolve> Upstreams<N, R> {
         if dead > 0 {
             add(&shared.counters.found_dead, dead);
         }
-        let Some(connection) = reused else { return Box::pin(self.exchange_fresh(&pool, provider, request, deadline)).await };
+        let Some(connection) = reused else {
+            return Box::pin(self.exchange_fresh(&pool, provider, request, deadline)).await;
+        };
         add(&shared.counters.reused, 1);
         match Exchange::begin(shared, connection, provider, request, deadline).await {
             Ok(exchange) => Ok(exchange),

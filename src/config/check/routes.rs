@@ -90,11 +90,12 @@ impl Check<'_, '_> {
         target
     }
 
-    /// Tiers that nobody reads, or a strategy without tiers, would be silently without effect.
+    /// Tiers that nobody reads, or a strategy without tiers, would be silently without effect. Tiers
+    /// alone imply the strategy that reads them.
     fn tiers_fit_the_strategy(&mut self, strategy: Option<&str>, targets: &[Target], spot: &Spot<'_>) {
         let tiered = targets.iter().position(|target| target.tier.is_some());
         match (tiered, strategy) {
-            (Some(index), None | Some("ordered")) => {
+            (Some(index), Some("ordered")) => {
                 let message = format!("has no effect in this strategy: set strategy = \"{BY_TIER}\" on the route");
                 self.refuse(&spot.key("targets").item(index).key("tier"), message);
             }

@@ -24,7 +24,7 @@ pub(super) fn status(fault: &Fault) -> u16 {
         Kind::InvalidKey => 401,
         Kind::ModelNotAllowed => 403,
         Kind::NotFound => 404,
-        Kind::MethodNotAllowed => 405,
+        Kind::MethodNotAllowed(_) => 405,
         Kind::BadRequest | Kind::ContextTooLong | Kind::ContentFilter => 400,
         Kind::TooLarge => 413,
         Kind::RequestRate | Kind::TokenRate | Kind::BudgetSpent => 429,

@@ -177,7 +177,7 @@ mod tests {
         let tape = parser.parse(&mut copy).expect("valid JSON");
         let ask = read_ask(tape.as_value()).expect("good");
         let text = ask.last_user_text.expect("a user text");
-        assert_eq!(crate::wire::json::span_of(raw, parser.copy_base(), text), Some(52..62));
+        assert_eq!(crate::wire::json::span_of(raw, parser.copy_base(), text), Some(51..61));
     }
 
     #[test]

@@ -1,0 +1,30 @@
+//! The gateway as the providers' own SDKs see it. What an SDK makes of an answer is its authors' choice
+//! and changes with its versions, so the SDKs themselves are asked: `tests/sdk/run.py` runs every case
+//! directly and through the gateway and wants the same outcome.
+
+use std::env;
+use std::path::Path;
+use std::path::PathBuf;
+use std::process::Command;
+
+/// The Python that has the SDKs.
+fn python() -> PathBuf {
+    if let Some(named) = env::var_os("RINGGATE_SDK_PYTHON") {
+        return named.into();
+    }
+    let usual = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/.venv/bin/python");
+    assert!(usual.exists(), "{} does not exist: run `make test`, which sets it up", usual.display());
+    usual
+}
+
+#[test]
+fn sdks_see_the_same_with_and_without_the_gateway() {
+    let python = python();
+    let suite = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sdk/run.py");
+    let run = Command::new(&python).arg("-B").arg(suite).arg(env!("CARGO_BIN_EXE_ringgate")).output();
+    let run = run.unwrap_or_else(|error| panic!("cannot run {}: {error}", python.display()));
+    let told = String::from_utf8_lossy(&run.stdout);
+    let complained = String::from_utf8_lossy(&run.stderr);
+    assert!(run.status.success(), "{told}{complained}");
+    println!("{told}");
+}

@@ -1,0 +1,173 @@
+"""Starts the scripted provider and the gateway, runs the suite with every SDK version, adds up.
+
+    target/.venv/bin/python tests/sdk/run.py target/debug/ringgate
+
+Prints what failed and, last, `N passed, N failed`.
+"""
+
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+import threading
+
+import chat_scenarios
+import messages_scenarios
+import provider
+
+FOLDER = pathlib.Path(__file__).parent
+# Which dialect with the SDK in which folder of the environment; the newest lie in the environment itself.
+SUITES = [("chat", ""), ("chat", "openai-2"), ("chat", "openai-1"), ("messages", "")]
+START_PATIENCE_S = 30.0
+SUITE_PATIENCE_S = 240.0
+STOP_PATIENCE_S = 20.0
+# Virtual keys by the variable that tells them to the suites, with what their configuration says besides.
+KEYS = {
+    "GATEWAY_KEY": "",
+    "GATEWAY_NARROW_KEY": 'models = ["case-listed-a"]',
+    "GATEWAY_SCARCE_KEY": "requests_per_minute = 2",
+}
+
+CONFIGURATION = """
+[server]
+listen = "127.0.0.1:0"
+shards = 2
+body_bytes_max = 4_194_304
+
+{keys}
+
+[[providers]]
+name = "mock"
+kind = "openai"
+base_url = "{provider}/v1"
+api_key = "env:PROVIDER_KEY"
+models = [{models}]
+
+[[providers]]
+name = "claude-mock"
+kind = "anthropic"
+base_url = "{provider}"
+api_key = "env:PROVIDER_KEY"
+
+# Port 1 is open nowhere.
+[[providers]]
+name = "nobody"
+kind = "openai"
+base_url = "http://127.0.0.1:1/v1"
+api_key = "env:PROVIDER_KEY"
+
+[[routes]]
+model = "alias"
+targets = ["mock/case-plain@alias"]
+
+[[routes]]
+model = "case-nobody*"
+targets = ["nobody"]
+
+[[routes]]
+model = "failover-*"
+targets = ["nobody", "mock/case-plain@failover"]
+
+[[routes]]
+model = "case-*"
+caller = "anthropic_messages"
+targets = ["claude-mock"]
+
+[[routes]]
+model = "case-*"
+targets = ["mock"]
+"""
+
+
+def main():
+    (binary,) = sys.argv[1:]
+    missing = [folder for _, folder in SUITES if not (pathlib.Path(sys.prefix) / folder).is_dir()]
+    if missing:
+        sys.exit(f"no {', '.join(missing)} in {sys.prefix}: run `make test`, which sets it up\n0 passed, 1 failed")
+    scripted = provider.Provider({
+        "/v1/chat/completions": (chat_scenarios.SCENARIOS, chat_scenarios.REFUSAL_OF_KEY),
+        "/v1/messages": (messages_scenarios.SCENARIOS, messages_scenarios.REFUSAL_OF_KEY),
+    })
+    threading.Thread(target=scripted.serve_forever, daemon=True).start()
+    made = {name: made_key(binary, name) for name in KEYS}
+    keys = {name: key for name, (key, _) in made.items()}
+    written = "\n".join(f"{lines}\n{KEYS[name]}\n" for name, (_, lines) in made.items())
+    environment = {**os.environ, **keys, "PROVIDER_KEY": provider.KEY, "PYTHONDONTWRITEBYTECODE": "1"}
+    models = ", ".join(f'"{name}"' for name in provider.MODELS)
+    with tempfile.TemporaryDirectory() as scratch:
+        configuration = pathlib.Path(scratch) / "ringgate.toml"
+        configuration.write_text(CONFIGURATION.format(provider=scripted.url, keys=written, models=models))
+        log = pathlib.Path(scratch) / "log"
+        gateway = subprocess.Popen([binary, "serve", "--config", configuration], env=environment, stderr=log.open("wb"))
+        try:
+            url = serving(gateway, log)
+            passed, failed = run_suites([scripted.url, url], environment)
+            problem = stopped(gateway)
+            if problem:
+                failed += 1
+                print(f"FAIL {problem}\n{log.read_text()}")
+        finally:
+            gateway.kill()
+    print(f"{passed} passed, {failed} failed")
+    sys.exit(1 if failed else 0)
+
+
+def made_key(binary, name):
+    """A virtual key and its lines of configuration."""
+    told = subprocess.run([binary, "keys", "new", "--name", name], check=True, capture_output=True, text=True).stdout
+    return re.search(r"rg-\w+", told)[0], told[told.index("[[keys]]") :]
+
+
+def serving(gateway, log):
+    """Waits until the gateway tells its address."""
+    waited = threading.Event()
+    for _ in range(int(START_PATIENCE_S / 0.05)):
+        told = re.search(r"serving url=(\S+)", log.read_text())
+        if told:
+            return told[1]
+        if gateway.poll() is not None:
+            break
+        waited.wait(0.05)
+    sys.exit(f"the gateway did not start:\n{log.read_text()}\n0 passed, 1 failed")
+
+
+def stopped(gateway):
+    """Stops the gateway; what is wrong with how it ended, if anything is."""
+    if gateway.poll() is not None:
+        return f"the gateway had ended with {gateway.returncode}"
+    gateway.terminate()
+    try:
+        code = gateway.wait(STOP_PATIENCE_S)
+    except subprocess.TimeoutExpired:
+        return "the gateway did not stop on SIGTERM"
+    return f"the gateway stopped with {code}" if code else None
+
+
+def run_suites(urls, environment):
+    """Runs the suites side by side: they mostly wait."""
+    running = []
+    for dialect, folder in SUITES:
+        path = {"PYTHONPATH": str(pathlib.Path(sys.prefix) / folder)} if folder else {}
+        command = [sys.executable, FOLDER / "suite.py", dialect, *urls]
+        suite = subprocess.Popen(command, env={**environment, **path}, stdout=subprocess.PIPE, text=True)
+        running.append((f"{dialect} {folder}", suite))
+    passed = failed = 0
+    for name, suite in running:
+        try:
+            output, _ = suite.communicate(timeout=SUITE_PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            suite.kill()
+            output, _ = suite.communicate()
+        print(output, end="")
+        total = re.search(r"(\d+) passed, (\d+) failed\n\Z", output)
+        if total is None:
+            print(f"FAIL {name}: the suite did not come to its end")
+        passed += int(total[1]) if total else 0
+        failed += int(total[2]) if total else 1
+    return passed, failed
+
+
+if __name__ == "__main__":
+    main()
