@@ -3,7 +3,8 @@
 //! A scope is a flat store, scanned whole: a tiny tenant never pays for a large one's graph, a search
 //! needs no filter and deleting is a swap. Up to [`SCAN_FROM`] entries every vector is compared
 //! exactly. Beyond it one bit per dimension decides who is compared: signs of near vectors agree, so
-//! 48 bytes stand for 1,536, and only the nearest few pay the exact product.
+//! 48 bytes stand for 1,536, and only the nearest few pay the exact product. The first 24 of them
+//! already rule out nearly every row, so the scan mostly reads no further.
 //!
 //! Use numbers (a counter, not a clock) order the entries of a store and, in a second map, of the
 //! whole index; the index's oldest entry is therefore also the oldest of its scope, and both bounds
@@ -19,10 +20,12 @@ use crate::clock::Tick;
 /// Length of a vector. Others are ignored, never an error: a model of another size means no hits.
 pub const DIMENSIONS: usize = 384;
 /// Scopes with more entries than this are scanned by signs first.
-pub const SCAN_FROM: usize = 512;
+pub const SCAN_FROM: usize = 128;
 
 /// Bits of a vector's signs, in words.
 const SIGN_WORDS: usize = DIMENSIONS / 64;
+/// Rows scanned at once.
+const BLOCK: usize = 64;
 /// Vectors compared exactly after a scan; grows by one with every [`RERANK_EVERY`] entries.
 const RERANK_MIN: usize = 64;
 const RERANK_EVERY: usize = 1_024;
@@ -217,7 +220,8 @@ struct Entry {
 #[derive(Debug, Default)]
 struct Store {
     vectors: Vec<[f32; DIMENSIONS]>,
-    signs: Vec<Signs>,
+    /// Word by word, so that the scan reads only the words it needs.
+    signs: [Vec<u64>; SIGN_WORDS],
     entries: Vec<Entry>,
     by_text: HashMap<Arc<str>, u64>,
     order: BTreeMap<u64, usize>,
@@ -228,14 +232,18 @@ impl Store {
         self.order.insert(entry.used, self.entries.len());
         self.by_text.insert(entry.text.clone(), entry.used);
         self.vectors.push(*vector);
-        self.signs.push(signs_of(vector));
+        for (column, word) in self.signs.iter_mut().zip(signs_of(vector)) {
+            column.push(word);
+        }
         self.entries.push(entry);
     }
 
     fn remove(&mut self, used: u64) -> Entry {
         let at = self.order.remove(&used).expect("both orders hold the same use numbers");
         self.vectors.swap_remove(at);
-        self.signs.swap_remove(at);
+        for column in &mut self.signs {
+            column.swap_remove(at);
+        }
         let entry = self.entries.swap_remove(at);
         self.by_text.remove(&entry.text);
         if let Some(moved) = self.entries.get(at) {
@@ -269,7 +277,8 @@ type Signs = [u64; SIGN_WORDS];
 /// Memory that is reused from search to search.
 #[derive(Debug, Default)]
 struct Scan {
-    distances: Vec<u16>,
+    /// Rows that may be near, with how many signs differ.
+    rows: Vec<(u16, u32)>,
 }
 
 impl Scan {
@@ -281,37 +290,56 @@ impl Scan {
             return (0..store.entries.len()).map(compare).filter(near_enough).collect();
         }
         let room = RERANK_MIN + store.entries.len() / RERANK_EVERY;
-        let distance_max = self.scan(&store.signs, &signs_of(vector), similarity_min, room);
-        let rows = self.distances.iter().enumerate().filter(|(_, distance)| **distance <= distance_max);
+        self.scan(&store.signs, &signs_of(vector), similarity_min);
+        let distance_max = self.affordable(room);
+        let rows = self.rows.iter().filter(|(distance, _)| *distance <= distance_max);
         // Cuts only where more rows tie for the nearest than there is room.
-        rows.take(room).map(|(at, _)| compare(at)).filter(near_enough).collect()
+        rows.take(room).map(|(_, at)| compare(*at as usize)).filter(near_enough).collect()
     }
 
-    /// Fills the distances; returns up to which distance the rows are worth an exact comparison.
-    fn scan(&mut self, rows: &[Signs], asked: &Signs, similarity_min: f32, room: usize) -> u16 {
-        self.distances.clear();
-        self.distances.extend(rows.iter().map(|row| distance(row, asked)));
-        let mut counts = [0u32; DIMENSIONS + 1];
-        for &distance in &self.distances {
-            counts[usize::from(distance)] += 1;
+    fn scan(&mut self, signs: &[Vec<u64>; SIGN_WORDS], asked: &Signs, similarity_min: f32) {
+        let first_max = distance_at(similarity_min, DIMENSIONS / 2);
+        let both_max = distance_at(similarity_min, DIMENSIONS);
+        let [a, b, c, d, e, f] = signs;
+        self.rows.clear();
+        let mut firsts = [0; BLOCK];
+        for (block, ((a, b), c)) in a.chunks(BLOCK).zip(b.chunks(BLOCK)).zip(c.chunks(BLOCK)).enumerate() {
+            // A loop without branches over columns: the compiler takes several rows at once.
+            for (first, ((a, b), c)) in firsts.iter_mut().zip(a.iter().zip(b).zip(c)) {
+                *first = distance(a ^ asked[0], b ^ asked[1], c ^ asked[2]);
+            }
+            for (row, &first) in firsts[..a.len()].iter().enumerate().filter(|(_, first)| **first <= first_max) {
+                let at = block * BLOCK + row;
+                let both = first + distance(d[at] ^ asked[3], e[at] ^ asked[4], f[at] ^ asked[5]);
+                if both <= both_max {
+                    self.rows.push((both as u16, at as u32));
+                }
+            }
+        }
+    }
+
+    /// Up to which distance no more than `room` rows lie; at least the nearest.
+    fn affordable(&self, room: usize) -> u16 {
+        let mut counts = [0usize; DIMENSIONS + 1];
+        for (distance, _) in &self.rows {
+            counts[usize::from(*distance)] += 1;
         }
         let mut sum = 0;
         let affordable = counts.iter().take_while(|&&count| {
-            sum += count as usize;
+            sum += count;
             sum <= room
         });
         let nearest = counts.iter().position(|&count| count > 0).unwrap_or(0);
-        let affordable = affordable.count().saturating_sub(1).max(nearest);
-        affordable.min(distance_at(similarity_min)) as u16
+        affordable.count().saturating_sub(1).max(nearest) as u16
     }
 }
 
-/// Sign disagreements up to which vectors with this cosine are expected: angle over π per dimension,
-/// and some deviations.
-fn distance_at(similarity: f32) -> usize {
+/// Sign disagreements over `dimensions` up to which vectors with this cosine are expected: angle over
+/// π for each, and some deviations.
+fn distance_at(similarity: f32, dimensions: usize) -> u64 {
     let share = similarity.clamp(-1.0, 1.0).acos() / std::f32::consts::PI;
-    let dimensions = DIMENSIONS as f32;
-    (dimensions * share + SIGN_DEVIATIONS * (dimensions * share * (1.0 - share)).sqrt()) as usize
+    let dimensions = dimensions as f32;
+    (dimensions * share + SIGN_DEVIATIONS * (dimensions * share * (1.0 - share)).sqrt()) as u64
 }
 
 fn unit(vector: &[f32]) -> Option<&[f32; DIMENSIONS]> {
@@ -341,18 +369,11 @@ fn signs_of(vector: &[f32; DIMENSIONS]) -> Signs {
     signs
 }
 
-/// Full adders first: they turn six words into four counts, because a population count is dear on
-/// the oldest CPUs we build for, which lack the instruction.
-fn distance(left: &Signs, right: &Signs) -> u16 {
-    let mut differ = [0; SIGN_WORDS];
-    for ((differ, left), right) in differ.iter_mut().zip(left).zip(right) {
-        *differ = left ^ right;
-    }
-    let (ones_a, twos_a) = add_bits(differ[0], differ[1], differ[2]);
-    let (ones_b, twos_b) = add_bits(differ[3], differ[4], differ[5]);
-    let ones = ones_a.count_ones() + ones_b.count_ones();
-    let twos = twos_a.count_ones() + twos_b.count_ones();
-    (ones + 2 * twos) as u16
+/// Bits set in three words. A full adder first: it turns three counts into two, because a population
+/// count is dear on the oldest CPUs we build for, which lack the instruction.
+fn distance(a: u64, b: u64, c: u64) -> u64 {
+    let (ones, twos) = add_bits(a, b, c);
+    u64::from(ones.count_ones()) + 2 * u64::from(twos.count_ones())
 }
 
 fn add_bits(a: u64, b: u64, c: u64) -> (u64, u64) {

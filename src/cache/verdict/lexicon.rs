@@ -208,9 +208,7 @@ impl Lexicon {
             self.functions.insert(word_hash(word), function);
         };
         for (words, function) in FUNCTIONS {
-            for word in words.split_whitespace() {
-                let _ = add(word, *function);
-            }
+            words.split_whitespace().for_each(|word| add(word, *function));
         }
         for (value, word) in SMALL_NUMBERS.split_whitespace().enumerate() {
             add(word, Function::Number(value as f64));

@@ -70,29 +70,30 @@ pub(super) const FUNCTIONS: &[(&str, Function)] = &[
 ];
 
 /// From zero on.
-pub(super) const SMALL_NUMBERS: &str = "zero one two three four five six seven eight nine ten eleven twelve thirteen \
-    fourteen fifteen sixteen seventeen eighteen nineteen";
+pub(super) const SMALL_NUMBERS: &str = "zero one two three four five six seven eight nine ten eleven twelve \
+    thirteen fourteen fifteen sixteen seventeen eighteen nineteen";
 
 /// From twenty on.
 pub(super) const TENS: &str = "twenty thirty forty fifty sixty seventy eighty ninety";
 
 /// From first on.
-pub(super) const ORDINALS: &str = "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth \
-    thirteenth fourteenth fifteenth sixteenth seventeenth eighteenth nineteenth twentieth";
+pub(super) const ORDINALS: &str = "first second third fourth fifth sixth seventh eighth ninth tenth eleventh \
+    twelfth thirteenth fourteenth fifteenth sixteenth seventeenth eighteenth nineteenth twentieth";
 
 /// Carry nothing that another guard does not look at.
-pub(super) const FILLERS: &str = "a an the this that these those some any each every all of in on at for about with within via per \
-    as if then than so such there here it its itself i me we us you one ones he she him they them their theirs myself \
-    yourself themselves ourselves himself herself what which whatever can could would should may might must ought be \
-    having doing get gets got getting let lets also too even just really actually basically simply very quite rather \
-    please kindly thanks thank hi hello hey dear ok okay well oh ah yes yeah during through throughout across among \
-    along around approximately roughly but yet though although however because while whereas whether like id im upon \
-    again ever still already currently presently nowadays now today o's s t re ll ve d m eg ie etc sir madam";
+pub(super) const FILLERS: &str = "a an the this that these those some any each every all of in on at for about with \
+    within via per as if then than so such there here it its itself i me we us you one ones he she him they them \
+    their theirs myself yourself themselves ourselves himself herself what which whatever can could would should \
+    may might must ought be having doing get gets got getting let lets also too even just really actually basically \
+    simply very quite rather please kindly thanks thank hi hello hey dear ok okay well oh ah yes yeah during \
+    through throughout across among along around approximately roughly but yet though although however because \
+    while whereas whether like id im upon again ever still already currently presently nowadays now today o's s t \
+    re ll ve d m eg ie etc sir madam";
 
 /// Turn a truth round.
-pub(super) const NEGATIONS: &str = "not n't no never without none nobody nothing nowhere neither nor cannot except excluding exclude \
-    excludes unless lacking lacks lack minus besides non freeof aint dont doesnt didnt isnt arent wasnt werent cant couldnt wont \
-    wouldnt shouldnt hasnt havent hadnt sans";
+pub(super) const NEGATIONS: &str = "not n't no never without none nobody nothing nowhere neither nor cannot except \
+    excluding exclude excludes unless lacking lacks lack minus besides non freeof aint dont doesnt didnt isnt arent \
+    wasnt werent cant couldnt wont wouldnt shouldnt hasnt havent hadnt sans";
 
 /// Verbs: base form first, then the past forms that no rule reaches.
 pub(super) const PAST_FORMS: &str = "\
@@ -213,32 +214,39 @@ travel travelling travelled
 use used using usage";
 
 /// Words that ask, point and please, in exactly these forms: `know` in a request is empty, `knows` is not.
-pub(super) const EMPTY: &str = "tell give show list lists name names find provide explain describe know want need help see \
-    say look search display return identify determine wonder wondering ask question answer curious wish way ways method \
-    methods approach approaches step steps guide guides tutorial tutorials instruction instructions procedure procedures \
-    process processes technique techniques tip tips thing things stuff information info detail details fact facts point \
-    points able possible mean means go try simple proper properly exact particular specific certain various different \
-    several respective kind kinds happen happens currently exist exists hear let start started starting idea ideas figure \
-    inform enlighten suggest suggests suggestion suggestions recommend recommended recommendation recommendations advice \
-    regarding concerning own anyone someone somebody anybody everyone something anything form format";
+pub(super) const EMPTY: &str = "tell give show list lists name names find provide explain describe know want need \
+    help see say look search display return identify determine wonder wondering ask question answer curious wish \
+    way ways method methods approach approaches step steps guide guides tutorial tutorials instruction instructions \
+    procedure procedures process processes technique techniques tip tips thing things stuff information info detail \
+    details fact facts point points able possible mean means go try simple proper properly exact particular \
+    specific certain various different several respective kind kinds happen happens currently exist exists hear let \
+    start started starting idea ideas figure inform enlighten suggest suggests suggestion suggestions recommend \
+    recommended recommendation recommendations advice regarding concerning own anyone someone somebody anybody \
+    everyone something anything form format";
 
 /// General words that rarely change what is asked.
-pub(super) const LIGHT: &str = "make take come put use become call involve require contain include offer belong lie situate locate set keep turn hold serve think believe feel seem appear like plan decide consider handle deal apply follow easily quickly effectively successfully efficiently nice suitable appropriate available given named called known lot lots much many run play bring associate relate relevant current now featured feature member part calculate compute evaluate size happen live normally usually generally often actual total overall person people human individual stay meet flow pass inc ltd llc corp corporation plc co sa ag gmbh";
+pub(super) const LIGHT: &str = "make take come put use become call involve require contain include offer belong lie \
+    situate locate set keep turn hold serve think believe feel seem appear like plan decide consider handle deal \
+    apply follow easily quickly effectively successfully efficiently nice suitable appropriate available given \
+    named called known lot lots much many run play bring associate relate relevant current now featured feature \
+    member part calculate compute evaluate size happen live normally usually generally often actual total overall \
+    person people human individual stay meet flow pass inc ltd llc corp corporation plc co sa ag gmbh";
 
 /// Words for what sort of thing a name is.
-pub(super) const SORTS: &str = "city town country nation state province region area river lake mountain ocean sea island continent \
-    movie film series song album book novel game band team club company firm business brand website site app \
-    application program software tool library framework programming language school university college course class \
-    subject department building airport station hotel restaurant street road bridge animal plant species disease illness \
-    drug medicine medication food dish drink car vehicle machine device computer phone actor actress director author \
-    president king queen player singer artist character professor teacher instructor student website page article \
-    year month day week hour number amount value price currency order level file text passage sentence word time place";
+pub(super) const SORTS: &str = "city town country nation state province region area river lake mountain ocean sea \
+    island continent movie film series song album book novel game band team club company firm business brand \
+    website site app application program software tool library framework programming language school university \
+    college course class subject department building airport station hotel restaurant street road bridge animal \
+    plant species disease illness drug medicine medication food dish drink car vehicle machine device computer \
+    phone actor actress director author president king queen player singer artist character professor teacher \
+    instructor student website page article year month day week hour number amount value price currency order level \
+    file text passage sentence word time place";
 
 /// Belong to the noun after them.
-pub(super) const SUPERLATIVES: &str = "most least best worst maximum minimum max min biggest largest greatest highest tallest longest \
-    smallest lowest shortest fewest oldest youngest newest latest earliest fastest slowest cheapest richest poorest nearest \
-    closest farthest furthest strongest weakest heaviest lightest hottest coldest deepest widest hardest easiest simplest \
-    happiest quickest safest finest";
+pub(super) const SUPERLATIVES: &str = "most least best worst maximum minimum max min biggest largest greatest \
+    highest tallest longest smallest lowest shortest fewest oldest youngest newest latest earliest fastest slowest \
+    cheapest richest poorest nearest closest farthest furthest strongest weakest heaviest lightest hottest coldest \
+    deepest widest hardest easiest simplest happiest quickest safest finest";
 
 /// Nouns that a question word says as well: `where is` and `the location of`.
 pub(super) const SAID: &[(Wanted, &str)] = &[
@@ -297,24 +305,24 @@ ukraine ukrainian
 argentina argentinian argentine";
 
 /// Given names: beside a family name they may be missing.
-pub(super) const GIVEN_NAMES: &str = "james john robert michael william david richard joseph thomas charles christopher daniel matthew \
-    anthony donald steven paul andrew joshua kenneth kevin brian george edward ronald timothy jason jeffrey ryan jacob gary \
-    nicholas eric jonathan stephen larry justin scott brandon benjamin samuel gregory alexander raymond patrick jack \
-    dennis jerry aaron jose adam nathan henry douglas zachary peter kyle walter ethan jeremy harold keith \
-    roger noah gerald carl terry sean arthur lawrence jesse dylan bryan joe billy bruce albert willie gabriel \
-    alan juan wayne roy ralph randy eugene vincent russell elijah louis bobby philip johnny mary patricia jennifer linda \
-    elizabeth barbara susan jessica sarah karen nancy lisa betty margaret sandra ashley kimberly emily donna michelle \
-    amanda dorothy melissa deborah stephanie rebecca sharon laura cynthia kathleen amy angela shirley anna brenda pamela \
-    emma nicole helen samantha katherine christine debra rachel carolyn janet catherine maria heather diane ruth julie \
-    olivia joyce kelly lauren christina joan evelyn judith megan andrea cheryl hannah jacqueline martha \
-    gloria teresa ann sara frances kathryn janice abigail alice julia judy sophia denise doris \
-    marilyn danielle beverly isabella theresa diana natalie brittany marie kayla alexis lori franklin abraham \
-    theodore winston vladimir barack hillary steve elon jeff tim tom jim mike dave bob dan sam ben alex max lance \
-    leonardo vincent pablo luciano ludwig wolfgang johann sebastian";
+pub(super) const GIVEN_NAMES: &str = "james john robert michael william david richard joseph thomas charles \
+    christopher daniel matthew anthony donald steven paul andrew joshua kenneth kevin brian george edward ronald \
+    timothy jason jeffrey ryan jacob gary nicholas eric jonathan stephen larry justin scott brandon benjamin samuel \
+    gregory alexander raymond patrick jack dennis jerry aaron jose adam nathan henry douglas zachary peter kyle \
+    walter ethan jeremy harold keith roger noah gerald carl terry sean arthur lawrence jesse dylan bryan joe billy \
+    bruce albert willie gabriel alan juan wayne roy ralph randy eugene vincent russell elijah louis bobby philip \
+    johnny mary patricia jennifer linda elizabeth barbara susan jessica sarah karen nancy lisa betty margaret \
+    sandra ashley kimberly emily donna michelle amanda dorothy melissa deborah stephanie rebecca sharon laura \
+    cynthia kathleen amy angela shirley anna brenda pamela emma nicole helen samantha katherine christine debra \
+    rachel carolyn janet catherine maria heather diane ruth julie olivia joyce kelly lauren christina joan evelyn \
+    judith megan andrea cheryl hannah jacqueline martha gloria teresa ann sara frances kathryn janice abigail alice \
+    julia judy sophia denise doris marilyn danielle beverly isabella theresa diana natalie brittany marie kayla \
+    alexis lori franklin abraham theodore winston vladimir barack hillary steve elon jeff tim tom jim mike dave bob \
+    dan sam ben alex max leonardo vincent pablo ludwig wolfgang johann sebastian";
 
 /// Verbs that say the same in both directions.
-pub(super) const MUTUAL: &str = "border neighbour neighbor adjacent marry meet equal differ compare connect resemble adjoin touch \
-    combine mix link";
+pub(super) const MUTUAL: &str = "border neighbour neighbor adjacent marry meet equal differ compare connect \
+    resemble adjoin touch combine mix link";
 
 /// One group a line; within a group words stand for each other.
 pub(super) const SYNONYMS: &str = "\
@@ -1259,19 +1267,18 @@ website: web site
 nyc: new york city, new york
 la: los angeles
 sf: san francisco
-dc: washington dc, washington d c
-ok: oklahoma";
+dc: washington dc, washington d c";
 
 /// Phrases that do what one function word does.
 pub(super) const FUNCTION_PHRASES: &[(&str, Function)] = &[
     (
-        "at least,no less than,not less than,no fewer than,not fewer than,or more,or higher,or above,or greater,or better,\
-         minimum of,greater than or equal to,more than or equal to,or later",
+        "at least,no less than,not less than,no fewer than,not fewer than,or more,or higher,or above,or greater,or \
+         better,minimum of,greater than or equal to,more than or equal to,or later",
         Function::Bound(Bound::AtLeast),
     ),
     (
-        "at most,no more than,not more than,no greater than,not exceeding,up to,or less,or fewer,or lower,or below,or under,\
-         maximum of,less than or equal to,or earlier",
+        "at most,no more than,not more than,no greater than,not exceeding,up to,or less,or fewer,or lower,or below,\
+         or under,maximum of,less than or equal to,or earlier",
         Function::Bound(Bound::AtMost),
     ),
     ("more than,greater than,higher than,larger than,bigger than,in excess of", Function::Bound(Bound::Above)),
@@ -1281,30 +1288,35 @@ pub(super) const FUNCTION_PHRASES: &[(&str, Function)] = &[
     ("later than", Function::Bound(Bound::After)),
     ("other than,apart from,aside from,but not,in addition to,rather than,instead of", Function::Negation),
     (
-        "not only,whether or not,or not,no matter,of course,a lot of,lots of,at all,no doubt,in the world,in the whole world,of the world",
+        "not only,whether or not,or not,no matter,of course,a lot of,lots of,at all,no doubt,in the world,in the \
+            whole world,of the world",
         Function::Filler,
     ),
     ("going to,gonna", Function::Future),
     ("have to,has to,had to,got to", Function::Must),
     ("out of,starting from,start from", Function::Role(Role::From)),
     (
-        "how do i,how do you,how do we,how does one,how can i,how can you,how can we,how can one,how to,how should i,how should \
-         you,how should one,how should we,how would i,how would you,how could i,how could you,how could we,how might i,\
-         best way to,good way to,easiest way to,best way of,what is the way to,way to,ways to,ways of,way of,steps to,steps for,guide to,\
-         guide for,instructions for,instructions to,procedure for,procedure to,tips for,tips to,what are the steps to,what should i do to,\
-         what can i do to,what do i do to,what must i do to,what is the best way to,method to,method for,methods to,methods for,methods of",
+        "how do i,how do you,how do we,how does one,how can i,how can you,how can we,how can one,how to,how should \
+         i,how should you,how should one,how should we,how would i,how would you,how could i,how could you,how \
+         could we,how might i,best way to,good way to,easiest way to,best way of,what is the way to,way to,ways to,\
+         ways of,way of,steps to,steps for,guide to,guide for,instructions for,instructions to,procedure for,\
+         procedure to,tips for,tips to,what are the steps to,what should i do to,what can i do to,what do i do to,\
+         what must i do to,what is the best way to,method to,method for,methods to,methods for,methods of",
         Function::Asks(Wanted::Manner),
     ),
     (
-        "how come,what is the reason,what are the reasons,what was the reason,reason for,reasons for,reason why,what causes,what caused",
+        "how come,what is the reason,what are the reasons,what was the reason,reason for,reasons for,reason why,\
+            what causes,what caused",
         Function::Asks(Wanted::Reason),
     ),
     (
-        "what time,at what time,what date,what day,which day,what year,which year,in what year,in which year,what month",
+        "what time,at what time,what date,what day,which day,what year,which year,in what year,in which year,what \
+            month",
         Function::Asks(Wanted::Time),
     ),
     (
-        "what type of,what types of,which type of,which types of,what kind of,what kinds of,which kind of,which kinds of,what sort of,what sorts of",
+        "what type of,what types of,which type of,which types of,what kind of,what kinds of,which kind of,which \
+            kinds of,what sort of,what sorts of",
         Function::Asks(Wanted::Anything),
     ),
     ("what place,which place,whereabouts,what location", Function::Asks(Wanted::Place)),
@@ -1315,9 +1327,10 @@ pub(super) const FUNCTION_PHRASES: &[(&str, Function)] = &[
     ("how much money,what amount", Function::Asks(Wanted::Amount)),
     ("is there a way to,is there any way to,is there a way of,are there any ways to", Function::Asks(Wanted::Manner)),
     (
-        "can you tell me,could you tell me,can you,could you,would you,will you,can you please,could you please,i would like to know,\
-         i want to know,i need to know,do you know,i would like,do you have any idea,i am wondering,i was wondering,tell me about,i am looking for,\
-         help me,can i get,can i have,could i get,may i know,let me know,i want,i need",
+        "can you tell me,could you tell me,can you,could you,would you,will you,can you please,could you please,i \
+         would like to know,i want to know,i need to know,do you know,i would like,do you have any idea,i am \
+         wondering,i was wondering,tell me about,i am looking for,help me,can i get,can i have,could i get,may i \
+         know,let me know,i want,i need",
         Function::Filler,
     ),
 ];
@@ -1341,7 +1354,8 @@ pub(super) const MEASURES: &[(&str, &str)] = &[
     ("population", "how populous"),
     (
         "population",
-        "how many people live,how many people are living,how many inhabitants,how many residents,number of people living,number of people,number of inhabitants,number of residents",
+        "how many people live,how many people are living,how many inhabitants,how many residents,number of people \
+            living,number of people,number of inhabitants,number of residents",
     ),
 ];
 
