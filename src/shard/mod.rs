@@ -137,7 +137,15 @@ async fn run(spec: Spec, listener: TcpListener) {
     let gateway = Rc::new(gateway(spec));
     let letters = Rc::clone(&gateway);
     monoio::spawn(timers::turn(kernel));
-    monoio::spawn(async move { letters.neighbours().answer_letters(letters.net()).await });
+    monoio::spawn(async move {
+        // A panic over one letter must not end the shard, nor the answering of letters.
+        loop {
+            let answering = pin!(letters.neighbours().answer_letters(letters.net()));
+            if connection::contained(answering).await.is_err() {
+                letters.recorder().panicked();
+            }
+        }
+    });
     monoio::spawn(keep_house(Rc::clone(&gateway), Rc::clone(&state)));
     accept(&listener, &gateway, &state, &log).await;
     drop(listener);
