@@ -282,7 +282,8 @@ fn a_server_without_common_ground_is_named_as_such() {
             let (_, _) = socket.read(Vec::with_capacity(4096)).await;
             let (_, _) = socket.write_all(bytes.to_vec()).await;
             socket.shutdown().await;
-            let (_, _) = socket.read(Vec::with_capacity(4096)).await;
+            // Closing over unread bytes would reset the connection, and the reset could overtake the alert.
+            while matches!(socket.read(Vec::with_capacity(4096)).await, (Ok(1..), _)) {}
         });
         let upstreams = Upstreams::new(world.clone(), Acme);
         let failure = ask(&world, &upstreams, &link(&authority, URL), "{}").unwrap_err();
