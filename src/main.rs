@@ -230,6 +230,7 @@ fn run(launch: Launch, kernel: Kernel, log: &Log) -> Result<(), String> {
         generation: AtomicU64::new(0),
         exact,
         request_log,
+        log: Some(log.clone()),
         draining: AtomicBool::new(false),
         expired: AtomicBool::new(false),
         instance: format!("ringgate-{:08x}", random_u64()? >> 32),

@@ -27,7 +27,9 @@ use crate::net::First;
 use crate::net::Net;
 use crate::net::race;
 use crate::net::timeout;
+use crate::observe;
 use crate::observe::AttemptOutcome;
+use crate::observe::Level;
 use crate::routing::Plan;
 use crate::upstream;
 use crate::upstream::Exchange;
@@ -147,6 +149,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
                     noted.outcome = failure.outcome;
                     noted.status = failure.status;
                     story.tries.push(noted);
+                    self.complain(request, index, &failure);
                     let stop = !failure.failover || self.net.now() >= deadline;
                     last = failure;
                     if stop {
@@ -162,6 +165,20 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
             }
         }
         Err(Unserved::Fault(told(last.fault, story)))
+    }
+
+    /// Tells people that a provider fails, once a minute for each provider and sort of failure. What a
+    /// caller did wrong is not a provider's failure.
+    fn complain(&self, request: &Request<'_>, provider: usize, failure: &Failure) {
+        let callers_fault = matches!(failure.status, Some(400 | 404..=428 | 430..=499));
+        let inexpressible = failure.status.is_none() && failure.outcome == AttemptOutcome::ClientError;
+        let Some(log) = self.shared.log.as_ref().filter(|_| !callers_fault && !inexpressible) else { return };
+        let name = &request.deployment.providers[provider].name;
+        let outcome = failure.outcome.word();
+        let key = format!("provider {name} {outcome}");
+        let fields: observe::log::Fields<'_> =
+            &[("provider", name), ("outcome", &outcome), ("reason", &failure.fault.message)];
+        log.once_a_minute(self.net.now(), &key, Level::Warn, "a provider fails", fields);
     }
 
     fn deadline(&self, request: &Request<'_>, way: &Way<'_>, plan: &Plan, story: &Story) -> Result<Tick, Unserved> {

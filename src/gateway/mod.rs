@@ -44,6 +44,7 @@ use crate::fault::Kind;
 use crate::keys::Caller;
 use crate::limits::Allowance;
 use crate::net::Net;
+use crate::observe::Log;
 use crate::observe::Recorder;
 use crate::routing::Plan;
 use crate::upstream::Buffers;
@@ -87,6 +88,8 @@ pub struct Shared {
     pub exact: Arc<ExactCache>,
     /// Where finished requests are written.
     pub request_log: Option<Box<dyn RequestLogSink>>,
+    /// Lines for people.
+    pub log: Option<Log>,
     /// Draining: answers say `connection: close`.
     pub draining: AtomicBool,
     /// The drain deadline has passed: streams end with an error event.

@@ -115,7 +115,7 @@ pub(super) fn ask<'input>(dialect: &dyn Dialect, body: Value<'_, 'input>) -> Res
 
 /// What to tell a caller whose body is not acceptable JSON.
 pub(super) fn json_fault(fault: JsonFault) -> Fault {
-    Fault::new(Kind::BadRequest, format!("the request body is not acceptable JSON: {}", fault.message()))
+    Fault::new(Kind::BadRequest, fault.message())
 }
 
 #[cfg(test)]

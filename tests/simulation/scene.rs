@@ -324,6 +324,7 @@ fn shared(plan: &Plan, sink: Box<dyn RequestLogSink>) -> Shared {
         generation: AtomicU64::new(0),
         exact: Arc::new(ExactCache::new(16 << 20)),
         request_log: Some(sink),
+        log: None,
         draining: AtomicBool::new(false),
         expired: AtomicBool::new(false),
         instance: "ringgate-simulated".to_owned(),
