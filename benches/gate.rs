@@ -74,6 +74,8 @@ fn settling(criterion: &mut Criterion) {
     };
     let attempts = [Attempt {
         provider: "openai",
+        api_key: "main",
+        setback: None,
         model: "gpt-4o-mini",
         outcome: AttemptOutcome::Ok,
         status: Some(200),

@@ -318,6 +318,39 @@ fn files_and_their_secrets_are_read_from_one_folder() {
 }
 
 #[test]
+fn several_keys_of_a_provider_are_read_and_told_apart() {
+    let with = |lines: &str| BASIC.replace("[[routes]]", &format!("{lines}\n[[routes]]"));
+    let provider = &parsed(&with(
+        r#"api_key = "env:A"
+api_keys = [{ key = "env:B", weight = 2, name = "b", models = ["gpt-*"] }, { key = "env:C" }]
+rejected_key_retry_ms = 5000"#,
+    ))
+    .providers[0];
+    assert!(provider.api_key.is_some());
+    let keys: Vec<_> = provider.api_keys.iter().map(|it| (it.name.as_str(), it.weight, it.models.len())).collect();
+    assert_eq!(keys, [("b", 2, 1), ("key-2", 1, 0)]);
+    assert_eq!(provider.api_keys[1].key.expose_secret(), format!("{CANARY}-C"));
+    assert_eq!(provider.rejected_key_retry, Duration::from_secs(5));
+    for (lines, reason) in [
+        (r#"api_keys = [{ key = "sk-canary" }]"#, "`providers[0].api_keys[0].key` must name the secret"),
+        (r#"api_keys = [{ key = "env:UNSET" }]"#, "needs the environment variable `UNSET`"),
+        (r#"api_keys = [{ name = "a" }]"#, "`providers[0].api_keys[0]` lacks the key `key`"),
+        (r#"api_keys = [{ key = "env:A", name = "a" }, { key = "env:B", name = "a" }]"#, "name of another key"),
+        (r#"api_keys = [{ key = "env:A", name = "key-2" }, { key = "env:B" }]"#, "name of another key"),
+        ("api_key = \"env:A\"\napi_keys = [{ key = \"env:B\", name = \"api_key\" }]", "name of another key"),
+        (r#"api_keys = [{ key = "env:A", name = "a b" }]"#, "letters, digits"),
+        (r#"api_keys = [{ key = "env:A", weight = 0 }]"#, "must be from 1 to"),
+        (r#"api_keys = [{ key = "env:A", models = ["a*b"] }]"#, "only at its end"),
+    ] {
+        refused_whole(&with(lines), reason);
+    }
+    let many: Vec<String> = (0..65).map(|number| format!("{{ key = \"env:K{number}\" }}")).collect();
+    refused_whole(&with(&format!("api_keys = [{}]", many.join(", "))), "must be at most 64");
+    let elsewhere = with(r#"api_keys = [{ key = "env:A" }]"#).replace("http://127.0.0.1:9000", "http://example.com");
+    refused_whole(&elsewhere, "would send the credential in clear text");
+}
+
+#[test]
 fn settings_never_show_secrets() {
     let provider =
         "api_key = \"env:KEY\"\nheaders = { X-Team = \"env:TEAM\", authorization = \"env:AUTH\" }\n[[routes]]";

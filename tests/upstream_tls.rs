@@ -60,6 +60,8 @@ fn link(authority: &Authority, url: &str) -> ProviderLink {
         dialect: None,
         base_url: None,
         api_key: None,
+        api_keys: Vec::new(),
+        rejected_key_retry: Duration::from_secs(60),
         models: Vec::new(),
         timeouts: Timeouts {
             connect: seconds(2),

@@ -136,8 +136,12 @@ pub struct Provider {
     pub dialect: Option<String>,
     /// Base URL without trailing slash; `None` = the kind's.
     pub base_url: Option<String>,
-    /// The credential; `None` = none is sent.
+    /// The credential; `None` = none is sent, unless there are `api_keys`.
     pub api_key: Option<SecretString>,
+    /// More credentials, in the operator's order.
+    pub api_keys: Vec<ProviderKey>,
+    /// How long a rejected key is avoided before one request tries it again.
+    pub rejected_key_retry: Duration,
     /// Models by this provider's own names that `/v1/models` lists; a pattern may end with `*`.
     pub models: Vec<String>,
     /// Deadlines.
@@ -158,6 +162,25 @@ pub struct Provider {
     pub default_max_tokens: Option<u64>,
     /// Extra request headers, already checked as valid names and values.
     pub headers: Vec<(String, SecretString)>,
+}
+
+/// Most credentials of one provider.
+pub const PROVIDER_KEYS_MAX: usize = 64;
+
+/// What a provider's `api_key` is called beside its `api_keys`.
+pub const SINGLE_KEY_NAME: &str = "api_key";
+
+/// One of several credentials of a provider.
+#[derive(Clone, Debug)]
+pub struct ProviderKey {
+    /// For logs and metrics.
+    pub name: String,
+    /// The credential.
+    pub key: SecretString,
+    /// Its share of the requests.
+    pub weight: u32,
+    /// Models it may be used for: exact names or patterns with a trailing `*`; empty = all.
+    pub models: Vec<String>,
 }
 
 /// How demanding a request is.

@@ -172,6 +172,17 @@ pub struct Provider {
     /// Its credential: `env:NAME` for an environment variable, `file:PATH` for a file. Never the credential itself.
     /// None is sent unless set.
     pub api_key: Option<String>,
+    /// More credentials, among which requests are spread by weight. A key that the provider rejects (401, 402, 403)
+    /// or limits (429) is avoided for a while, and the request goes on with another one before another target is
+    /// tried. At most 64, `api_key` included, which counts as a key called `api_key` with weight 1.
+    #[serde(default)]
+    pub api_keys: Vec<ProviderKey>,
+    /// A key that the provider rejected is avoided for this long; then one request tries it again. A key that the
+    /// provider limits is avoided for as long as the provider says. While no other key is left, it is used all the
+    /// same.
+    #[serde(default = "defaults::rejected_key_retry_ms")]
+    #[schemars(range(min = 1, max = 86_400_000))]
+    pub rejected_key_retry_ms: u64,
     /// Models, by this provider's own names, that `/v1/models` lists; a name may end with `*`.
     #[serde(default)]
     pub models: Vec<String>,
@@ -226,6 +237,24 @@ pub struct Provider {
     /// Extra request headers. A value may be `env:NAME` or `file:PATH`, and must be for credentials.
     #[serde(default)]
     pub headers: BTreeMap<String, String>,
+}
+
+/// One of several credentials of a provider.
+#[derive(Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct ProviderKey {
+    /// The credential: `env:NAME` for an environment variable, `file:PATH` for a file. Never the credential itself.
+    pub key: String,
+    /// Shown in logs and metrics instead of it. Letters, digits and `._-`; unique for its provider. `key-1`, `key-2`
+    /// and so on, by its place, unless set.
+    pub name: Option<String>,
+    /// Its share of the requests, beside the weights of the others.
+    #[serde(default = "defaults::weight")]
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub weight: u32,
+    /// Models, by the provider's own names, that it may be used for; a name may end with `*`. Empty: all.
+    #[serde(default)]
+    pub models: Vec<String>,
 }
 
 /// `[[routes]]`
@@ -428,6 +457,14 @@ pub struct Price {
 mod defaults {
     pub(super) fn admin_listen() -> String {
         "127.0.0.1:9090".to_owned()
+    }
+
+    pub(super) fn rejected_key_retry_ms() -> u64 {
+        60_000
+    }
+
+    pub(super) fn weight() -> u32 {
+        1
     }
 
     pub(super) fn connect_timeout_ms() -> u64 {

@@ -2,25 +2,32 @@
 //!
 //! This is the one place where configuration meets the lists of dialects, providers and strategies. A
 //! deployment is immutable; reloading makes a new one and swaps it whole, so a request sees one
-//! configuration from beginning to end. Rate limits alone are carried over, by key name: a reload must
-//! not hand every caller a fresh minute.
+//! configuration from beginning to end. Two things alone are carried over: rate limits, by key name,
+//! because a reload must not hand every caller a fresh minute; and what is known of providers' keys, by
+//! credential, because a reload does not mend a revoked one.
 
 use crate::config::Price;
 use crate::config::RouteCache;
+use crate::config::SINGLE_KEY_NAME;
 use crate::config::Settings;
 use crate::config::Tier;
 use crate::dialects;
 use crate::dialects::Dialect;
+use crate::fault::Fault;
 use crate::keys::KeyRing;
+use crate::keys::ProviderKey;
+use crate::keys::ProviderKeys;
 use crate::limits::RequestRate;
 use crate::providers;
 use crate::providers::Credential;
+use crate::providers::KeyRules;
 use crate::routing;
 use crate::routing::Strategy;
 use crate::routing::Table;
 use crate::upstream::ProviderLink;
 use crate::upstream::TlsConfigs;
 use secrecy::ExposeSecret;
+use secrecy::SecretString;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -32,8 +39,12 @@ pub struct Provider {
     pub dialect: &'static dyn Dialect,
     /// Where it is, with its deadlines and pool bounds.
     pub link: ProviderLink,
-    /// `host`, credential and fixed headers, rendered once; holds a secret, hence never printed.
+    /// `host` and fixed headers, rendered once; may hold a secret, hence never printed.
     pub(super) fixed_head: Vec<u8>,
+    /// Its credentials.
+    pub(super) keys: ProviderKeys,
+    /// How it refuses them.
+    pub(super) key_rules: KeyRules,
     /// Does the fixed head hold `anthropic-version`, to be left out when the caller sends its own?
     pub(super) default_headers: &'static [(&'static str, &'static str)],
     /// Sent when the dialect demands a bound.
@@ -96,6 +107,19 @@ impl std::fmt::Display for AssemblyError {
 
 impl std::error::Error for AssemblyError {}
 
+impl Provider {
+    /// A fault in the provider's words, without any credential that they quote.
+    pub(super) fn redacted(&self, mut fault: Fault) -> Fault {
+        self.keys.redact(&mut fault.message);
+        for field in [&mut fault.param, &mut fault.code, &mut fault.provider_type].into_iter().flatten() {
+            let mut text = std::borrow::Cow::Owned(std::mem::take(field));
+            self.keys.redact(&mut text);
+            *field = text.into_owned();
+        }
+        fault
+    }
+}
+
 impl Deployment {
     /// Resolves every name in `settings`. `demo` is where the embedded demo provider listens, if it
     /// was started; `previous` lends its rate limits.
@@ -105,8 +129,11 @@ impl Deployment {
         previous: Option<&Deployment>,
     ) -> Result<Deployment, AssemblyError> {
         let tls = TlsConfigs::new();
-        let providers =
-            settings.providers.iter().map(|written| provider(written, demo, &tls)).collect::<Result<Vec<_>, _>>()?;
+        let providers = settings
+            .providers
+            .iter()
+            .map(|written| provider(written, demo, &tls, previous))
+            .collect::<Result<Vec<_>, _>>()?;
         let routes = settings.routes.iter().map(|written| route(written, &providers)).collect::<Result<Vec<_>, _>>()?;
         let mut table = Table::default();
         for (index, written) in settings.routes.iter().enumerate() {
@@ -157,6 +184,7 @@ fn provider(
     written: &crate::config::Provider,
     demo: Option<SocketAddr>,
     tls: &TlsConfigs,
+    previous: Option<&Deployment>,
 ) -> Result<Provider, AssemblyError> {
     let name = &written.name;
     let kind = match &written.kind {
@@ -193,7 +221,9 @@ fn provider(
     Ok(Provider {
         name: Arc::from(name.as_str()),
         dialect,
-        fixed_head: fixed_head(&link.endpoint.authority, credential, written),
+        fixed_head: fixed_head(&link.endpoint.authority, written),
+        keys: keys(written, credential, &link.endpoint.authority, previous),
+        key_rules: kind.map_or(KeyRules::USUAL, |kind| kind.key_rules),
         default_headers: kind.or(dialect_kind.copied()).map_or(&[], |kind| kind.headers),
         default_max_tokens: written
             .default_max_tokens
@@ -205,26 +235,53 @@ fn provider(
 }
 
 /// The header lines that are the same for every request to this provider.
-fn fixed_head(authority: &str, credential: Credential, written: &crate::config::Provider) -> Vec<u8> {
+fn fixed_head(authority: &str, written: &crate::config::Provider) -> Vec<u8> {
     let mut head = Vec::with_capacity(256);
     push_header(&mut head, "host", authority.as_bytes());
     push_header(&mut head, "content-type", b"application/json");
     push_header(&mut head, "accept-encoding", b"identity");
     push_header(&mut head, "user-agent", concat!("ringgate/", env!("CARGO_PKG_VERSION")).as_bytes());
-    if let Some(key) = &written.api_key {
-        match credential {
-            Credential::Bearer => {
-                let value = format!("Bearer {}", key.expose_secret());
-                push_header(&mut head, "authorization", value.as_bytes());
-            }
-            Credential::Header(name) => push_header(&mut head, name, key.expose_secret().as_bytes()),
-            Credential::None => {}
-        }
-    }
     for (name, value) in &written.headers {
         push_header(&mut head, name, value.expose_secret().as_bytes());
     }
     head
+}
+
+/// The provider's keys; what the previous deployment knew of them holds for the same place only.
+fn keys(
+    written: &crate::config::Provider,
+    credential: Credential,
+    authority: &str,
+    previous: Option<&Deployment>,
+) -> ProviderKeys {
+    let key = |name: &str, secret: &SecretString, weight: u32, models: &[String]| ProviderKey {
+        name: Arc::from(name),
+        line: credential_line(credential, secret),
+        secret_bytes: secret.expose_secret().len(),
+        weight,
+        models: models.to_vec(),
+    };
+    let single = written.api_key.iter().map(|secret| key(SINGLE_KEY_NAME, secret, 1, &[]));
+    let listed = written.api_keys.iter().map(|it| key(&it.name, &it.key, it.weight, &it.models));
+    let mut keys: Vec<ProviderKey> = single.chain(listed).collect();
+    if keys.is_empty() {
+        let (line, models) = (Vec::new(), Vec::new());
+        keys.push(ProviderKey { name: Arc::from(""), line, secret_bytes: 0, weight: 1, models });
+    }
+    let same = |before: &&Provider| *before.name == *written.name && before.link.endpoint.authority == *authority;
+    let before = previous.and_then(|previous| previous.providers.iter().find(same)).map(|before| &before.keys);
+    ProviderKeys::new(keys, written.rejected_key_retry, before)
+}
+
+fn credential_line(credential: Credential, secret: &SecretString) -> Vec<u8> {
+    let mut line = Vec::new();
+    let secret = secret.expose_secret();
+    match credential {
+        Credential::Bearer => push_header(&mut line, "authorization", format!("Bearer {secret}").as_bytes()),
+        Credential::Header(name) => push_header(&mut line, name, secret.as_bytes()),
+        Credential::None => {}
+    }
+    line
 }
 
 pub(super) fn push_header(head: &mut Vec<u8>, name: &str, value: &[u8]) {

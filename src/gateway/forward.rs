@@ -3,7 +3,9 @@
 //! Until the first content nothing has been said to the caller, so any failure that another target
 //! might not have leads to the next attempt: no connection, a deadline, 429, 5xx, garbage, a stream
 //! that dies in its preamble. A refusal of the request itself (4xx) is the answer. What the provider
-//! said about a rejected credential stays with us: it may quote the key.
+//! said about a rejected credential stays with us: it may quote part of the key, and where other words of
+//! its quote a whole one, that is taken out. A refusal that is about the key
+//! leads to the provider's next key before it leads to the next target.
 
 use super::Gateway;
 use super::Request;
@@ -23,6 +25,10 @@ use crate::dialects::StreamOptions;
 use crate::dialects::TargetOptions;
 use crate::fault::Fault;
 use crate::fault::Kind;
+use crate::keys::Chosen;
+use crate::keys::Setback;
+use crate::keys::Tried;
+use crate::limits::signals;
 use crate::net::First;
 use crate::net::Net;
 use crate::net::race;
@@ -30,6 +36,7 @@ use crate::net::timeout;
 use crate::observe;
 use crate::observe::AttemptOutcome;
 use crate::observe::Level;
+use crate::providers;
 use crate::routing::Plan;
 use crate::upstream;
 use crate::upstream::Exchange;
@@ -66,6 +73,8 @@ pub(super) enum Forwarded<N: Net> {
 pub(super) struct Rendered {
     /// Head and body.
     pub bytes: Vec<u8>,
+    /// Whose credential its head holds.
+    pub key: Chosen,
     /// Fields that the provider's dialect could not express.
     pub dropped: Vec<Dropped>,
 }
@@ -102,6 +111,8 @@ struct Failure {
     status: Option<u16>,
     /// May another target succeed where this one failed?
     failover: bool,
+    /// What it says about the key that was used.
+    setback: Option<Setback>,
 }
 
 enum Attempt<N: Net> {
@@ -126,45 +137,102 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
             outcome: AttemptOutcome::Unreachable,
             status: None,
             failover: false,
+            setback: None,
         };
         let deadline = self.deadline(request, way, plan, story)?;
         let mut first = Some(first);
         for target in plan.as_slice() {
             let (index, model) = way.target(request.deployment, *target, &request.ask.model);
             let model: Arc<str> = Arc::from(&*model);
-            let before = self.net.now();
-            let rendered = first.take().unwrap_or_else(|| self.rendered_again(request, index, &model));
-            let attempt = self.attempt(request, client, index, rendered, deadline, remembrance).await;
-            let duration = self.net.now().since(before);
-            story.upstream += duration;
-            let mut noted = Try { provider: index, model, outcome: AttemptOutcome::Ok, status: Some(200), duration };
-            match attempt {
-                Ok(Attempt::Served(forwarded)) => {
-                    story.provider = Some(index);
-                    story.model = Some(noted.model.clone());
-                    story.tries.push(noted);
-                    return Ok(forwarded);
-                }
-                Ok(Attempt::Failed(failure)) => {
-                    noted.outcome = failure.outcome;
-                    noted.status = failure.status;
-                    story.tries.push(noted);
-                    self.complain(request, index, &failure);
+            let rendered = first.take().unwrap_or_else(|| self.rendered_again(request, index, &model, None));
+            match self.ask_target(request, client, index, model, rendered, deadline, remembrance, story).await? {
+                Attempt::Served(forwarded) => return Ok(forwarded),
+                Attempt::Failed(failure) => {
                     let stop = !failure.failover || self.net.now() >= deadline;
                     last = failure;
                     if stop {
                         break;
                     }
                 }
+            }
+        }
+        Err(Unserved::Fault(told(last.fault, story)))
+    }
+
+    /// Asks one target, with one key of its provider after the other while the refusals are about keys.
+    async fn ask_target(
+        &self,
+        request: &Request<'_>,
+        client: &mut Client<'_, N::Stream>,
+        index: usize,
+        model: Arc<str>,
+        mut rendered: Result<Rendered, Fault>,
+        deadline: Tick,
+        remembrance: &Remembrance,
+        story: &mut Story,
+    ) -> Result<Attempt<N>, Unserved> {
+        let provider = &request.deployment.providers[index];
+        let mut tried = Tried::default();
+        loop {
+            let key = rendered.as_ref().ok().map(|rendered| rendered.key);
+            let before = self.net.now();
+            let attempt = self.attempt(request, client, index, rendered, deadline, remembrance).await;
+            let now = self.net.now();
+            let duration = now.since(before);
+            story.upstream += duration;
+            let mut noted = Try {
+                provider: index,
+                key: key.map(Chosen::index),
+                setback: None,
+                model: Arc::clone(&model),
+                outcome: AttemptOutcome::Ok,
+                status: Some(200),
+                duration,
+            };
+            let failure = match attempt {
+                Ok(Attempt::Served(forwarded)) => {
+                    key.iter().for_each(|key| provider.keys.accepted(*key));
+                    story.provider = Some(index);
+                    story.key = noted.key;
+                    story.model = Some(model);
+                    story.tries.push(noted);
+                    return Ok(Attempt::Served(forwarded));
+                }
+                Ok(Attempt::Failed(failure)) => failure,
                 Err(unserved) => {
                     noted.outcome = AttemptOutcome::Abandoned;
                     noted.status = None;
                     story.tries.push(noted);
                     return Err(unserved);
                 }
-            }
+            };
+            noted.outcome = failure.outcome;
+            noted.status = failure.status;
+            noted.setback = failure.setback.filter(|_| key.is_some());
+            story.tries.push(noted);
+            self.complain(request, index, &failure);
+            let (Some(key), Some(setback)) = (key, failure.setback) else { return Ok(Attempt::Failed(failure)) };
+            tried.note(key);
+            self.rest(provider, key, setback, now);
+            let random = self.ids.random() as u64;
+            let next = provider.keys.choose(&model, tried, now, random).filter(|_| now < deadline);
+            let Some(next) = next else {
+                return Ok(Attempt::Failed(exhausted(failure, provider, &model, now)));
+            };
+            rendered = self.rendered_again(request, index, &model, Some(next));
         }
-        Err(Unserved::Fault(told(last.fault, story)))
+    }
+
+    /// Avoids a key for a while, and tells people where others take its place.
+    fn rest(&self, provider: &Provider, key: Chosen, setback: Setback, now: Tick) {
+        let avoided = provider.keys.refused(key, setback, now);
+        let Some(log) = self.shared.log.as_ref().filter(|_| provider.keys.count() > 1) else { return };
+        let (name, seconds) = (provider.keys.name(key.index()), avoided.as_secs_f64());
+        let reason = setback.word();
+        let subject = format!("key {} {name} {reason}", provider.name);
+        let fields: observe::log::Fields<'_> =
+            &[("provider", &provider.name), ("api_key", &name), ("reason", &reason), ("seconds", &seconds)];
+        log.once_a_minute(now, &subject, Level::Warn, "a provider's key is avoided", fields);
     }
 
     /// Tells people that a provider fails, once a minute for each provider and sort of failure. What a
@@ -200,11 +268,11 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         remembrance: &Remembrance,
     ) -> Result<Attempt<N>, Unserved> {
         let provider = &request.deployment.providers[provider];
-        let Rendered { bytes, dropped } = match rendered {
+        let Rendered { bytes, dropped, .. } = match rendered {
             Ok(rendered) => rendered,
             Err(fault) => {
                 let outcome = AttemptOutcome::ClientError;
-                return Ok(Attempt::Failed(Failure { fault, outcome, status: None, failover: true }));
+                return Ok(Attempt::Failed(Failure { fault, outcome, status: None, failover: true, setback: None }));
             }
         };
         let sent = self.net.now();
@@ -239,7 +307,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
     ) -> Result<Rendered, Fault> {
         let target = plan.as_slice().first().copied().unwrap_or_default();
         let (index, model) = way.target(request.deployment, target, &request.ask.model);
-        self.rendered_for(request, body, index, &model)
+        self.rendered_for(request, body, index, &model, None)
     }
 
     fn rendered_for(
@@ -248,19 +316,29 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         body: Value<'_, '_>,
         provider: usize,
         model: &str,
+        key: Option<Chosen>,
     ) -> Result<Rendered, Fault> {
         let provider = &request.deployment.providers[provider];
+        let any = || provider.keys.choose(model, Tried::default(), self.net.now(), self.ids.random() as u64);
+        let key = key.or_else(any).ok_or_else(|| no_key(provider, model))?;
         let mut bytes = self.memory.take();
-        let dropped = render(request, body, provider, model, &self.instance, &mut bytes)?;
-        Ok(Rendered { bytes, dropped })
+        let dropped = render(request, body, provider, key, model, &self.instance, &mut bytes)?;
+        Ok(Rendered { bytes, key, dropped })
     }
 
-    /// The upstream request for a later target: the body is parsed once more, which only failover pays.
-    fn rendered_again(&self, request: &Request<'_>, provider: usize, model: &str) -> Result<Rendered, Fault> {
+    /// The upstream request for a later target or key: the body is parsed once more, which only failover
+    /// pays.
+    fn rendered_again(
+        &self,
+        request: &Request<'_>,
+        provider: usize,
+        model: &str,
+        key: Option<Chosen>,
+    ) -> Result<Rendered, Fault> {
         let mut copy = self.memory.take();
         copy.extend_from_slice(request.incoming.body);
         let tape = self.parse(&mut copy)?;
-        let rendered = self.rendered_for(request, tape.as_value(), provider, model);
+        let rendered = self.rendered_for(request, tape.as_value(), provider, model, key);
         self.parser.borrow_mut().recycle(tape);
         self.memory.give(copy);
         rendered
@@ -297,7 +375,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
                 self.memory.give(out);
                 let late = fault.kind == Kind::Timeout;
                 let outcome = if late { AttemptOutcome::Timeout } else { AttemptOutcome::Broken };
-                return Ok(Attempt::Failed(Failure { fault, outcome, status: Some(200), failover: true }));
+                return Ok(Attempt::Failed(in_band(fault, outcome, provider)));
             }
             let facts = &translation.facts;
             let long = facts.events > PREAMBLE_EVENTS_MAX || out.len() > PREAMBLE_BYTES_MAX;
@@ -335,10 +413,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
                 let whole = Box::new(Whole { exchange, facts, translated, dropped });
                 Ok(Attempt::Served(Forwarded::Whole(whole)))
             }
-            Err(fault) => {
-                let outcome = AttemptOutcome::Broken;
-                Ok(Attempt::Failed(Failure { fault, outcome, status: Some(200), failover: true }))
-            }
+            Err(fault) => Ok(Attempt::Failed(in_band(fault, AttemptOutcome::Broken, provider))),
         }
     }
 
@@ -356,14 +431,24 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
             self.unless_left(read, client, remembrance).await?
         };
         let body = if read.is_ok() { exchange.body() } else { &[] };
-        let mut fault = provider.dialect.read_fault(status, body);
-        fault.retry_after = retry_after(&exchange).or(fault.retry_after);
+        let mut fault = provider.redacted(provider.dialect.read_fault(status, body));
+        fault.retry_after = self.retry_after(&exchange).or(fault.retry_after);
         fault.should_retry = match exchange.header("x-should-retry") {
             Some(b"true") => Some(true),
             Some(b"false") => Some(false),
             _ => fault.should_retry,
         };
-        Ok(judged_refusal(status, fault, &provider.name))
+        Ok(judged_refusal(status, fault, provider))
+    }
+
+    /// When the provider wants to be asked again. Where a limit returns is only of interest where one
+    /// refused.
+    fn retry_after(&self, exchange: &Exchange<N>) -> Option<Duration> {
+        let (header, now) = (|name: &str| exchange.header(name), self.net.unix_ms());
+        match exchange.status() {
+            429 => signals::limited_for(header, now),
+            _ => signals::retry_after(header, now),
+        }
     }
 
     /// Runs `future` unless the caller leaves first. When others wait for the same answer, the caller's
@@ -402,6 +487,7 @@ fn render(
     request: &Request<'_>,
     parsed: Value<'_, '_>,
     provider: &Provider,
+    key: Chosen,
     model: &str,
     instance: &str,
     out: &mut Vec<u8>,
@@ -416,6 +502,7 @@ fn render(
     out.extend_from_slice(provider.dialect.path(model, request.ask.stream).as_bytes());
     out.extend_from_slice(b" HTTP/1.1\r\n");
     out.extend_from_slice(&provider.fixed_head);
+    out.extend_from_slice(provider.keys.line(key));
     pass_fields(request, provider, instance, out);
     let length_at = out.len() + b"content-length: ".len();
     out.extend_from_slice(b"content-length:           0\r\n\r\n");
@@ -482,17 +569,6 @@ fn first_byte_fault(provider: &Provider) -> Fault {
     Fault::new(Kind::Timeout, format!("the provider `{}` sent no content within first_byte_timeout_ms", provider.name))
 }
 
-/// `retry-after-ms`, then `retry-after` in seconds; anything else is ignored.
-fn retry_after<N: Net>(exchange: &Exchange<N>) -> Option<Duration> {
-    const WAIT_MAX_S: f64 = 86_400.0;
-    let number = |name: &str| {
-        let text = std::str::from_utf8(exchange.header(name)?).ok()?;
-        text.trim().parse::<f64>().ok().filter(|value| value.is_finite() && *value >= 0.0)
-    };
-    let seconds = number("retry-after-ms").map(|millis| millis / 1000.0).or_else(|| number("retry-after"))?;
-    (seconds <= WAIT_MAX_S).then(|| Duration::from_secs_f64(seconds))
-}
-
 /// A failure of the exchange itself.
 fn transport(failure: &upstream::Failure, provider: &Provider, status: Option<u16>) -> Failure {
     let fault = failure.fault(&provider.name);
@@ -501,32 +577,76 @@ fn transport(failure: &upstream::Failure, provider: &Provider, status: Option<u1
         (_, Stage::Resolve | Stage::Connect | Stage::Tls) => AttemptOutcome::Unreachable,
         _ => AttemptOutcome::Broken,
     };
-    Failure { fault, outcome, status, failover: true }
+    Failure { fault, outcome, status, failover: true, setback: None }
 }
 
-fn judged_refusal(status: u16, fault: Fault, provider: &str) -> Failure {
-    let ours = |message: String| Fault::new(Kind::Upstream, message);
-    let (fault, outcome, failover) = match status {
-        401 => {
-            let advice = "rejects the gateway's credential; its operator must check api_key";
-            (ours(format!("the provider `{provider}` {advice}")), AttemptOutcome::ClientError, true)
+/// A failure that came with status 200: what was said in the answer may all the same be about the key.
+fn in_band(fault: Fault, outcome: AttemptOutcome, provider: &Provider) -> Failure {
+    let fault = provider.redacted(fault);
+    let setback = match fault.kind {
+        Kind::Provider(status) => providers::setback(&provider.key_rules, status, &fault),
+        _ => None,
+    };
+    let fault = if setback == Some(Setback::Rejected) { rejected(provider) } else { fault };
+    Failure { fault, outcome, status: Some(200), failover: true, setback }
+}
+
+fn rejected(provider: &Provider) -> Fault {
+    let advice = "rejects the gateway's credential; its operator must check api_key";
+    Fault::new(Kind::Upstream, format!("the provider `{}` {advice}", provider.name))
+}
+
+fn no_key(provider: &Provider, model: &str) -> Fault {
+    let (name, model) = (&provider.name, super::admit::shown(model));
+    let advice = "add it to `models` of one of its api_keys, or ask for another model";
+    let message = format!("no key of the provider `{name}` may be used for the model `{model}`: {advice}");
+    Fault { param: Some("model".to_owned()), ..Fault::new(Kind::NotFound, message) }
+}
+
+/// The failure that is told when no key of a provider with several is left to try.
+fn exhausted(mut failure: Failure, provider: &Provider, model: &str, now: Tick) -> Failure {
+    if provider.keys.count() < 2 {
+        return failure;
+    }
+    let returns_in = provider.keys.returns_in(model, now);
+    failure.fault = match (failure.setback, returns_in) {
+        // The provider's own words about the limit.
+        (Some(Setback::Limited(_)), _) => failure.fault,
+        (_, Some(_)) => {
+            let message = format!("the keys for the provider `{}` are limited or rejected", provider.name);
+            Fault::new(Kind::Provider(429), message)
         }
+        (_, None) => {
+            let advice = "rejects every key of the gateway; its operator must check api_keys";
+            Fault::new(Kind::Upstream, format!("the provider `{}` {advice}", provider.name))
+        }
+    };
+    failure.fault.retry_after = returns_in.or(failure.fault.retry_after);
+    failure
+}
+
+fn judged_refusal(status: u16, fault: Fault, provider: &Provider) -> Failure {
+    let ours = |message: String| Fault::new(Kind::Upstream, message);
+    let setback = providers::setback(&provider.key_rules, status, &fault);
+    let (fault, outcome, failover) = match status {
+        401 => (rejected(provider), AttemptOutcome::ClientError, true),
         402 | 403 => (fault, AttemptOutcome::ClientError, true),
         429 => (fault, AttemptOutcome::RateLimited, true),
         500..=599 => (fault, AttemptOutcome::ServerError, true),
+        400..=499 if setback.is_some() => (rejected(provider), AttemptOutcome::ClientError, true),
         400..=499 => (fault, AttemptOutcome::ClientError, false),
         _ => {
-            let message = format!("the provider `{provider}` answered with the unexpected status {status}");
+            let message = format!("the provider `{}` answered with the unexpected status {status}", provider.name);
             (ours(message), AttemptOutcome::Broken, true)
         }
     };
-    Failure { fault, outcome, status: Some(status), failover }
+    Failure { fault, outcome, status: Some(status), failover, setback }
 }
 
-/// Says in the fault's own message that others were tried.
+/// Says in the fault's own message that it was not the only one.
 fn told(mut fault: Fault, story: &Story) -> Fault {
     if story.tries.len() > 1 {
-        let message = format!("{} ({} targets were tried)", fault.message, story.tries.len());
+        let message = format!("{} ({} attempts were made)", fault.message, story.tries.len());
         fault.message = message.into();
     }
     fault

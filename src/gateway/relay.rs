@@ -209,7 +209,10 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
                 Ok(Ok(Some(bytes))) => translation.feed(&self.parser, bytes, out).err(),
             };
             if let Some(fault) = fault {
-                return Err(Interrupted::Broken(fault));
+                return Err(Interrupted::Broken(match story.provider {
+                    Some(provider) => request.deployment.providers[provider].redacted(fault),
+                    None => fault,
+                }));
             }
         }
     }

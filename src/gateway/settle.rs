@@ -15,10 +15,12 @@ use crate::clock::Tick;
 use crate::config::Price;
 use crate::config::RouteCache;
 use crate::config::Tier;
+use crate::keys::Setback;
 use crate::net::Net;
 use crate::observe;
 use crate::observe::Attempt;
 use crate::observe::Facts;
+use crate::observe::KeySetback;
 use crate::observe::RequestLabels;
 use crate::observe::request_log::Entry;
 use crate::upstream::resolve::Resolve;
@@ -102,6 +104,10 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
             route: story.route.map_or("", |route| &*deployment.routes[route].name),
             requested_model: &story.requested_model,
             provider: story.provider.map_or("", |provider| &*deployment.providers[provider].name),
+            api_key: story
+                .provider
+                .zip(story.key)
+                .map_or("", |(provider, key)| deployment.providers[provider].keys.name(key)),
             model: story.model.as_deref().unwrap_or(""),
             attempts: &attempts,
             status: status_of(story),
@@ -147,8 +153,14 @@ fn status_of(story: &Story) -> u16 {
 }
 
 fn attempt<'s>(deployment: &'s Deployment, tried: &'s super::story::Try) -> Attempt<'s> {
+    let provider = &deployment.providers[tried.provider];
     Attempt {
-        provider: &deployment.providers[tried.provider].name,
+        provider: &provider.name,
+        api_key: tried.key.map_or("", |key| provider.keys.name(key)),
+        setback: tried.setback.map(|setback| match setback {
+            Setback::Rejected => KeySetback::Rejected,
+            Setback::Limited(_) => KeySetback::Limited,
+        }),
         model: &tried.model,
         outcome: tried.outcome,
         status: tried.status,

@@ -1,7 +1,7 @@
 //! Anthropic. Its messages dialect demands a bound on the answer, and every request a version header;
 //! a caller's own version is forwarded, never pinned.
 
-use super::{Credential, Kind};
+use super::{Credential, KeyRules, Kind};
 
 /// What is known of it.
 pub const KIND: Kind = Kind {
@@ -13,4 +13,5 @@ pub const KIND: Kind = Kind {
     headers: &[("anthropic-version", "2023-06-01")],
     default_max_tokens: Some(4096),
     legacy_max_tokens: true,
+    key_rules: KeyRules { rejections: &[(400, "Your credit balance is too low")], ..KeyRules::USUAL },
 };

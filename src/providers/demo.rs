@@ -2,7 +2,7 @@
 //! puts the address in place of this base URL, so that the first request works without any key and
 //! still travels the whole forwarding path.
 
-use super::{Credential, Kind};
+use super::{Credential, KeyRules, Kind};
 
 /// What is known of it.
 pub const KIND: Kind = Kind {
@@ -14,4 +14,5 @@ pub const KIND: Kind = Kind {
     headers: &[],
     default_max_tokens: None,
     legacy_max_tokens: false,
+    key_rules: KeyRules::USUAL,
 };

@@ -5,6 +5,10 @@
 pub mod anthropic;
 pub mod demo;
 pub mod openai;
+mod refusal;
+
+pub use refusal::KeyRules;
+pub use refusal::setback;
 
 /// How a provider wants its credential.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +40,8 @@ pub struct Kind {
     pub default_max_tokens: Option<u64>,
     /// Does it know `max_tokens` only, not `max_completion_tokens`?
     pub legacy_max_tokens: bool,
+    /// How it refuses keys, where that is unusual.
+    pub key_rules: KeyRules,
 }
 
 /// Every known provider.

@@ -1,6 +1,6 @@
 //! OpenAI.
 
-use super::{Credential, Kind};
+use super::{Credential, KeyRules, Kind};
 
 /// What is known of it.
 pub const KIND: Kind = Kind {
@@ -12,4 +12,5 @@ pub const KIND: Kind = Kind {
     headers: &[],
     default_max_tokens: None,
     legacy_max_tokens: false,
+    key_rules: KeyRules::USUAL,
 };

@@ -8,6 +8,7 @@
 #![allow(clippy::disallowed_methods, reason = "real sockets run on the real clock")]
 #![allow(unreachable_pub, reason = "one binary, many modules")]
 
+mod api_keys;
 mod caching;
 mod caller;
 mod departures;

@@ -1,8 +1,11 @@
 //! `[[providers]]`: where requests and credentials go.
 
 use super::Check;
+use crate::config::PROVIDER_KEYS_MAX;
 use crate::config::Provider;
+use crate::config::ProviderKey;
 use crate::config::Roots;
+use crate::config::SINGLE_KEY_NAME;
 use crate::config::Timeouts;
 use crate::config::address::BaseUrl;
 use crate::config::address::Host;
@@ -82,6 +85,8 @@ impl Check<'_, '_> {
             }),
             base_url: base_url.map(|url| url.text),
             api_key: self.api_key(provider, spot),
+            api_keys: self.api_keys(provider, spot),
+            rejected_key_retry: Duration::from_millis(provider.rejected_key_retry_ms),
             models: provider.models.clone(),
             timeouts: self.timeouts(provider, spot),
             pool_idle_timeout: Duration::from_millis(provider.pool_idle_timeout_ms),
@@ -116,7 +121,8 @@ impl Check<'_, '_> {
 
     /// A credential sent over plain HTTP is read by everybody on the way.
     fn clear_text_credential(&mut self, provider: &written::Provider, url: Option<&BaseUrl>, spot: &Spot<'_>) {
-        let has_secret = provider.api_key.is_some() || provider.headers.values().any(|it| secret::is_reference(it));
+        let has_key = provider.api_key.is_some() || !provider.api_keys.is_empty();
+        let has_secret = has_key || provider.headers.values().any(|it| secret::is_reference(it));
         let Some(url) = url.filter(|url| url.clear_text && has_secret) else { return };
         let own_network = match url.host {
             Host::Localhost => true,
@@ -132,6 +138,30 @@ impl Check<'_, '_> {
 
     fn api_key(&mut self, provider: &written::Provider, spot: &Spot<'_>) -> Option<SecretString> {
         self.secret(provider.api_key.as_deref()?, &provider.name, &spot.key("api_key"))
+    }
+
+    fn api_keys(&mut self, provider: &written::Provider, spot: &Spot<'_>) -> Vec<ProviderKey> {
+        let keys = &provider.api_keys;
+        let list = spot.key("api_keys");
+        if keys.len() + usize::from(provider.api_key.is_some()) > PROVIDER_KEYS_MAX {
+            self.refuse(&list, format!("must be at most {PROVIDER_KEYS_MAX}, `api_key` included"));
+        }
+        let name = |index: usize| keys[index].name.clone().unwrap_or_else(|| format!("key-{}", index + 1));
+        let single = provider.api_key.as_ref().map(|_| (SINGLE_KEY_NAME.to_owned(), spot.key("api_key")));
+        let named = (0..keys.len()).map(|index| (name(index), list.item(index).key("name")));
+        self.unique(single.into_iter().chain(named), |name, _| {
+            format!("is the name of another key of this provider too: `{}`; give each its own", name.escape_debug())
+        });
+        let checked = keys.iter().enumerate().filter_map(|(index, key)| {
+            let spot = list.item(index);
+            self.name(&name(index), PROVIDER_PUNCTUATION, &spot.key("name"));
+            for (index, model) in key.models.iter().enumerate() {
+                self.pattern(model, &spot.key("models").item(index));
+            }
+            let secret = self.secret(&key.key, &provider.name, &spot.key("key"))?;
+            Some(ProviderKey { name: name(index), key: secret, weight: key.weight, models: key.models.clone() })
+        });
+        checked.collect()
     }
 
     fn secret(&mut self, reference: &str, provider: &str, spot: &Spot<'_>) -> Option<SecretString> {

@@ -1,0 +1,94 @@
+//! What a refusal says about the key that was presented, as opposed to the request.
+//!
+//! 401, 402 and 403 are about the key and 429 about its limits, nearly everywhere. What differs is data
+//! of the provider: some refuse a wrong key or an empty account with 400 and a sentence, and one says
+//! 403 to a prompt. Sentences are compared at their beginning only, so that a text of the caller's that
+//! is quoted further on decides nothing.
+
+use crate::fault::Fault;
+use crate::keys::COOL_DOWN_DEFAULT;
+use crate::keys::Setback;
+
+/// How a provider refuses keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyRules {
+    /// Statuses other than 401, 402 and 403, with the beginning of the message, that reject a key.
+    pub rejections: &'static [(u16, &'static str)],
+    /// Is 403 a verdict on the prompt and not on the key?
+    pub forbids_prompts: bool,
+}
+
+impl KeyRules {
+    /// As nearly everybody does.
+    pub const USUAL: KeyRules = KeyRules { rejections: &[], forbids_prompts: false };
+}
+
+/// Words for an account without money, which no waiting fills. They come with 429 too.
+const EMPTY_ACCOUNT: &[&str] = &["insufficient_quota", "insufficient_balance", "billing_hard_limit_reached"];
+
+/// What the refusal `fault` with `status` says about the key; nothing if it is about the request.
+pub fn setback(rules: &KeyRules, status: u16, fault: &Fault) -> Option<Setback> {
+    let word = |word: &Option<String>| word.as_deref().is_some_and(|word| EMPTY_ACCOUNT.contains(&word));
+    match status {
+        401 | 402 => Some(Setback::Rejected),
+        403 => (!rules.forbids_prompts).then_some(Setback::Rejected),
+        429 if word(&fault.code) || word(&fault.provider_type) => Some(Setback::Rejected),
+        429 => Some(Setback::Limited(fault.retry_after.unwrap_or(COOL_DOWN_DEFAULT))),
+        _ => {
+            let said = |(code, words): &&(u16, &str)| *code == status && fault.message.starts_with(words);
+            rules.rejections.iter().find(said).map(|_| Setback::Rejected)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fault::Kind;
+    use std::time::Duration;
+
+    fn fault(status: u16, message: &'static str) -> Fault {
+        Fault::new(Kind::Provider(status), message)
+    }
+
+    #[test]
+    fn refusals_of_the_key_are_told_from_those_of_the_request() {
+        let rules = KeyRules::USUAL;
+        for (status, wanted) in [
+            (400, None),
+            (401, Some(Setback::Rejected)),
+            (402, Some(Setback::Rejected)),
+            (403, Some(Setback::Rejected)),
+            (404, None),
+            (422, None),
+            (429, Some(Setback::Limited(COOL_DOWN_DEFAULT))),
+            (500, None),
+            (529, None),
+        ] {
+            assert_eq!(setback(&rules, status, &fault(status, "no")), wanted, "{status}");
+        }
+        let mut limited = fault(429, "slow down");
+        limited.retry_after = Some(Duration::from_secs(9));
+        assert_eq!(setback(&rules, 429, &limited), Some(Setback::Limited(Duration::from_secs(9))));
+    }
+
+    #[test]
+    fn an_empty_account_does_not_fill_by_waiting() {
+        for word in EMPTY_ACCOUNT {
+            let by_code = Fault { code: Some((*word).to_owned()), ..fault(429, "no") };
+            let by_type = Fault { provider_type: Some((*word).to_owned()), ..fault(429, "no") };
+            for fault in [by_code, by_type] {
+                assert_eq!(setback(&KeyRules::USUAL, 429, &fault), Some(Setback::Rejected));
+            }
+        }
+    }
+
+    #[test]
+    fn a_providers_own_way_is_known() {
+        let rules = KeyRules { rejections: &[(400, "Incorrect API key")], forbids_prompts: true };
+        assert_eq!(setback(&rules, 400, &fault(400, "Incorrect API key provided: x***")), Some(Setback::Rejected));
+        assert_eq!(setback(&rules, 400, &fault(400, "Bad prompt: Incorrect API key")), None, "a quotation");
+        assert_eq!(setback(&rules, 404, &fault(404, "Incorrect API key")), None);
+        assert_eq!(setback(&rules, 403, &fault(403, "flagged")), None);
+    }
+}
