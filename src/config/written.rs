@@ -161,8 +161,8 @@ pub struct VirtualKey {
 pub struct Provider {
     /// Its name in routes, prices, headers, logs and metrics. Letters, digits and `._-`; unique.
     pub name: String,
-    /// A known provider (`openai`, `anthropic`, `demo`) that supplies `dialect`, `base_url` and quirks where they
-    /// are left out. Unless set, `name` if that is a known provider.
+    /// A known provider (providers.md lists them) that supplies `dialect`, `base_url` and quirks where they are left
+    /// out. Unless set, `name` if that is a known provider.
     pub kind: Option<String>,
     /// The wire format it speaks: `openai_chat` or `anthropic_messages`. The kind's unless set.
     pub dialect: Option<String>,

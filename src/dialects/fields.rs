@@ -420,6 +420,8 @@ pub(super) fn read_error(status: u16, error: Value<'_, '_>) -> Fault {
     };
     if let Some(text) = string_of(&object, "message").filter(|text| !text.is_empty()) {
         fault.message = provider_text(text).into();
+    } else if let Some((place, text)) = object.get("message").and_then(validation).or_else(|| validation(error)) {
+        fault.message = provider_text(&format!("{place}: {text}")).into();
     }
     fault.provider_type = string_of(&object, "type").map(provider_text);
     fault.param = string_of(&object, "param").map(provider_text);
@@ -448,6 +450,24 @@ pub(super) fn read_error_body(status: u16, body: &[u8]) -> Fault {
             _ => read_error(status, tape.as_value()),
         },
     }
+}
+
+/// The first complaint of servers that check bodies against a schema and answer with the list of what does
+/// not fit (`{"detail":[{"loc":["body","seed"],"msg":"…"}]}`): where, and what.
+fn validation(error: Value<'_, '_>) -> Option<(String, String)> {
+    let list = match error.as_object() {
+        Some(object) => object.get("detail")?.as_array()?,
+        None => error.as_array()?,
+    };
+    let first = list.iter().next()?.as_object()?;
+    let text = string_of(&first, "msg")?.to_owned();
+    let steps = first.get("loc")?.as_array()?;
+    let place = steps.iter().filter_map(|step| match step.as_str() {
+        Some("body") => None,
+        Some(name) => Some(name.to_owned()),
+        None => step.as_u64().map(|number| number.to_string()),
+    });
+    Some((place.collect::<Vec<_>>().join("."), text))
 }
 
 fn unreadable(status: u16) -> String {
@@ -499,6 +519,13 @@ mod tests {
         for body in [r#"{"error":"too long"}"#, r#"{"message":"too long"}"#, r#"{"detail":"too long"}"#] {
             assert_eq!(read_error_body(400, body.as_bytes()).message, "too long");
         }
+        let complaint =
+            r#"{"detail":[{"type":"extra_forbidden","loc":["body","messages",3,"x"],"msg":"not permitted"}]}"#;
+        for body in [complaint.to_owned(), format!(r#"{{"object":"error","message":{complaint},"code":null}}"#)] {
+            assert_eq!(read_error_body(422, body.as_bytes()).message, "messages.3.x: not permitted", "{body}");
+        }
+        let listed = complaint.replace("detail", "message");
+        assert_eq!(read_error_body(422, listed.as_bytes()).message, "messages.3.x: not permitted");
         let long = format!(r#"{{"error":"{}"}}"#, "ü".repeat(4096));
         assert!(read_error_body(400, long.as_bytes()).message.len() <= PROVIDER_TEXT_BYTES_MAX);
     }

@@ -13,6 +13,7 @@ use crate::config::Settings;
 use crate::config::Tier;
 use crate::dialects;
 use crate::dialects::Dialect;
+use crate::dialects::openai_chat::Quirks;
 use crate::fault::Fault;
 use crate::keys::KeyRing;
 use crate::keys::ProviderKey;
@@ -21,6 +22,7 @@ use crate::limits::RequestRate;
 use crate::providers;
 use crate::providers::Credential;
 use crate::providers::KeyRules;
+use crate::providers::Kind;
 use crate::routing;
 use crate::routing::Strategy;
 use crate::routing::Table;
@@ -49,8 +51,12 @@ pub struct Provider {
     pub(super) default_headers: &'static [(&'static str, &'static str)],
     /// Sent when the dialect demands a bound.
     pub default_max_tokens: Option<u64>,
-    /// Understands `max_tokens` only.
-    pub legacy_max_tokens: bool,
+    /// How its chat completions differ from OpenAI's.
+    pub quirks: Quirks,
+    /// Does it tell what an answer cost?
+    pub reports_cost: bool,
+    /// The kind's name, for the catalogue of prices.
+    pub kind: Option<&'static str>,
     /// Models that `/v1/models` lists for it.
     pub models: Vec<String>,
 }
@@ -108,6 +114,12 @@ impl std::fmt::Display for AssemblyError {
 impl std::error::Error for AssemblyError {}
 
 impl Provider {
+    /// Is a bound translated from another dialect written as `max_tokens`? Servers of which nothing is
+    /// known mostly take that one only.
+    pub(super) fn legacy_max_tokens(&self) -> bool {
+        self.kind.is_none() || self.quirks.only_max_tokens
+    }
+
     /// A fault in the provider's words, without any credential that they quote.
     pub(super) fn redacted(&self, mut fault: Fault) -> Fault {
         self.keys.redact(&mut fault.message);
@@ -211,10 +223,20 @@ fn provider(
         (None, Some(_)) if is_demo => demo_url.ok_or_else(|| {
             AssemblyError(format!("provider `{name}`: the embedded demo provider runs only inside `ringgate serve`"))
         })?,
+        (None, Some(kind)) if kind.wants_address() => {
+            let form = kind.base_url;
+            return Err(AssemblyError(format!(
+                "provider `{name}`: set `base_url`, which is your own: \"{form}\" with your name in place of the capitals"
+            )));
+        }
         (None, Some(kind)) => kind.base_url.to_owned(),
         (None, None) => return Err(AssemblyError(format!("provider `{name}`: set `base_url`"))),
     };
-    let link = ProviderLink::new(written, &base_url, tls)
+    // The address of this machine that is known of the kind is as good as one that was written.
+    let local = written.base_url.is_none() && kind.is_some_and(Kind::is_local);
+    let allowed = written.allow_private_addresses || local;
+    let reachable = crate::config::Provider { allow_private_addresses: allowed, ..written.clone() };
+    let link = ProviderLink::new(&reachable, &base_url, tls)
         .map_err(|reason| AssemblyError(format!("provider `{name}`: {reason}")))?;
     let credential = kind.map_or_else(|| providers::credential_of_dialect(dialect_name), |kind| kind.credential);
     let dialect_kind = providers::ALL.iter().find(|kind| kind.dialect == dialect_name);
@@ -228,10 +250,21 @@ fn provider(
         default_max_tokens: written
             .default_max_tokens
             .or(kind.or(dialect_kind.copied()).and_then(|kind| kind.default_max_tokens)),
-        legacy_max_tokens: kind.is_none_or(|kind| kind.legacy_max_tokens),
+        quirks: quirks(kind, dialect_name),
+        reports_cost: kind.is_some_and(|kind| kind.reports_cost),
+        kind: kind.map(|kind| kind.name),
         models: written.models.clone(),
         link,
     })
+}
+
+/// A kind may be spoken to in another dialect than its own, to which its quirks do not belong; of a server
+/// that is only an address nothing is known but that most of them take the older bound.
+fn quirks(kind: Option<&Kind>, dialect: &str) -> Quirks {
+    match kind {
+        Some(kind) if kind.dialect == dialect => kind.quirks,
+        _ => Quirks::NONE,
+    }
 }
 
 /// The header lines that are the same for every request to this provider.

@@ -23,6 +23,7 @@ use crate::clock::Tick;
 use crate::dialects::Dropped;
 use crate::dialects::StreamOptions;
 use crate::dialects::TargetOptions;
+use crate::dialects::openai_chat;
 use crate::fault::Fault;
 use crate::fault::Kind;
 use crate::keys::Chosen;
@@ -358,6 +359,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         let options = StreamOptions { include_usage: request.ask.include_usage, created_s: self.net.unix_ms() / 1000 };
         let keep = remembrance.is_wanted();
         let mut translation = Translation::new(provider.dialect, request.dialect, options, request.ask.choices, keep);
+        translation.silent_finish(provider.quirks.silent_finish);
         let mut out = self.memory.take();
         let limit = sent.after(provider.link.timeouts.first_byte);
         loop {
@@ -494,8 +496,8 @@ fn render(
 ) -> Result<Vec<Dropped>, Fault> {
     let options = TargetOptions {
         default_max_tokens: provider.default_max_tokens,
-        inject_usage: request.ask.stream,
-        legacy_max_tokens: provider.legacy_max_tokens,
+        inject_usage: request.ask.stream && !provider.quirks.volunteers_usage,
+        legacy_max_tokens: provider.legacy_max_tokens(),
     };
     out.extend_from_slice(b"POST ");
     out.extend_from_slice(provider.link.endpoint.path_prefix.as_bytes());
@@ -514,6 +516,9 @@ fn render(
     } else {
         let neutral = request.dialect.read_request(parsed)?;
         dropped = provider.dialect.write_request(&neutral, model, options, out)?;
+    }
+    if provider.quirks.change_requests() {
+        dropped.append(&mut openai_chat::adapt(out, body_at, &provider.quirks));
     }
     // The length is known only now: it goes, right-aligned, into the room that was left for it, which
     // saves a copy of the body. White space before a field's value means nothing (RFC 9110 §5.5).

@@ -16,6 +16,9 @@ use super::story::Ending;
 use super::story::Story;
 use crate::cache::FlightMeta;
 use crate::cache::Form;
+use crate::chat::Answer;
+use crate::chat::Finish;
+use crate::chat::Part;
 use crate::chat::Usage;
 use crate::dialects::AnswerFacts;
 use crate::dialects::Dropped;
@@ -61,7 +64,10 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         let same = provider.dialect.name() == request.dialect.name();
         let translated = match (&facts, same && !request.ask.stream) {
             (Err(_), _) | (_, true) => Ok(None),
-            (Ok(_), false) => provider.dialect.read_answer(tape.as_value()).map(|answer| {
+            (Ok(_), false) => provider.dialect.read_answer(tape.as_value()).map(|mut answer| {
+                if provider.quirks.silent_finish {
+                    suppose_finishes(&mut answer);
+                }
                 let mut out = Vec::with_capacity(1024);
                 if request.ask.stream {
                     let occasion = self.occasion(request.ask.include_usage);
@@ -247,6 +253,14 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
             let names: Vec<&str> = dropped.iter().map(|dropped| dropped.field.as_str()).collect();
             reply::field(head, "x-ringgate-dropped", names.join(", ").as_bytes());
         }
+    }
+}
+
+/// A whole answer has ended, even where its provider never says why.
+fn suppose_finishes(answer: &mut Answer) {
+    for choice in answer.choices.iter_mut().filter(|choice| choice.finish.is_none()) {
+        let calls = choice.parts.iter().any(|part| matches!(part, Part::ToolCall { .. }));
+        choice.finish = Some(if calls { Finish::ToolCalls } else { Finish::Stop });
     }
 }
 

@@ -1,14 +1,37 @@
 //! Providers: an address, credentials, one dialect and a list of quirks. Mostly data.
 //!
-//! To add one: a file beside this one and a line in [`ALL`].
+//! To add one: a file beside this one and a line in [`ALL`]. `docs/providers.md` and the table of the
+//! README are generated from the list.
 
 pub mod anthropic;
+pub mod azure;
+pub mod cerebras;
+pub mod deepseek;
 pub mod demo;
+pub mod fireworks;
+pub mod groq;
+pub mod huggingface;
+pub mod lmstudio;
+pub mod localai;
+pub mod mistral;
+pub mod ollama;
 pub mod openai;
+pub mod openrouter;
+mod page;
+pub mod perplexity;
 mod refusal;
+pub mod snowflake;
+pub mod together;
+pub mod vllm;
+pub mod xai;
+pub mod zai;
 
+pub use page::page;
+pub use page::table;
 pub use refusal::KeyRules;
 pub use refusal::setback;
+
+use crate::dialects::openai_chat::Quirks;
 
 /// How a provider wants its credential.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,7 +49,10 @@ pub enum Credential {
 pub struct Kind {
     /// The name used as `kind` (and assumed when a provider's own name equals it).
     pub name: &'static str,
-    /// Where it lives, without trailing slash.
+    /// What people call it.
+    pub title: &'static str,
+    /// Where it lives, without trailing slash. Where every customer has an address of its own, a word in
+    /// capitals stands for what the operator has to fill in.
     pub base_url: &'static str,
     /// The dialect it speaks.
     pub dialect: &'static str,
@@ -38,18 +64,87 @@ pub struct Kind {
     pub headers: &'static [(&'static str, &'static str)],
     /// Sent as the bound of the answer when its dialect demands one.
     pub default_max_tokens: Option<u64>,
-    /// Does it know `max_tokens` only, not `max_completion_tokens`?
-    pub legacy_max_tokens: bool,
-    /// How it refuses keys, where that is unusual.
+    /// How it refuses keys.
     pub key_rules: KeyRules,
+    /// How its chat completions differ from OpenAI's.
+    pub quirks: Quirks,
+    /// Does it tell what an answer cost, in the usage object?
+    pub reports_cost: bool,
+    /// What an operator has to know; for the page.
+    pub note: &'static str,
 }
 
+/// What most of them have in common.
+pub const OPENAI_LIKE: Kind = Kind {
+    name: "",
+    title: "",
+    base_url: "",
+    dialect: "openai_chat",
+    credential: Credential::Bearer,
+    key_variable: None,
+    headers: &[],
+    default_max_tokens: None,
+    key_rules: KeyRules::USUAL,
+    quirks: Quirks::NONE,
+    reports_cost: false,
+    note: "",
+};
+
+/// Chat completions as they were before reasoning models: what is assumed of servers that are not known
+/// to have followed.
+const OLDER: Quirks = Quirks { only_max_tokens: true, only_system: true, ..Quirks::NONE };
+
+/// What other providers, or this gateway, put into the messages of an answer, which clients send back.
+const FOREIGN_MESSAGE_FIELDS: &[&str] = &[
+    "reasoning",
+    "reasoning_content",
+    "reasoning_details",
+    "thinking_blocks",
+    "refusal",
+    "annotations",
+    "audio",
+    "function_call",
+];
+
 /// Every known provider.
-pub const ALL: &[&Kind] = &[&openai::KIND, &anthropic::KIND, &demo::KIND];
+pub const ALL: &[&Kind] = &[
+    &openai::KIND,
+    &anthropic::KIND,
+    &azure::KIND,
+    &mistral::KIND,
+    &groq::KIND,
+    &openrouter::KIND,
+    &xai::KIND,
+    &deepseek::KIND,
+    &together::KIND,
+    &fireworks::KIND,
+    &cerebras::KIND,
+    &perplexity::KIND,
+    &huggingface::KIND,
+    &zai::KIND,
+    &snowflake::KIND,
+    &ollama::KIND,
+    &vllm::KIND,
+    &localai::KIND,
+    &lmstudio::KIND,
+    &demo::KIND,
+];
 
 /// The provider called `name`.
 pub fn named(name: &str) -> Option<&'static Kind> {
     ALL.iter().copied().find(|kind| kind.name == name)
+}
+
+impl Kind {
+    /// Does every customer have an address of its own, so that `base_url` must be configured?
+    pub fn wants_address(&self) -> bool {
+        self.base_url.bytes().any(|byte| byte.is_ascii_uppercase())
+    }
+
+    /// Does it run on this machine unless configured otherwise?
+    pub fn is_local(&self) -> bool {
+        self.base_url.starts_with("http://localhost:")
+    }
 }
 
 /// What is assumed of a provider that is only an OpenAI-compatible (or other) address: the credential

@@ -1,16 +1,12 @@
 //! OpenAI.
 
-use super::{Credential, KeyRules, Kind};
+use super::{Kind, OPENAI_LIKE};
 
 /// What is known of it.
 pub const KIND: Kind = Kind {
     name: "openai",
+    title: "OpenAI",
     base_url: "https://api.openai.com/v1",
-    dialect: "openai_chat",
-    credential: Credential::Bearer,
     key_variable: Some("OPENAI_API_KEY"),
-    headers: &[],
-    default_max_tokens: None,
-    legacy_max_tokens: false,
-    key_rules: KeyRules::USUAL,
+    ..OPENAI_LIKE
 };

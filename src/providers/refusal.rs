@@ -12,7 +12,7 @@ use crate::keys::Setback;
 /// How a provider refuses keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KeyRules {
-    /// Statuses other than 401, 402 and 403, with the beginning of the message, that reject a key.
+    /// Statuses with the beginning of their message that reject a key, beside 401, 402 and 403.
     pub rejections: &'static [(u16, &'static str)],
     /// Is 403 a verdict on the prompt and not on the key?
     pub forbids_prompts: bool,
@@ -29,15 +29,14 @@ const EMPTY_ACCOUNT: &[&str] = &["insufficient_quota", "insufficient_balance", "
 /// What the refusal `fault` with `status` says about the key; nothing if it is about the request.
 pub fn setback(rules: &KeyRules, status: u16, fault: &Fault) -> Option<Setback> {
     let word = |word: &Option<String>| word.as_deref().is_some_and(|word| EMPTY_ACCOUNT.contains(&word));
+    let said = |(code, words): &(u16, &str)| *code == status && fault.message.starts_with(words);
     match status {
+        _ if rules.rejections.iter().any(said) => Some(Setback::Rejected),
         401 | 402 => Some(Setback::Rejected),
         403 => (!rules.forbids_prompts).then_some(Setback::Rejected),
         429 if word(&fault.code) || word(&fault.provider_type) => Some(Setback::Rejected),
         429 => Some(Setback::Limited(fault.retry_after.unwrap_or(COOL_DOWN_DEFAULT))),
-        _ => {
-            let said = |(code, words): &&(u16, &str)| *code == status && fault.message.starts_with(words);
-            rules.rejections.iter().find(said).map(|_| Setback::Rejected)
-        }
+        _ => None,
     }
 }
 
@@ -90,5 +89,7 @@ mod tests {
         assert_eq!(setback(&rules, 400, &fault(400, "Bad prompt: Incorrect API key")), None, "a quotation");
         assert_eq!(setback(&rules, 404, &fault(404, "Incorrect API key")), None);
         assert_eq!(setback(&rules, 403, &fault(403, "flagged")), None);
+        let zai = KeyRules { rejections: &[(429, "Insufficient balance")], ..KeyRules::USUAL };
+        assert_eq!(setback(&zai, 429, &fault(429, "Insufficient balance, recharge")), Some(Setback::Rejected));
     }
 }

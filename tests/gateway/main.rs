@@ -19,6 +19,7 @@ mod lifecycle;
 mod process;
 mod profile;
 mod provider;
+mod quirks;
 mod tls;
 mod vectors;
 

@@ -20,8 +20,12 @@ mod answer;
 mod ask;
 mod fault;
 mod message;
+mod quirks;
 mod request;
 mod stream;
+
+pub use quirks::Quirks;
+pub use quirks::adapt;
 
 use super::AnswerFacts;
 use super::Dialect;
