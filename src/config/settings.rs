@@ -314,4 +314,6 @@ pub struct Price {
     pub cache_read_usd_per_mtok: Option<f64>,
     /// Input written to the provider's prompt cache; the input price unless set.
     pub cache_write_usd_per_mtok: Option<f64>,
+    /// Output spent on reasoning; the output price unless set.
+    pub reasoning_usd_per_mtok: Option<f64>,
 }

@@ -36,8 +36,9 @@ pub struct File {
     pub embedding: Embedding,
     /// One JSON line per request. Off when the section is absent.
     pub request_log: Option<RequestLog>,
-    /// What tokens cost, in US dollars per million. A model without a price has no cost in metrics and headers,
-    /// rather than a guessed one.
+    /// What tokens cost, in US dollars per million, where that is not what the built-in catalogue says (`ringgate
+    /// models` shows it). A provider's own figure for an answer comes first where it sends one. A model without any
+    /// price has no cost in metrics and headers, rather than a guessed one.
     pub prices: Vec<Price>,
 }
 
@@ -451,6 +452,9 @@ pub struct Price {
     /// Input written to the provider's prompt cache. The input price unless set.
     #[schemars(range(min = 0, max = 1_000_000))]
     pub cache_write_usd_per_mtok: Option<f64>,
+    /// Output spent on reasoning. The output price unless set.
+    #[schemars(range(min = 0, max = 1_000_000))]
+    pub reasoning_usd_per_mtok: Option<f64>,
 }
 
 /// Defaults of tables that have required keys and hence no `Default`.

@@ -6,6 +6,7 @@
 //! because a reload must not hand every caller a fresh minute; and what is known of providers' keys, by
 //! credential, because a reload does not mend a revoked one.
 
+use crate::chat::Usage;
 use crate::config::Price;
 use crate::config::RouteCache;
 use crate::config::SINGLE_KEY_NAME;
@@ -23,6 +24,8 @@ use crate::providers;
 use crate::providers::Credential;
 use crate::providers::KeyRules;
 use crate::providers::Kind;
+use crate::providers::Rates;
+use crate::providers::catalogue;
 use crate::routing;
 use crate::routing::Strategy;
 use crate::routing::Table;
@@ -153,7 +156,7 @@ impl Deployment {
         }
         Ok(Deployment {
             keys: KeyRing::new(&settings.keys),
-            rates: rates(&settings, previous),
+            rates: request_rates(&settings, previous),
             providers,
             routes,
             table,
@@ -172,8 +175,14 @@ impl Deployment {
         self.settings.request_log.as_ref().is_some_and(|log| log.bodies)
     }
 
-    /// The price of `model` at `provider`, if the operator named one.
-    pub fn price(&self, provider: &str, model: &str) -> Option<&Price> {
+    /// What a request with this usage is charged by: the operator's own price, else the catalogue's.
+    pub(super) fn rates(&self, provider: &Provider, model: &str, usage: &Usage) -> Option<Rates> {
+        let own = self.own_price(&provider.name, model).map(Rates::configured);
+        own.or_else(|| catalogue::listing(provider.kind?, model)?.rates_for(usage))
+    }
+
+    /// The price that the operator named for `model` at `provider`.
+    pub(super) fn own_price(&self, provider: &str, model: &str) -> Option<&Price> {
         let named = self.settings.prices.iter().filter(|price| price.provider == provider);
         named.clone().find(|price| price.model == model).or_else(|| {
             let mut patterns = named.filter(|price| routing::matches(&price.model, model));
@@ -182,7 +191,7 @@ impl Deployment {
     }
 }
 
-fn rates(settings: &Settings, previous: Option<&Deployment>) -> Vec<Option<Arc<RequestRate>>> {
+fn request_rates(settings: &Settings, previous: Option<&Deployment>) -> Vec<Option<Arc<RequestRate>>> {
     let kept = |name: &str, limit: u32| {
         let before = previous?;
         let index = before.settings.keys.iter().position(|key| key.name == name)?;

@@ -13,6 +13,7 @@ mod follow;
 mod forward;
 mod models;
 mod neighbours;
+mod reachable;
 mod recall;
 mod receive;
 mod relay;
@@ -31,6 +32,10 @@ pub use deployment::AssemblyError;
 pub use deployment::Deployment;
 pub use neighbours::Neighbours;
 pub use neighbours::Postbox;
+pub use reachable::Reachable;
+pub use reachable::Source;
+pub use reachable::json as reachable_json;
+pub use reachable::table as reachable_table;
 pub use receive::Surface;
 pub use story::Story;
 

@@ -10,9 +10,7 @@ use super::story::Ending;
 use super::story::Story;
 use crate::cache::Derived;
 use crate::cache::Record;
-use crate::chat::Usage;
 use crate::clock::Tick;
-use crate::config::Price;
 use crate::config::RouteCache;
 use crate::config::Tier;
 use crate::keys::Setback;
@@ -27,26 +25,15 @@ use crate::upstream::resolve::Resolve;
 use std::sync::Arc;
 use std::time::Duration;
 
-const TOKENS_PER_PRICE: f64 = 1_000_000.0;
-
-/// What `usage` costs at `price`, US dollars.
-pub(super) fn price_of(price: &Price, usage: &Usage) -> f64 {
-    let read = usage.cache_read_tokens.unwrap_or(0).min(usage.input_tokens);
-    let written = usage.cache_write_tokens.unwrap_or(0).min(usage.input_tokens - read);
-    let plain = usage.input_tokens - read - written;
-    let at = |tokens: u64, usd_per_mtok: f64| tokens as f64 * usd_per_mtok / TOKENS_PER_PRICE;
-    at(plain, price.input_usd_per_mtok)
-        + at(read, price.cache_read_usd_per_mtok.unwrap_or(price.input_usd_per_mtok))
-        + at(written, price.cache_write_usd_per_mtok.unwrap_or(price.input_usd_per_mtok))
-        + at(usage.output_tokens, price.output_usd_per_mtok)
-}
-
 impl<N: Net, R: Resolve> Gateway<N, R> {
-    /// What the story's usage costs, if its price is known.
+    /// What the answer cost: what its provider says, else what its tokens cost, if their price is known.
     pub(super) fn cost(&self, request: &Request<'_>, story: &Story) -> Option<f64> {
         let provider = &request.deployment.providers[story.provider?];
-        let price = request.deployment.price(&provider.name, story.model.as_deref()?)?;
-        Some(price_of(price, story.usage.as_ref()?))
+        let usage = story.usage.as_ref()?;
+        let told = usage.cost_usd.filter(|_| provider.reports_cost);
+        told.or_else(|| {
+            request.deployment.rates(provider, story.model.as_deref()?, usage).map(|rates| rates.cost(usage))
+        })
     }
 
     /// Puts a sound answer where it will be found, and tells everybody who waited for it.
@@ -200,29 +187,5 @@ fn cache_word(outcome: CacheOutcome) -> observe::CacheOutcome {
         CacheOutcome::Hit => observe::CacheOutcome::Hit,
         CacheOutcome::Semantic { .. } => observe::CacheOutcome::Semantic,
         CacheOutcome::Coalesced => observe::CacheOutcome::Coalesced,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn cached_input_is_priced_apart_and_counted_once() {
-        let price = Price {
-            provider: "p".into(),
-            model: "m".into(),
-            input_usd_per_mtok: 2.0,
-            output_usd_per_mtok: 10.0,
-            cache_read_usd_per_mtok: Some(0.5),
-            cache_write_usd_per_mtok: None,
-        };
-        let usage = Usage {
-            input_tokens: 1_000_000,
-            output_tokens: 100_000,
-            cache_read_tokens: Some(400_000),
-            ..Usage::default()
-        };
-        assert!((price_of(&price, &usage) - (1.2 + 0.2 + 1.0)).abs() < 1e-9);
     }
 }

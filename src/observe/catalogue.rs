@@ -228,11 +228,11 @@ catalogue! {
     EstimatedUsage: Counter, "estimated_usage_total", Request [], Count,
         "Answers whose tokens were counted by the gateway because the provider did not say.";
     Cost: Counter, "cost_usd_total", Request [], Dollars,
-        "Paid to providers, US dollars, where a price is configured.";
+        "Paid to providers, US dollars, where it is known.";
     UnknownCost: Counter, "unknown_cost_total", Request [], Count,
-        "Answers bought from a provider for which no price is configured.";
+        "Answers bought from a provider whose cost is unknown: neither told nor priced.";
     Saved: Counter, "saved_usd_total", Request [], Dollars,
-        "Not paid because the answer came from a cache, US dollars, where a price is configured.";
+        "Not paid because the answer came from a cache, US dollars, where it is known.";
     BytesIn: Counter, "request_bytes_total", Shard [], Bytes,
         "Bytes of request bodies.";
     BytesOut: Counter, "answer_bytes_total", Shard [], Bytes,

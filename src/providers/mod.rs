@@ -5,6 +5,7 @@
 
 pub mod anthropic;
 pub mod azure;
+pub mod catalogue;
 pub mod cerebras;
 pub mod deepseek;
 pub mod demo;
@@ -19,6 +20,7 @@ pub mod openai;
 pub mod openrouter;
 mod page;
 pub mod perplexity;
+mod prices;
 mod refusal;
 pub mod snowflake;
 pub mod together;
@@ -28,6 +30,7 @@ pub mod zai;
 
 pub use page::page;
 pub use page::table;
+pub use prices::Rates;
 pub use refusal::KeyRules;
 pub use refusal::setback;
 

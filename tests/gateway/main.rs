@@ -16,6 +16,7 @@ mod envelopes;
 mod faults;
 mod forwarding;
 mod lifecycle;
+mod prices;
 mod process;
 mod profile;
 mod provider;
