@@ -318,6 +318,19 @@ fn files_and_their_secrets_are_read_from_one_folder() {
 }
 
 #[test]
+fn a_route_may_be_for_callers_of_any_dialect_there_is() {
+    let dialects: Vec<&str> = ringgate::dialects::ALL.iter().map(|dialect| dialect.name()).collect();
+    let names = KnownNames { dialects: &dialects, ..NAMES };
+    for dialect in &dialects {
+        let text = BASIC.replace("[[routes]]", &format!("[[routes]]\ncaller = {dialect:?}"));
+        let settings =
+            config::parse(&text, "test.toml", &environment, &names).unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(settings.routes[0].caller.as_deref(), Some(*dialect));
+    }
+    refused_for("[[routes]]\nmodel = \"x\"\ncaller = \"openai_caht\"\ntargets = [\"mock\"]", "did you mean");
+}
+
+#[test]
 fn several_keys_of_a_provider_are_read_and_told_apart() {
     let with = |lines: &str| BASIC.replace("[[routes]]", &format!("{lines}\n[[routes]]"));
     let provider = &parsed(&with(

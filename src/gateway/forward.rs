@@ -650,9 +650,14 @@ fn judged_refusal(status: u16, fault: Fault, provider: &Provider) -> Failure {
 
 /// Says in the fault's own message that it was not the only one.
 fn told(mut fault: Fault, story: &Story) -> Fault {
-    if story.tries.len() > 1 {
-        let message = format!("{} ({} attempts were made)", fault.message, story.tries.len());
-        fault.message = message.into();
-    }
+    let same = |two: &&[Try]| two[0].provider == two[1].provider && two[0].model == two[1].model;
+    let targets = story.tries.len() - story.tries.windows(2).filter(same).count();
+    let others = match (targets, story.tries.len()) {
+        (_, 0 | 1) => return fault,
+        (1, attempts) => format!("{attempts} keys were tried"),
+        (targets, attempts) if targets == attempts => format!("{targets} targets were tried"),
+        (targets, attempts) => format!("{targets} targets were tried, in {attempts} attempts"),
+    };
+    fault.message = format!("{} ({others})", fault.message).into();
     fault
 }

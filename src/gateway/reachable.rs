@@ -30,6 +30,8 @@ pub struct Reachable {
     pub rates: Option<Rates>,
     /// Who says so.
     pub priced_by: Option<Source>,
+    /// What requests with more than so many input tokens cost, where that differs.
+    pub long: Option<(u64, Rates)>,
     /// Tokens it can hold.
     pub context: Option<u64>,
     /// Longest answer, tokens.
@@ -96,6 +98,7 @@ impl Deployment {
             provider_model: model.to_owned(),
             rates: own.or(known),
             priced_by,
+            long: listing.and_then(|listing| listing.long()).filter(|_| own.is_none()),
             context: listing.and_then(|listing| listing.context),
             max_output: listing.and_then(|listing| listing.max_output),
             can: listing.map(|listing| listing.can.iter().map(|can| can.word()).collect()).unwrap_or_default(),
@@ -125,18 +128,14 @@ fn names(provider: &Provider, asked: &str) -> Vec<String> {
 /// The rows as JSON, one array.
 pub fn json(rows: &[Reachable]) -> String {
     let row = |row: &Reachable| {
-        let rate = |read: fn(&Rates) -> Option<f64>| row.rates.as_ref().and_then(read).map_or(Value::Null, Value::from);
         json!({
             "model": row.model,
             "route": row.route,
             "provider": row.provider,
             "provider_model": row.provider_model,
             "priced_by": row.priced_by.map(Source::word),
-            "input_usd_per_mtok": rate(|rates| Some(rates.input)),
-            "output_usd_per_mtok": rate(|rates| Some(rates.output)),
-            "cache_read_usd_per_mtok": rate(|rates| rates.cache_read),
-            "cache_write_usd_per_mtok": rate(|rates| rates.cache_write),
-            "reasoning_usd_per_mtok": rate(|rates| rates.reasoning),
+            "prices": row.rates.map(rates),
+            "long_requests": row.long.map(|(tokens, long)| json!({ "above_tokens": tokens, "prices": rates(long) })),
             "context_tokens": row.context,
             "max_output_tokens": row.max_output,
             "capabilities": row.can,
@@ -146,6 +145,16 @@ pub fn json(rows: &[Reachable]) -> String {
     let mut text = serde_json::to_string_pretty(&rows).expect("a JSON value can be written");
     text.push('\n');
     text
+}
+
+fn rates(rates: Rates) -> Value {
+    json!({
+        "input_usd_per_mtok": rates.input,
+        "output_usd_per_mtok": rates.output,
+        "cache_read_usd_per_mtok": rates.cache_read,
+        "cache_write_usd_per_mtok": rates.cache_write,
+        "reasoning_usd_per_mtok": rates.reasoning,
+    })
 }
 
 /// The rows for people, in columns, with a line about where prices come from.

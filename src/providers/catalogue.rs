@@ -79,6 +79,11 @@ impl Listing {
         Some(Rates { input: self.input?, output: self.output?, cache_read, cache_write, reasoning: self.reasoning })
     }
 
+    /// What requests with more than so many input tokens are charged by, where that differs.
+    pub fn long(&self) -> Option<(u64, Rates)> {
+        self.above.map(|above| (above.tokens, above.rates))
+    }
+
     /// What a request with this usage is charged by: all its tokens at the higher rates where it is long.
     pub fn rates_for(&self, usage: &Usage) -> Option<Rates> {
         let above = self.above.filter(|above| usage.input_tokens > above.tokens);

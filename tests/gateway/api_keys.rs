@@ -207,6 +207,7 @@ fn when_no_key_is_left_the_caller_learns_whether_to_wait(driver: Driver) {
             assert_eq!(answer.status, status, "{}", answer.text());
             // The words of the limit are the provider's; its code is not always said.
             let fault = answer.json();
+            assert!(turn == 1 || answer.text().contains("(3 keys were tried)"), "{fault}");
             assert!(fault["error"]["code"] == code || fault["error"]["code"].is_null(), "{fault}");
             let told = answer.field("retry-after").and_then(|value| value.parse::<u64>().ok());
             assert!(told == wait || turn == 1 && told < wait && told.is_some(), "{told:?} for {wait:?}");

@@ -151,14 +151,14 @@ output_usd_per_mtok = 1.5
             .clone()
     };
     let fast = found("fast", "openai");
-    assert_eq!((&fast["provider_model"], &fast["input_usd_per_mtok"]), (&"gpt-4o-mini".into(), &0.15.into()));
+    assert_eq!((&fast["provider_model"], &fast["prices"]["input_usd_per_mtok"]), (&"gpt-4o-mini".into(), &0.15.into()));
     assert_eq!((&fast["priced_by"], &fast["context_tokens"]), (&"catalogue".into(), &128_000.into()));
     assert!(fast["capabilities"].as_array().is_some_and(|can| can.contains(&"tools".into())));
     let unknown = found("fast", "mine");
-    assert_eq!((&unknown["priced_by"], &unknown["input_usd_per_mtok"]), (&Value::Null, &Value::Null));
+    assert_eq!((&unknown["priced_by"], &unknown["prices"]), (&Value::Null, &Value::Null));
     assert_eq!(found("claude-opus-4-5", "anthropic")["route"], "claude-opus-4*");
     let house = found("house-model", "openai");
-    assert_eq!((&house["priced_by"], &house["output_usd_per_mtok"]), (&"configuration".into(), &1.5.into()));
+    assert_eq!((&house["priced_by"], &house["prices"]["output_usd_per_mtok"]), (&"configuration".into(), &1.5.into()));
     assert_eq!(found("*", "mine")["provider_model"], "*");
     assert!(!rows.iter().any(|row| row["model"] == "claude-haiku-4-5" && row["provider"] == "anthropic"));
     let table = String::from_utf8(run(&["models", "--config", &path], &secret).stdout).expect("text");
