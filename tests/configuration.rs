@@ -120,8 +120,9 @@ fn every_example_loads() {
         seen.push(path.file_name().expect("a name").to_string_lossy().into_owned());
     }
     seen.sort();
-    let expected = ["anthropic", "failover", "minimal", "ollama", "production", "semantic-cache", "tiers"]
-        .map(|n| format!("{n}.toml"));
+    let expected =
+        ["anthropic", "failover", "minimal", "ollama", "production", "semantic-cache", "several-keys", "tiers"]
+            .map(|n| format!("{n}.toml"));
     assert_eq!(seen, expected);
 }
 

@@ -248,32 +248,24 @@ fn provider(
     let link = ProviderLink::new(&reachable, &base_url, tls)
         .map_err(|reason| AssemblyError(format!("provider `{name}`: {reason}")))?;
     let credential = kind.map_or_else(|| providers::credential_of_dialect(dialect_name), |kind| kind.credential);
-    let dialect_kind = providers::ALL.iter().find(|kind| kind.dialect == dialect_name);
+    // What a dialect demands is known from the first provider that speaks it.
+    let speaks = |kind: &&'static Kind| kind.dialect == dialect_name;
+    let spoken = kind.filter(speaks).or_else(|| providers::ALL.iter().copied().find(speaks));
     Ok(Provider {
         name: Arc::from(name.as_str()),
         dialect,
         fixed_head: fixed_head(&link.endpoint.authority, written),
         keys: keys(written, credential, &link.endpoint.authority, previous),
         key_rules: kind.map_or(KeyRules::USUAL, |kind| kind.key_rules),
-        default_headers: kind.or(dialect_kind.copied()).map_or(&[], |kind| kind.headers),
-        default_max_tokens: written
-            .default_max_tokens
-            .or(kind.or(dialect_kind.copied()).and_then(|kind| kind.default_max_tokens)),
-        quirks: quirks(kind, dialect_name),
+        default_headers: spoken.map_or(&[], |kind| kind.headers),
+        default_max_tokens: written.default_max_tokens.or(spoken.and_then(|kind| kind.default_max_tokens)),
+        // A kind may be spoken to in another dialect than its own, to which its quirks do not belong.
+        quirks: kind.filter(speaks).map_or(Quirks::NONE, |kind| kind.quirks),
         reports_cost: kind.is_some_and(|kind| kind.reports_cost),
         kind: kind.map(|kind| kind.name),
         models: written.models.clone(),
         link,
     })
-}
-
-/// A kind may be spoken to in another dialect than its own, to which its quirks do not belong; of a server
-/// that is only an address nothing is known but that most of them take the older bound.
-fn quirks(kind: Option<&Kind>, dialect: &str) -> Quirks {
-    match kind {
-        Some(kind) if kind.dialect == dialect => kind.quirks,
-        _ => Quirks::NONE,
-    }
 }
 
 /// The header lines that are the same for every request to this provider.

@@ -227,7 +227,8 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
     /// Avoids a key for a while, and tells people where others take its place.
     fn rest(&self, provider: &Provider, key: Chosen, setback: Setback, now: Tick) {
         let avoided = provider.keys.refused(key, setback, now);
-        let Some(log) = self.shared.log.as_ref().filter(|_| provider.keys.count() > 1) else { return };
+        let worth_telling = provider.keys.count() > 1 && !avoided.is_zero();
+        let Some(log) = self.shared.log.as_ref().filter(|_| worth_telling) else { return };
         let (name, seconds) = (provider.keys.name(key.index()), avoided.as_secs_f64());
         let reason = setback.word();
         let subject = format!("key {} {name} {reason}", provider.name);
@@ -615,14 +616,14 @@ fn exhausted(mut failure: Failure, provider: &Provider, model: &str, now: Tick) 
     }
     let returns_in = provider.keys.returns_in(model, now);
     failure.fault = match (failure.setback, returns_in) {
-        // The provider's own words about the limit.
-        (Some(Setback::Limited(_)), _) => failure.fault,
+        // The provider's own words about the limit, or about what its keys may not do.
+        (Some(Setback::Limited(_) | Setback::Unfit), _) => failure.fault,
         (_, Some(_)) => {
             let message = format!("the keys for the provider `{}` are limited or rejected", provider.name);
             Fault::new(Kind::Provider(429), message)
         }
         (_, None) => {
-            let advice = "rejects every key of the gateway; its operator must check api_keys";
+            let advice = "rejects every key of the gateway for this model; its operator must check api_keys";
             Fault::new(Kind::Upstream, format!("the provider `{}` {advice}", provider.name))
         }
     };

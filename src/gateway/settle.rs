@@ -144,9 +144,10 @@ fn attempt<'s>(deployment: &'s Deployment, tried: &'s super::story::Try) -> Atte
     Attempt {
         provider: &provider.name,
         api_key: tried.key.map_or("", |key| provider.keys.name(key)),
-        setback: tried.setback.map(|setback| match setback {
-            Setback::Rejected => KeySetback::Rejected,
-            Setback::Limited(_) => KeySetback::Limited,
+        setback: tried.setback.and_then(|setback| match setback {
+            Setback::Rejected => Some(KeySetback::Rejected),
+            Setback::Limited(_) => Some(KeySetback::Limited),
+            Setback::Unfit => None,
         }),
         model: &tried.model,
         outcome: tried.outcome,

@@ -84,6 +84,8 @@ pub enum Setback {
     Rejected,
     /// It has used up a limit that returns after this time.
     Limited(Duration),
+    /// It is good, but not for this request; another may be.
+    Unfit,
 }
 
 impl Setback {
@@ -92,6 +94,7 @@ impl Setback {
         match self {
             Setback::Rejected => "rejected",
             Setback::Limited(_) => "limited",
+            Setback::Unfit => "unfit",
         }
     }
 }
@@ -218,6 +221,7 @@ impl ProviderKeys {
         let (wait, mark) = match setback {
             Setback::Rejected => (self.retry_rejected, REJECTED),
             Setback::Limited(wait) => (wait.min(COOL_DOWN_MAX), 0),
+            Setback::Unfit => return Duration::ZERO,
         };
         if let Some(key) = self.keys.get(chosen.index()) {
             key.word.fetch_max(word_of(now.after(wait), mark), Ordering::Relaxed);
@@ -347,6 +351,19 @@ mod tests {
         assert_eq!(probe.index(), 0);
         keys.accepted(probe);
         assert_eq!(spread(&keys, at(120), 10), [5, 5]);
+    }
+
+    #[test]
+    fn a_key_that_is_good_for_others_stays_in_its_place() {
+        let keys = keys(&[1, 1]);
+        let mut tried = Tried::default();
+        for left in [1, 0] {
+            let chosen = keys.choose("m", tried, at(0), 0).expect("one is left");
+            keys.refused(chosen, Setback::Unfit, at(0));
+            tried.note(chosen);
+            assert_eq!(keys.choose("m", tried, at(0), 0).is_some(), left == 1);
+        }
+        assert_eq!(spread(&keys, at(0), 10), [5, 5]);
     }
 
     #[test]

@@ -26,15 +26,23 @@ impl KeyRules {
 /// Words for an account without money, which no waiting fills. They come with 429 too.
 const EMPTY_ACCOUNT: &[&str] = &["insufficient_quota", "insufficient_balance", "billing_hard_limit_reached"];
 
+/// Words for what a key may not do although it is good: its project has not got the model.
+const NOT_FOR_THIS_KEY: &[&str] = &["model_not_found", "model_not_available", "model_access_denied"];
+
 /// What the refusal `fault` with `status` says about the key; nothing if it is about the request.
 pub fn setback(rules: &KeyRules, status: u16, fault: &Fault) -> Option<Setback> {
-    let word = |word: &Option<String>| word.as_deref().is_some_and(|word| EMPTY_ACCOUNT.contains(&word));
+    let one_of = |words: &[&str]| {
+        let words_said = [fault.code.as_deref(), fault.provider_type.as_deref()];
+        words_said.into_iter().flatten().any(|word| words.contains(&word))
+    };
     let said = |(code, words): &(u16, &str)| *code == status && fault.message.starts_with(words);
     match status {
         _ if rules.rejections.iter().any(said) => Some(Setback::Rejected),
         401 | 402 => Some(Setback::Rejected),
-        403 => (!rules.forbids_prompts).then_some(Setback::Rejected),
-        429 if word(&fault.code) || word(&fault.provider_type) => Some(Setback::Rejected),
+        403 if rules.forbids_prompts => None,
+        403 if one_of(NOT_FOR_THIS_KEY) => Some(Setback::Unfit),
+        403 => Some(Setback::Rejected),
+        429 if one_of(EMPTY_ACCOUNT) => Some(Setback::Rejected),
         429 => Some(Setback::Limited(fault.retry_after.unwrap_or(COOL_DOWN_DEFAULT))),
         _ => None,
     }
@@ -80,6 +88,13 @@ mod tests {
                 assert_eq!(setback(&KeyRules::USUAL, 429, &fault), Some(Setback::Rejected));
             }
         }
+    }
+
+    #[test]
+    fn a_model_that_a_key_may_not_use_is_no_verdict_on_the_key() {
+        let refused = Fault { code: Some("model_not_found".to_owned()), ..fault(403, "no access to model") };
+        assert_eq!(setback(&KeyRules::USUAL, 403, &refused), Some(Setback::Unfit));
+        assert_eq!(setback(&KeyRules::USUAL, 404, &refused), None);
     }
 
     #[test]

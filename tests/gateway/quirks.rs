@@ -8,6 +8,8 @@ use crate::process::Driver;
 use crate::process::Gateway;
 use crate::process::PROVIDER_SECRET;
 use crate::process::Setup;
+use crate::process::run;
+use crate::process::until;
 use crate::provider::DONE;
 use crate::provider::Provider;
 use crate::provider::STREAM_HEAD;
@@ -85,7 +87,7 @@ fn usage_is_not_asked_of_who_volunteers_it(driver: Driver) {
     let told = gateway.ask(&post("", &stream_body("m", "x")));
     assert!(told.is_complete_stream() && told.streamed_content() == "hi", "{}", told.text());
     assert_eq!(provider.only().text(), stream_body("m", "x"), "nothing is added");
-    assert_eq!(gateway.metric("ringgate_tokens_total", &["direction=\"output\""]), 4.0);
+    until("it is counted", || gateway.metric("ringgate_tokens_total", &["direction=\"output\""]) == 4.0);
     assert_eq!(gateway.metric("ringgate_estimated_usage_total", &[]), 0.0);
 }
 
@@ -123,6 +125,40 @@ fn an_end_without_a_reason_is_accepted_of_who_never_says_one(driver: Driver) {
     let provider = script();
     let told = start(driver, "openai", &provider, "").ask(&post("", &stream_body("m", "x"))).text();
     assert!(told.contains("\"error\"") && !told.contains("[DONE]"), "{told}");
+}
+
+/// What `ringgate check` says of a file with this one provider.
+fn checked(provider: &str) -> (bool, String) {
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let path = folder.path().join("ringgate.toml");
+    let text = format!("[[providers]]\n{provider}\n[[routes]]\nmodel = \"*\"\ntargets = [\"p\"]\n");
+    std::fs::write(&path, text).expect("the configuration is written");
+    let told = run(&["check", "--config", &path.display().to_string()], &[]);
+    (told.status.success(), String::from_utf8_lossy(&[told.stdout, told.stderr].concat()).into_owned())
+}
+
+#[test]
+fn every_known_provider_is_used_by_its_kind_alone() {
+    for kind in ringgate::providers::ALL {
+        let (good, told) = checked(&format!("name = \"p\"\nkind = \"{}\"", kind.name));
+        assert_eq!(good, !kind.wants_address(), "{}: {told}", kind.name);
+        assert!(good || told.contains("set `base_url`") && told.contains(kind.base_url), "{told}");
+        let own = "base_url = \"https://mine.example.com/v1\"";
+        let (good, told) = checked(&format!("name = \"p\"\nkind = \"{}\"\n{own}", kind.name));
+        assert!(good, "{}: {told}", kind.name);
+    }
+}
+
+/// Servers of this machine need no key and no permission for its addresses. Where nobody listens that is
+/// an attempt to connect, and not a refusal to try.
+#[test]
+fn local_providers_are_reached_without_a_key() {
+    for kind in ["ollama", "vllm", "lmstudio"] {
+        let tables = format!("[[providers]]\nname = \"p\"\nkind = \"{kind}\"\n");
+        let gateway = Setup::new(Driver::IoUring).tables(&tables).route("*", "\"p\"", "").start();
+        let told = gateway.ask(&post("", CHAT)).text();
+        assert!(!told.contains("allow_private_addresses"), "{kind}: {told}");
+    }
 }
 
 fn a_refusal_is_read_as_its_provider_means_it(driver: Driver) {
