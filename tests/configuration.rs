@@ -336,17 +336,20 @@ fn several_keys_of_a_provider_are_read_and_told_apart() {
     let with = |lines: &str| BASIC.replace("[[routes]]", &format!("{lines}\n[[routes]]"));
     let provider = &parsed(&with(
         r#"api_key = "env:A"
-api_keys = [{ key = "env:B", weight = 2, name = "b", models = ["gpt-*"] }, { key = "env:C" }]
+api_keys = [{ key = "env:B", weight = 2, name = "b", models = ["gpt-*"] }, { key = "env:C" }, "env:D"]
 rejected_key_retry_ms = 5000"#,
     ))
     .providers[0];
     assert!(provider.api_key.is_some());
     let keys: Vec<_> = provider.api_keys.iter().map(|it| (it.name.as_str(), it.weight, it.models.len())).collect();
-    assert_eq!(keys, [("b", 2, 1), ("key-2", 1, 0)]);
+    assert_eq!(keys, [("b", 2, 1), ("key-2", 1, 0), ("key-3", 1, 0)]);
+    assert_eq!(provider.api_keys[2].key.expose_secret(), format!("{CANARY}-D"));
     assert_eq!(provider.api_keys[1].key.expose_secret(), format!("{CANARY}-C"));
     assert_eq!(provider.rejected_key_retry, Duration::from_secs(5));
     for (lines, reason) in [
         (r#"api_keys = [{ key = "sk-canary" }]"#, "`providers[0].api_keys[0].key` must name the secret"),
+        (r#"api_keys = ["sk-canary"]"#, "`providers[0].api_keys[0]` must name the secret"),
+        (r#"api_keys = [7]"#, "`providers[0].api_keys[0]`"),
         (r#"api_keys = [{ key = "env:UNSET" }]"#, "needs the environment variable `UNSET`"),
         (r#"api_keys = [{ name = "a" }]"#, "`providers[0].api_keys[0]` lacks the key `key`"),
         (r#"api_keys = [{ key = "env:A", name = "a" }, { key = "env:B", name = "a" }]"#, "name of another key"),

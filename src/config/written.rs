@@ -173,7 +173,7 @@ pub struct Provider {
     /// Its credential: `env:NAME` for an environment variable, `file:PATH` for a file. Never the credential itself.
     /// None is sent unless set.
     pub api_key: Option<String>,
-    /// More credentials, among which requests are spread by weight. A key that the provider rejects (401, 402, 403)
+    /// More credentials, among which requests are spread by weight: each `"env:NAME"`, `"file:PATH"`, or a table. A key that the provider rejects (401, 402, 403)
     /// or limits (429) is avoided for a while, and the request goes on with another one before another target is
     /// tried. At most 64, `api_key` included, which counts as a key called `api_key` with weight 1.
     #[serde(default)]
@@ -242,8 +242,18 @@ pub struct Provider {
 
 /// One of several credentials of a provider.
 #[derive(Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum ProviderKey {
+    /// The credential: `"env:NAME"` or `"file:PATH"`.
+    Text(String),
+    /// With its name, weight and models.
+    Parts(ProviderKeyParts),
+}
+
+/// A provider's key as a table.
+#[derive(Deserialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
-pub struct ProviderKey {
+pub struct ProviderKeyParts {
     /// The credential: `env:NAME` for an environment variable, `file:PATH` for a file. Never the credential itself.
     pub key: String,
     /// Shown in logs and metrics instead of it. Letters, digits and `._-`; unique for its provider. `key-1`, `key-2`

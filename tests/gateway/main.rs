@@ -21,6 +21,7 @@ mod process;
 mod profile;
 mod provider;
 mod quirks;
+mod recorded;
 mod tls;
 mod vectors;
 

@@ -141,27 +141,38 @@ impl Check<'_, '_> {
     }
 
     fn api_keys(&mut self, provider: &written::Provider, spot: &Spot<'_>) -> Vec<ProviderKey> {
-        let keys = &provider.api_keys;
         let list = spot.key("api_keys");
-        if keys.len() + usize::from(provider.api_key.is_some()) > PROVIDER_KEYS_MAX {
+        if provider.api_keys.len() + usize::from(provider.api_key.is_some()) > PROVIDER_KEYS_MAX {
             self.refuse(&list, format!("must be at most {PROVIDER_KEYS_MAX}, `api_key` included"));
         }
-        let name = |index: usize| keys[index].name.clone().unwrap_or_else(|| format!("key-{}", index + 1));
+        let name = |index: usize, key: &written::ProviderKey| match key {
+            written::ProviderKey::Parts(parts) if parts.name.is_some() => parts.name.clone().unwrap_or_default(),
+            _ => format!("key-{}", index + 1),
+        };
         let single = provider.api_key.as_ref().map(|_| (SINGLE_KEY_NAME.to_owned(), spot.key("api_key")));
-        let named = (0..keys.len()).map(|index| (name(index), list.item(index).key("name")));
+        let keys = provider.api_keys.iter().enumerate();
+        let named = keys.clone().map(|(index, key)| (name(index, key), list.item(index).key("name")));
         self.unique(single.into_iter().chain(named), |name, _| {
             format!("is the name of another key of this provider too: `{}`; give each its own", name.escape_debug())
         });
-        let checked = keys.iter().enumerate().filter_map(|(index, key)| {
+        let keys = keys.filter_map(|(index, key)| {
             let spot = list.item(index);
-            self.name(&name(index), PROVIDER_PUNCTUATION, &spot.key("name"));
-            for (index, model) in key.models.iter().enumerate() {
+            let name = name(index, key);
+            self.name(&name, PROVIDER_PUNCTUATION, &spot.key("name"));
+            let parts = match key {
+                written::ProviderKey::Text(reference) => {
+                    let key = self.secret(reference, &provider.name, &spot)?;
+                    return Some(ProviderKey { name, key, weight: 1, models: Vec::new() });
+                }
+                written::ProviderKey::Parts(parts) => parts,
+            };
+            for (index, model) in parts.models.iter().enumerate() {
                 self.pattern(model, &spot.key("models").item(index));
             }
-            let secret = self.secret(&key.key, &provider.name, &spot.key("key"))?;
-            Some(ProviderKey { name: name(index), key: secret, weight: key.weight, models: key.models.clone() })
+            let key = self.secret(&parts.key, &provider.name, &spot.key("key"))?;
+            Some(ProviderKey { name, key, weight: parts.weight, models: parts.models.clone() })
         });
-        checked.collect()
+        keys.collect()
     }
 
     fn secret(&mut self, reference: &str, provider: &str, spot: &Spot<'_>) -> Option<SecretString> {
