@@ -636,7 +636,11 @@ fn judged_refusal(status: u16, fault: Fault, provider: &Provider) -> Failure {
     let setback = providers::setback(&provider.key_rules, status, &fault);
     let (fault, outcome, failover) = match status {
         401 => (rejected(provider), AttemptOutcome::ClientError, true),
-        402 | 403 => (fault, AttemptOutcome::ClientError, true),
+        402 => {
+            let advice = "says that the gateway's account there is out of credit; its operator must fill it";
+            (ours(format!("the provider `{}` {advice}", provider.name)), AttemptOutcome::ClientError, true)
+        }
+        403 => (fault, AttemptOutcome::ClientError, true),
         429 => (fault, AttemptOutcome::RateLimited, true),
         500..=599 => (fault, AttemptOutcome::ServerError, true),
         400..=499 if setback.is_some() => (rejected(provider), AttemptOutcome::ClientError, true),

@@ -10,10 +10,13 @@ use crate::process::Driver;
 use crate::process::Gateway;
 use crate::process::Setup;
 use crate::process::until;
+use crate::provider::Gate;
 use crate::provider::Peer;
 use crate::provider::Provider;
+use crate::provider::STREAM_HEAD;
 use crate::provider::Seen;
 use crate::provider::answer;
+use crate::provider::delta;
 use crate::provider::echo;
 use std::path::Path;
 use std::sync::Arc;
@@ -29,6 +32,7 @@ on_both_drivers! {
     when_no_key_is_left_the_caller_learns_whether_to_wait,
     the_only_key_is_used_whatever_was_said_about_it,
     keys_are_kept_to_their_models,
+    a_key_that_is_quoted_in_the_middle_of_a_stream_is_taken_out,
     a_reload_forgets_nothing_about_a_key,
 }
 
@@ -226,11 +230,32 @@ fn the_only_key_is_used_whatever_was_said_about_it(driver: Driver) {
         status => Some(refusal(status.parse().expect("a status"), "retry-after: 600\r\n")),
     });
     let gateway = Setup::new(driver).provider("p", &provider, &listed(folder.path(), &[""])).start();
-    for (asked, told) in [("401", 502), ("402", 402), ("403", 403), ("429", 429)] {
+    for (asked, told) in [("401", 502), ("402", 502), ("403", 403), ("429", 429)] {
         assert_eq!(gateway.ask(&post("", &body("m", asked))).status, told);
         assert_eq!(ask(&gateway).status, 200, "after {asked}");
     }
     assert_eq!(provider.count(), 8);
+}
+
+fn a_key_that_is_quoted_in_the_middle_of_a_stream_is_taken_out(driver: Driver) {
+    let (folder, gate) = (folder(), Gate::default());
+    let waits = gate.clone();
+    let provider = Provider::start(move |_, peer| {
+        peer.send(STREAM_HEAD);
+        peer.chunk(delta("so far"));
+        waits.wait("heard");
+        let error = format!(r#"{{"message":"{} is over","type":"t","code":"{}"}}"#, SECRETS[0], SECRETS[0]);
+        peer.chunk(format!("data: {{\"error\":{error}}}\n\n"));
+        peer.end_chunks();
+    });
+    let gateway = Setup::new(driver).provider("p", &provider, &listed(folder.path(), &[""])).start();
+    let mut caller = gateway.caller();
+    caller.send(&post("", &stream_body("m", "x")));
+    caller.wait_for("so far");
+    gate.open("heard");
+    let told = caller.answer().text();
+    assert!(told.contains("so far") && told.contains("[key] is over") && !told.contains(SECRETS[0]), "{told}");
+    assert_no_key_is_shown(&gateway);
 }
 
 fn keys_are_kept_to_their_models(driver: Driver) {
