@@ -2,10 +2,10 @@
 //!
 //! Until the first content nothing has been said to the caller, so any failure that another target
 //! might not have leads to the next attempt: no connection, a deadline, 429, 5xx, garbage, a stream
-//! that dies in its preamble. A refusal of the request itself (4xx) is the answer. What the provider
-//! said about a rejected credential stays with us: it may quote part of the key, and where other words of
-//! its quote a whole one, that is taken out. A refusal that is about the key
-//! leads to the provider's next key before it leads to the next target.
+//! that dies in its preamble. A refusal that is about the gateway's key leads to the provider's next key
+//! before it leads to the next target; a refusal of the request itself (4xx) is the answer. What the
+//! provider said about a rejected credential stays with us: it may quote part of the key. A whole key is
+//! taken out of all its words.
 
 use super::Gateway;
 use super::Request;
@@ -623,7 +623,7 @@ fn exhausted(mut failure: Failure, provider: &Provider, model: &str, now: Tick) 
             Fault::new(Kind::Provider(429), message)
         }
         (_, None) => {
-            let advice = "rejects every key of the gateway for this model; its operator must check api_keys";
+            let advice = "rejects every key of the gateway that was tried; its operator must check api_keys";
             Fault::new(Kind::Upstream, format!("the provider `{}` {advice}", provider.name))
         }
     };
