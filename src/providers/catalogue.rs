@@ -162,6 +162,9 @@ fn ends_a_snapshot(rest: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dialects::Dialect;
+    use crate::dialects::anthropic_messages::AnthropicMessages;
+    use crate::wire::json::Parser;
 
     fn input(kind: &str, model: &str) -> Option<f64> {
         listing(kind, model)?.rates().map(|rates| rates.input)
@@ -213,6 +216,23 @@ mod tests {
         let usage = |input_tokens| Usage { input_tokens, ..Usage::default() };
         let input = |tokens| sonnet.rates_for(&usage(tokens)).map(|rates| rates.input);
         assert_eq!((input(200_000), input(200_001)), (Some(3.0), Some(6.0)));
+    }
+
+    /// Anthropic counts what its cache read and wrote beside the input, and we count it in: either way it
+    /// is paid once.
+    #[test]
+    fn a_recorded_kind_of_usage_costs_what_the_provider_charges() {
+        let body = r#"{"id":"m","type":"message","role":"assistant","model":"claude-haiku-4-5","content":[],
+            "stop_reason":"end_turn","usage":{"input_tokens":3,"cache_creation_input_tokens":1000,
+            "cache_read_input_tokens":2000,"output_tokens":10}}"#;
+        let mut copy = body.as_bytes().to_vec();
+        let mut parser = Parser::new();
+        let tape = parser.parse(&mut copy).expect("valid JSON");
+        let answer = AnthropicMessages.read_answer(tape.as_value()).expect("an answer");
+        let usage = answer.usage.expect("numbers");
+        let rates = listing("anthropic", "claude-haiku-4-5-20251001").and_then(|it| it.rates_for(&usage));
+        let cost = rates.expect("a well-known model").cost(&usage);
+        assert!((cost - (3.0 + 1000.0 * 1.25 + 2000.0 * 0.1 + 10.0 * 5.0) / 1e6).abs() < 1e-12, "{cost}");
     }
 
     #[test]

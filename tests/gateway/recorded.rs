@@ -74,7 +74,7 @@ fn every_recorded_answer_arrives() {
         setup = setup.provider(kind, &provider, "# by its name a kind");
     }
     let gateway = setup.start();
-    let mut counts = [0; 3];
+    let (mut counts, mut costs) = ([0; 3], 0);
     for (number, recording) in recordings.iter().enumerate() {
         let told = format!("{}: {}", recording.kind, recording.id);
         let asked = |rest: &str| {
@@ -103,6 +103,12 @@ fn every_recorded_answer_arrives() {
             counts[1] += 1;
         } else {
             assert_eq!((same.status, same.text()), (200, recording.body.clone()), "{told}");
+            let usage = &serde_json::from_str::<Value>(&recording.body).expect("JSON")["usage"];
+            if let Some(cost) = usage["cost"].as_f64().filter(|_| recording.kind == "openrouter") {
+                let paid = same.field("x-ringgate-cost-usd").and_then(|paid| paid.parse::<f64>().ok());
+                assert!(paid.is_some_and(|paid| (paid - cost).abs() < 1e-8), "{told}: {paid:?} for {cost}");
+                costs += 1;
+            }
             let said = other.json();
             assert_eq!((other.status, said["type"].as_str()), (200, Some("message")), "{told}: {said}");
             assert!(said["stop_reason"].is_string(), "{told}: {said}");
@@ -110,5 +116,5 @@ fn every_recorded_answer_arrives() {
         }
     }
     let [failed, streamed, whole] = counts;
-    assert!(failed >= 5 && streamed >= 12 && whole >= 120, "{counts:?}");
+    assert!(failed >= 5 && streamed >= 12 && whole >= 120 && costs >= 8, "{counts:?}, {costs}");
 }
