@@ -17,6 +17,7 @@ use crate::chat::Usage;
 use crate::fault::Fault;
 use crate::wire::json::Parser;
 use crate::wire::json::Value;
+use std::borrow::Cow;
 
 /// Every dialect, by the name used in configuration.
 pub const ALL: &[&dyn Dialect] = &[&openai_chat::OpenAiChat, &anthropic_messages::AnthropicMessages];
@@ -151,7 +152,7 @@ pub trait Dialect: Sync {
     // As the provider's dialect.
 
     /// The path below the provider's base URL.
-    fn path(&self, model: &str, stream: bool) -> String;
+    fn path(&self, model: &str, stream: bool) -> Cow<'static, str>;
 
     /// Appends the request body for `model`; tells what had to be left out, or refuses when leaving it
     /// out would change the answer.

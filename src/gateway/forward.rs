@@ -131,11 +131,12 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         let mut first = Some(first);
         for target in plan.as_slice() {
             let (index, model) = way.target(request.deployment, *target, &request.ask.model);
-            let model: Arc<str> = Arc::from(&*model);
+            let model: Arc<str> = self.names.shared(&model);
             let before = self.net.now();
             let rendered = first.take().unwrap_or_else(|| self.rendered_again(request, index, &model));
             let attempt = self.attempt(request, client, index, rendered, deadline, remembrance).await;
-            let duration = self.net.now().since(before);
+            // The turn began when the provider's answer was here; the gateway's own part of it is not the provider's.
+            let duration = self.net.lately().since(before);
             story.upstream += duration;
             let mut noted = Try { provider: index, model, outcome: AttemptOutcome::Ok, status: Some(200), duration };
             match attempt {
@@ -150,7 +151,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
                     noted.status = failure.status;
                     story.tries.push(noted);
                     self.complain(request, index, &failure);
-                    let stop = !failure.failover || self.net.now() >= deadline;
+                    let stop = !failure.failover || self.net.lately() >= deadline;
                     last = failure;
                     if stop {
                         break;
@@ -207,7 +208,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
                 return Ok(Attempt::Failed(Failure { fault, outcome, status: None, failover: true }));
             }
         };
-        let sent = self.net.now();
+        let sent = self.net.lately();
         let exchanged = {
             let exchange = pin!(self.upstreams.exchange(&provider.link, bytes, deadline));
             self.unless_left(exchange, client, remembrance).await?
@@ -283,7 +284,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         let mut out = self.memory.take();
         let limit = sent.after(provider.link.timeouts.first_byte);
         loop {
-            let left = limit.since(self.net.now());
+            let left = limit.since(self.net.lately());
             let fault = {
                 let next = pin!(timeout(&self.net, left.max(Duration::from_millis(1)), exchange.next()));
                 match self.unless_left(next, client, remembrance).await? {

@@ -35,6 +35,7 @@ use crate::chat::Ask;
 use crate::chat::Request;
 use crate::fault::Fault;
 use crate::wire::json::Value;
+use std::borrow::Cow;
 
 /// Its name, also the mark on everything it keeps.
 const NAME: &str = "anthropic_messages";
@@ -97,8 +98,8 @@ impl Dialect for AnthropicMessages {
         format!("msg_01{}", super::id_characters(random))
     }
 
-    fn path(&self, _model: &str, _stream: bool) -> String {
-        "/v1/messages".to_owned()
+    fn path(&self, _model: &str, _stream: bool) -> Cow<'static, str> {
+        "/v1/messages".into()
     }
 
     fn write_request(

@@ -38,6 +38,7 @@ use crate::chat::Ask;
 use crate::chat::Request;
 use crate::fault::Fault;
 use crate::wire::json::Value;
+use std::borrow::Cow;
 
 /// Its name, also the mark on everything it keeps.
 const NAME: &str = "openai_chat";
@@ -104,8 +105,8 @@ impl Dialect for OpenAiChat {
         format!("chatcmpl-{}", super::id_characters(random))
     }
 
-    fn path(&self, _model: &str, _stream: bool) -> String {
-        "/chat/completions".to_owned()
+    fn path(&self, _model: &str, _stream: bool) -> Cow<'static, str> {
+        "/chat/completions".into()
     }
 
     fn write_request(
