@@ -11,7 +11,9 @@ mod client;
 mod deployment;
 mod follow;
 mod forward;
+mod listed;
 mod models;
+mod named;
 mod neighbours;
 mod recall;
 mod receive;
@@ -175,6 +177,8 @@ struct Request<'r> {
     caller: &'r Caller,
     dialect: &'static dyn Dialect,
     ask: Ask<'static>,
+    /// Is a stream wanted as one JSON list?
+    listed: bool,
     rules: CacheRules,
     allowance: Option<Allowance>,
 }
@@ -438,7 +442,11 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         allowance: &mut Option<Allowance>,
     ) -> Result<Option<Box<Errand<'r>>>, Unserved> {
         let body = tape.as_value();
-        let ask = receive::ask(dialect, body)?;
+        let named = receive::named(incoming);
+        let query = incoming.head.query(incoming.bytes);
+        let listed = named.as_ref().is_some_and(|named| named.stream && named::wants_list(query));
+        let ask = receive::ask(dialect, named, body)?;
+        client.tell_as_list(listed);
         story.note_ask(&ask);
         client.fin_means_gone = ask.stream || deployment.settings.server.half_close == HalfClose::Abort;
 
@@ -453,7 +461,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         story.route = way.route_index();
         let rules = rules::cache_rules(way.cache(), incoming.head, incoming.bytes)?;
         let allowance = grant.allowance;
-        let request = Request { incoming, deployment, caller, dialect, ask: ask.detached(), rules, allowance };
+        let request = Request { incoming, deployment, caller, dialect, ask: ask.detached(), listed, rules, allowance };
 
         let parsed = Parsed { body, last_user_text: ask.last_user_text };
         let remembrance = match self.recall_or_follow(&request, parsed, &way, client, story).await? {

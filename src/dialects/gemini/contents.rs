@@ -85,7 +85,9 @@ fn read_content(content: Value<'_, '_>, param: &str, ids: &mut CallIds) -> Resul
             _ => keeper.keep(name, value),
         }
     }
-    Ok(Message { role, parts, name: None, plain: false, extra: keeper.extras })
+    let texts = parts.iter().filter(|part| matches!(part, Part::Text { .. })).count();
+    let media = parts.iter().any(|part| matches!(part, Part::Image { .. } | Part::File { .. } | Part::Audio { .. }));
+    Ok(Message { role, parts, name: None, plain: texts <= 1 && !media, extra: keeper.extras })
 }
 
 fn add(piece: Piece, ids: &mut CallIds, parts: &mut Vec<Part>) {
@@ -115,6 +117,7 @@ fn add_text(
     extra: Vec<crate::chat::Extra>,
     parts: &mut Vec<Part>,
 ) {
+    let signed = signature.is_some();
     match signature {
         Some(Found::Redacted(data)) => return parts.push(Part::RedactedThinking { data }),
         Some(Found::Signature(signature)) if thought => {
@@ -126,7 +129,7 @@ fn add_text(
         None if thought => return parts.push(Part::Thinking { text, signature: None }),
         None => {}
     }
-    if !text.is_empty() {
+    if !text.is_empty() || !signed {
         parts.push(Part::Text { text, cache_marker: None, extra });
     }
 }

@@ -153,8 +153,8 @@ impl Dialect for Gemini {
         answer::facts(body)
     }
 
-    fn event_facts(&self, _name: Option<&str>, _data: &str, body: Option<Value<'_, '_>>) -> Result<EventFacts, Fault> {
-        stream::facts(body)
+    fn event_facts(&self, _name: Option<&str>, data: &str, body: Option<Value<'_, '_>>) -> Result<EventFacts, Fault> {
+        stream::facts(data, body)
     }
 
     fn replay_template(&self, raw: &[u8]) -> Option<ReplayTemplate> {

@@ -4,6 +4,7 @@
 //! Gemini can say (server tools, executed code, files that live at Google) stays whole, signature
 //! included.
 
+use super::super::base64;
 use super::super::fields;
 use super::super::fields::Keeper;
 use super::NAME;
@@ -180,12 +181,13 @@ fn read_media(name: &str, object: &JsonObject<'_, '_>, value: Value<'_, '_>) -> 
         }
     }
     let source = match name {
-        "inlineData" => {
-            let data = spelling::text(&media, "data")?.to_owned();
-            MediaSource::Base64 { media_type: media_type?.to_owned(), data }
-        }
+        "inlineData" => inline(media_type?, spelling::text(&media, "data")?),
         _ => MediaSource::Url(public_address(spelling::text(&media, "fileUri")?)?.to_owned()),
     };
+    if matches!(source, MediaSource::Text { .. }) {
+        keeper.extras.clear();
+        keeper.keep(name, value);
+    }
     let is_alone = beside.is_empty() && keeper.extras.is_empty();
     let extra = [keeper.extras, beside].concat();
     match (media_type?, source) {
@@ -199,6 +201,17 @@ fn read_media(name: &str, object: &JsonObject<'_, '_>, value: Value<'_, '_>) -> 
         // Moving pictures and sound by address are something that only Google fetches.
         (kind, MediaSource::Url(_)) if kind.starts_with("video/") || kind.starts_with("audio/") => None,
         (_, source) => Some(Part::File { source, filename, cache_marker: None, extra }),
+    }
+}
+
+/// A plain text is told as one, because that is what every provider can read.
+fn inline(media_type: &str, data: &str) -> MediaSource {
+    let text = || String::from_utf8(base64::decode(data)?).ok();
+    let text = if media_type.starts_with("text/") { text() } else { None };
+    let media_type = media_type.to_owned();
+    match text {
+        Some(text) => MediaSource::Text { media_type, text },
+        None => MediaSource::Base64 { media_type, data: data.to_owned() },
     }
 }
 
@@ -294,6 +307,7 @@ mod tests {
     fn media_that_others_can_use_is_understood_and_the_rest_stays_whole() {
         let kind = |text: &str| match piece(text) {
             Piece::Whole(Part::Image { .. }) => "image",
+            Piece::Whole(Part::File { source: MediaSource::Text { text, .. }, .. }) if text == "x" => "text",
             Piece::Whole(Part::File { .. }) => "file",
             Piece::Whole(Part::Audio { .. }) => "audio",
             Piece::Whole(Part::Opaque { .. }) => "opaque",
@@ -302,6 +316,8 @@ mod tests {
         for (part, wanted) in [
             (r#"{"inline_data":{"mime_type":"image/png","data":"eA=="}}"#, "image"),
             (r#"{"inlineData":{"mimeType":"audio/wav","data":"eA=="}}"#, "audio"),
+            (r#"{"inlineData":{"mimeType":"text/plain","data":"eA=="}}"#, "text"),
+            (r#"{"inlineData":{"mimeType":"text/plain","data":"/w=="}}"#, "file"),
             (r#"{"inlineData":{"mimeType":"video/mp4","data":"eA=="}}"#, "file"),
             (r#"{"fileData":{"mimeType":"image/png","fileUri":"https://example.com/a.png"}}"#, "image"),
             (r#"{"fileData":{"mimeType":"application/pdf","fileUri":"https://example.com/a.pdf"}}"#, "file"),

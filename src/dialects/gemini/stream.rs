@@ -46,6 +46,8 @@ const NOT_UNDERSTOOD: &str = "the provider's stream holds something that is not 
 const TRACKED_MAX: usize = 64;
 /// Longest beginning of the answer's id that the ids of its calls repeat: some APIs take 40 characters.
 const ID_BYTES_MAX: usize = 26;
+/// A terminator of another format, which some imitators send; it is understood and never passed on.
+const DONE: &str = "[DONE]";
 /// Fields that stand in every chunk and belong to the stream as a whole.
 const REPEATED_FIELDS: &[&str] = &["createTime"];
 
@@ -63,6 +65,10 @@ impl Default for Reader {
 
 impl EventReader for Reader {
     fn read(&mut self, _name: Option<&str>, data: &str, into: &mut Vec<Event>) -> Result<(), Fault> {
+        if data.trim() == DONE {
+            into.push(Event::End);
+            return Ok(());
+        }
         let mut copy = data.as_bytes().to_vec();
         let tape = self.parser.parse(&mut copy).map_err(|_| fields::not_understood(NOT_UNDERSTOOD))?;
         let read = match envelope(tape.as_value()) {
@@ -516,8 +522,10 @@ impl Writer {
             return;
         }
         let known = &mut self.telling(choice).extra;
-        known.retain(|known| known.name != extra.name);
-        known.push(extra.clone());
+        match known.iter_mut().find(|known| known.name == extra.name) {
+            Some(known) => known.clone_from(extra),
+            None => known.push(extra.clone()),
+        }
     }
 
     fn end(&mut self, out: &mut Vec<u8>) {
@@ -586,7 +594,10 @@ fn write_member(name: &str, value: &str, out: &mut Vec<u8>) {
 }
 
 /// The facts of one event.
-pub(super) fn facts(body: Option<Value<'_, '_>>) -> Result<EventFacts, Fault> {
+pub(super) fn facts(data: &str, body: Option<Value<'_, '_>>) -> Result<EventFacts, Fault> {
+    if body.is_none() && data.trim() == DONE {
+        return Ok(EventFacts { end: true, ..EventFacts::default() });
+    }
     let body = body.ok_or_else(|| fields::not_understood(NOT_UNDERSTOOD))?;
     let chunk = match envelope(body)? {
         Ok(chunk) => chunk,

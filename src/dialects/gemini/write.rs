@@ -95,12 +95,9 @@ impl<'a> Parts<'a> {
         self.out
     }
 
-    /// Empty texts are refused, and say nothing.
     fn text(&mut self, text: &str, extra: &[Extra]) {
-        if !text.is_empty() {
-            let signature = self.text_signature.take();
-            write_text(text, false, signature.as_deref(), extra, self.next());
-        }
+        let signature = self.text_signature.take();
+        write_text(text, false, signature.as_deref(), extra, self.next());
     }
 
     fn thinking(&mut self, text: &str, signature: Option<&str>) {
@@ -190,7 +187,10 @@ impl<'a> Parts<'a> {
 
     fn media(&mut self, source: &MediaSource, extra: &[Extra], param: &str) -> Result<(), Fault> {
         if let MediaSource::Text { text, .. } = source {
-            self.text(text, &[]);
+            match fields::kept(extra, NAME, "inlineData") {
+                Some(_) => ObjectWriter::open(self.next(), extra, NAME).close(),
+                None => self.text(text, &[]),
+            }
             return Ok(());
         }
         let mut written = Vec::new();
