@@ -8,7 +8,7 @@ pub const KIND: Kind = Kind {
     base_url: "https://aiplatform.googleapis.com/v1/publishers/google",
     dialect: "gemini",
     credential: Credential::Header("x-goog-api-key"),
-    key_variable: Some("GOOGLE_API_KEY"),
+    key_variable: None,
     headers: &[],
     default_max_tokens: None,
     legacy_max_tokens: false,
