@@ -87,7 +87,7 @@ fn read_content(content: Value<'_, '_>, param: &str, ids: &mut CallIds) -> Resul
     }
     let texts = parts.iter().filter(|part| matches!(part, Part::Text { .. })).count();
     let media = parts.iter().any(|part| matches!(part, Part::Image { .. } | Part::File { .. } | Part::Audio { .. }));
-    Ok(Message { role, parts, name: None, plain: texts <= 1 && !media, extra: keeper.extras })
+    Ok(Message { role, parts, name: None, plain: texts == 1 && !media, extra: keeper.extras })
 }
 
 fn add(piece: Piece, ids: &mut CallIds, parts: &mut Vec<Part>) {
@@ -233,11 +233,12 @@ pub(super) fn write_contents(
 /// The function of every call, by its id: results must name it here.
 fn names_of(request: &Request) -> HashMap<&str, &str> {
     let parts = request.messages.iter().flat_map(|message| &message.parts);
-    let name = |part| match part {
-        &Part::ToolCall { ref id, ref name, .. } => Some((id.as_str(), name.as_str())),
-        _ => None,
-    };
-    parts.filter_map(name).collect()
+    parts
+        .filter_map(|part| match part {
+            Part::ToolCall { id, name, .. } => Some((id.as_str(), name.as_str())),
+            _ => None,
+        })
+        .collect()
 }
 
 /// Turns without a part are refused and say nothing: false if this was one.

@@ -75,7 +75,7 @@ pub(super) fn inner_fields(extras: &[Extra], name: &str) -> Vec<Extra> {
 fn outer_fields(extras: &[Extra]) -> Vec<Extra> {
     let inner = |extra: &&Extra| {
         let of = |name: &&str| extra.name.strip_prefix(*name).is_some_and(|rest| rest.starts_with(['/', '.']));
-        !INNER.iter().any(|name| of(name))
+        !INNER.iter().any(of)
     };
     extras.iter().filter(inner).cloned().collect()
 }

@@ -52,15 +52,10 @@ const DONE: &str = "[DONE]";
 const REPEATED_FIELDS: &[&str] = &["createTime"];
 
 /// Reads a provider's stream.
+#[derive(Default)]
 pub(super) struct Reader {
     parser: Parser,
     chunks: Chunks,
-}
-
-impl Default for Reader {
-    fn default() -> Self {
-        Reader { parser: Parser::new(), chunks: Chunks::default() }
-    }
 }
 
 impl EventReader for Reader {
