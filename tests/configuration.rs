@@ -11,8 +11,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 const NAMES: KnownNames<'static> = KnownNames {
-    dialects: &["openai_chat", "anthropic_messages"],
-    kinds: &["openai", "anthropic", "demo"],
+    dialects: &["openai_chat", "anthropic_messages", "gemini"],
+    kinds: &["openai", "anthropic", "gemini", "vertex", "vertex_express", "demo"],
     strategies: &["ordered", "complexity"],
 };
 
@@ -120,7 +120,7 @@ fn every_example_loads() {
         seen.push(path.file_name().expect("a name").to_string_lossy().into_owned());
     }
     seen.sort();
-    let expected = ["anthropic", "failover", "minimal", "ollama", "production", "semantic-cache", "tiers"]
+    let expected = ["anthropic", "failover", "gemini", "minimal", "ollama", "production", "semantic-cache", "tiers"]
         .map(|n| format!("{n}.toml"));
     assert_eq!(seen, expected);
 }

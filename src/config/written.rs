@@ -161,13 +161,15 @@ pub struct VirtualKey {
 pub struct Provider {
     /// Its name in routes, prices, headers, logs and metrics. Letters, digits and `._-`; unique.
     pub name: String,
-    /// A known provider (`openai`, `anthropic`, `demo`) that supplies `dialect`, `base_url` and quirks where they
-    /// are left out. Unless set, `name` if that is a known provider.
+    /// A known provider (`openai`, `anthropic`, `gemini`, `vertex`, `vertex_express`, `demo`) that supplies `dialect`,
+    /// `base_url` and quirks where they are left out (`vertex` has no `base_url`). Unless set, `name` if that is a
+    /// known provider.
     pub kind: Option<String>,
-    /// The wire format it speaks: `openai_chat` or `anthropic_messages`. The kind's unless set.
+    /// The wire format it speaks: `openai_chat`, `anthropic_messages` or `gemini`. The kind's unless set.
     pub dialect: Option<String>,
-    /// Where it is, up to but without the endpoint: `https://api.openai.com/v1`. The kind's unless set. `http://`
-    /// together with a credential is refused except towards a network of your own.
+    /// Where it is, up to but without the endpoint: `https://api.openai.com/v1`. The kind's unless set. Where it ends
+    /// with a version (`/v1`, `/v1beta`), or has one before `projects` or `publishers`, no other version is added to
+    /// it. `http://` together with a credential is refused except towards a network of your own.
     pub base_url: Option<String>,
     /// Its credential: `env:NAME` for an environment variable, `file:PATH` for a file. Never the credential itself.
     /// None is sent unless set.
@@ -234,7 +236,7 @@ pub struct Provider {
 pub struct Route {
     /// The model as callers name it, or the beginning of it followed by `*`.
     pub model: String,
-    /// Only for callers of this dialect (`openai_chat`, `anthropic_messages`). Any unless set.
+    /// Only for callers of this dialect (`openai_chat`, `anthropic_messages`, `gemini`). Any unless set.
     pub caller: Option<String>,
     /// Who serves it, in order of preference: each `"provider"`, `"provider/model"`, or a table.
     #[schemars(length(min = 1))]

@@ -20,10 +20,21 @@ use crate::wire::json::TypedScalarValue;
 use crate::wire::json::Value;
 use crate::wire::json::ValueAsScalar;
 use crate::wire::json::ValueIntoString;
+use std::borrow::Cow;
 
 /// Objects inside an object whose kept fields are stored beside those of the outer one, as
 /// `scope` + name.
-const SCOPES: &[&str] = &["message/", "function/", "stream_options/", "image_url/", "file/", "source/"];
+const SCOPES: &[&str] = &[
+    "message/",
+    "function/",
+    "stream_options/",
+    "image_url/",
+    "file/",
+    "source/",
+    "content/",
+    "generationConfig/",
+    "toolConfig/",
+];
 
 /// Fields that have a typed home in the neutral request, so that what a dialect keeps under these names
 /// is a spelling, and nothing is lost when another dialect does not write it.
@@ -43,10 +54,12 @@ const TYPED_FIELDS: &[&str] = &[
     "stream",
     "stream_options",
     "system",
+    "temperature",
     "thinking",
     "tool_choice",
     "tools",
     "top_k",
+    "top_p",
 ];
 
 /// Body fields by which callers of some gateways choose where to connect or with whose key. The caller
@@ -394,6 +407,23 @@ pub(super) fn is_json_object(text: &str) -> bool {
     Parser::new().parse(&mut copy).is_ok_and(|tape| tape.as_value().is_object())
 }
 
+/// Arguments of a call as the object that some dialects demand. What a model wrote that is none is shown
+/// to the application instead of being hidden from it.
+pub(super) fn arguments_object(arguments: &str) -> Cow<'_, str> {
+    let arguments = arguments.trim();
+    if arguments.is_empty() || is_json_object(arguments) {
+        return Cow::Borrowed(arguments);
+    }
+    let text = written(|out| json::write_string(arguments, out));
+    Cow::Owned(format!("{{\"invalid_arguments\":{text}}}"))
+}
+
+/// Is it a signature over reasoning that says whose it is (`gemini:…`)? Worth something only to its owner;
+/// those without a mark are base64, which holds no colon.
+pub(super) fn is_marked(signature: &str) -> bool {
+    signature.contains(':')
+}
+
 /// A provider's answer that is not what its dialect promises.
 pub(super) fn not_understood(what: &'static str) -> Fault {
     Fault::new(Kind::Upstream, what)
@@ -479,6 +509,12 @@ mod tests {
         }
         writer.close();
         assert_eq!(String::from_utf8(out).unwrap(), r#"{"name":"n","function":{"strict":true},"stop":"x","odd":[1]}"#);
+    }
+
+    #[test]
+    fn invalid_arguments_are_shown() {
+        assert_eq!(arguments_object("{\"a\": 1}"), "{\"a\": 1}");
+        assert_eq!(arguments_object("{\"a"), "{\"invalid_arguments\":\"{\\\"a\"}");
     }
 
     #[test]

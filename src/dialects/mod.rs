@@ -4,7 +4,9 @@
 //! To add one: a file beside this one and a line in [`ALL`]. The suites walk the list.
 
 pub mod anthropic_messages;
+mod base64;
 mod fields;
+pub mod gemini;
 pub mod openai_chat;
 mod splice;
 
@@ -20,7 +22,7 @@ use crate::wire::json::Value;
 use std::borrow::Cow;
 
 /// Every dialect, by the name used in configuration.
-pub const ALL: &[&dyn Dialect] = &[&openai_chat::OpenAiChat, &anthropic_messages::AnthropicMessages];
+pub const ALL: &[&dyn Dialect] = &[&openai_chat::OpenAiChat, &anthropic_messages::AnthropicMessages, &gemini::Gemini];
 
 /// The dialect called `name`.
 pub fn named(name: &str) -> Option<&'static dyn Dialect> {
@@ -76,6 +78,8 @@ pub struct EventFacts {
     pub refusal: bool,
     /// A choice ended.
     pub finish: Option<Finish>,
+    /// Choices that ended in the same event beside that one.
+    pub further_finishes: u64,
     /// Tokens so far.
     pub usage: Option<Usage>,
     /// Exists only to carry usage: stripped when the caller did not ask for it.
@@ -142,6 +146,12 @@ pub trait Dialect: Sync {
     /// Appends the terminator of a complete stream (`data: [DONE]` …), for streams that pass through
     /// unchanged; empty where the last event is the terminator.
     fn stream_end(&self) -> &'static [u8];
+
+    /// Is a stream without a terminator complete when every answer in it finished and its body came to its
+    /// proper end?
+    fn ends_with_body(&self) -> bool {
+        false
+    }
 
     /// Appends a comment line that keeps an idle stream alive; empty where the dialect forbids comments.
     fn keep_alive(&self) -> &'static [u8];
@@ -225,13 +235,14 @@ fn id_characters(mut random: u128) -> String {
     characters
 }
 
-/// Finds `id` and, where the dialect has one, the creation time at the top level of a whole answer.
-fn replay_template(raw: &[u8], created: Option<&str>) -> Option<ReplayTemplate> {
+/// Finds the field `id` and, where the dialect has one, the creation time at the top level of a whole
+/// answer.
+fn replay_template(raw: &[u8], id: &str, created: Option<&str>) -> Option<ReplayTemplate> {
     let mut copy = raw.to_vec();
     let mut parser = Parser::new();
     let tape = parser.parse(&mut copy).ok()?;
     let object = fields::body_object(tape.as_value()).ok()?;
-    let id_at = splice::characters_of(raw, &object, "id")?;
+    let id_at = splice::characters_of(raw, &object, id)?;
     let created_at = match created {
         Some(name) => Some(splice::digits_of(raw, &object, name)?),
         None => None,

@@ -183,6 +183,12 @@ fn provider(
         (None, Some(_)) if is_demo => demo_url.ok_or_else(|| {
             AssemblyError(format!("provider `{name}`: the embedded demo provider runs only inside `ringgate serve`"))
         })?,
+        (None, Some(kind)) if kind.base_url.is_empty() => {
+            return Err(AssemblyError(format!(
+                "provider `{name}`: set `base_url`, because a provider of the kind `{}` has no common address",
+                kind.name
+            )));
+        }
         (None, Some(kind)) => kind.base_url.to_owned(),
         (None, None) => return Err(AssemblyError(format!("provider `{name}`: set `base_url`"))),
     };

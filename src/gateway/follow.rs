@@ -135,7 +135,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
             let lost = || Fault::new(Kind::Upstream, "the shared answer was lost");
             return record.map_or_else(|| Followed::Fault(lost()), Followed::Replay);
         };
-        if let Some(fault) = live.translation.verdict() {
+        if let Some(fault) = live.translation.finish(&self.parser, &mut live.out) {
             return self.failed(fault, Some(live), request, client, story).await;
         }
         if live.unchanged {

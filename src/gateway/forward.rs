@@ -17,6 +17,7 @@ use super::story::Story;
 use super::story::Try;
 use super::stream::Translation;
 use super::watch;
+use crate::chat;
 use crate::clock::Tick;
 use crate::dialects::Dropped;
 use crate::dialects::StreamOptions;
@@ -131,7 +132,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         let mut first = Some(first);
         for target in plan.as_slice() {
             let (index, model) = way.target(request.deployment, *target, &request.ask.model);
-            let model: Arc<str> = self.names.shared(&model);
+            let model: Arc<str> = self.model_names.shared(&model);
             let before = self.net.now();
             let rendered = first.take().unwrap_or_else(|| self.rendered_again(request, index, &model));
             let attempt = self.attempt(request, client, index, rendered, deadline, remembrance).await;
@@ -358,6 +359,8 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         };
         let body = if read.is_ok() { exchange.body() } else { &[] };
         let mut fault = provider.dialect.read_fault(status, body);
+        // A dialect may know better than the status what was refused.
+        let status = if let Kind::Provider(judged) = fault.kind { judged } else { status };
         fault.retry_after = retry_after(&exchange).or(fault.retry_after);
         fault.should_retry = match exchange.header("x-should-retry") {
             Some(b"true") => Some(true),
@@ -414,7 +417,8 @@ fn render(
     };
     out.extend_from_slice(b"POST ");
     out.extend_from_slice(provider.link.endpoint.path_prefix.as_bytes());
-    out.extend_from_slice(provider.dialect.path(model, request.ask.stream).as_bytes());
+    let path = provider.dialect.path(model, request.ask.stream);
+    out.extend_from_slice(provider.link.endpoint.below(&path).as_bytes());
     out.extend_from_slice(b" HTTP/1.1\r\n");
     out.extend_from_slice(&provider.fixed_head);
     pass_fields(request, provider, instance, out);
@@ -426,7 +430,9 @@ fn render(
         let raw = request.incoming.body;
         provider.dialect.splice_request(raw, parsed, &request.ask, model, options, out);
     } else {
+        // The path may say what the body does not.
         let neutral = request.dialect.read_request(parsed)?;
+        let neutral = chat::Request { model: request.ask.model.to_string(), stream: request.ask.stream, ..neutral };
         dropped = provider.dialect.write_request(&neutral, model, options, out)?;
     }
     // The length is known only now: it goes, right-aligned, into the room that was left for it, which

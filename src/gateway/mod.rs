@@ -11,8 +11,10 @@ mod client;
 mod deployment;
 mod follow;
 mod forward;
+mod listed;
+mod model_names;
 mod models;
-mod names;
+mod named;
 mod neighbours;
 mod recall;
 mod receive;
@@ -60,7 +62,7 @@ use follow::Followed;
 use forward::Forwarded;
 use forward::Rendered;
 use forward::Unserved;
-use names::Names;
+use model_names::ModelNames;
 use recall::Recalled;
 use recall::Remembrance;
 use replay::Occasion;
@@ -113,7 +115,7 @@ pub struct Gateway<N: Net, R: Resolve> {
     embedder: Companion,
     instance: String,
     ids: Ids,
-    names: Names,
+    model_names: ModelNames,
 }
 
 /// The deployment a shard works by. Requests hold it by a count of the shard's own: one shared by all
@@ -178,6 +180,8 @@ struct Request<'r> {
     caller: &'r Caller,
     dialect: &'static dyn Dialect,
     ask: Ask<'static>,
+    /// Is a stream wanted as one JSON list?
+    listed: bool,
     rules: CacheRules,
     allowance: Option<Allowance>,
 }
@@ -230,7 +234,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
             instance: shared.instance.clone(),
             shared,
             ids: Ids { prefix: seed, next: Cell::new(0) },
-            names: Names::default(),
+            model_names: ModelNames::default(),
         }
     }
 
@@ -442,8 +446,12 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         allowance: &mut Option<Allowance>,
     ) -> Result<Option<Box<Errand<'r>>>, Unserved> {
         let body = tape.as_value();
-        let ask = receive::ask(dialect, body)?;
-        story.note_ask(&ask, self.names.shared(&ask.model));
+        let named = receive::named(incoming);
+        let query = incoming.head.query(incoming.bytes);
+        let listed = named.as_ref().is_some_and(|named| named.stream && named::wants_list(query));
+        let ask = receive::ask(dialect, named, body)?;
+        client.tell_as_list(listed);
+        story.note_ask(&ask, self.model_names.shared(&ask.model));
         client.fin_means_gone = ask.stream || deployment.settings.server.half_close == HalfClose::Abort;
 
         let rate = deployment.rates.get(caller.index).and_then(Option::as_deref);
@@ -457,7 +465,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         story.route = way.route_index();
         let rules = rules::cache_rules(way.cache(), incoming.head, incoming.bytes)?;
         let allowance = grant.allowance;
-        let request = Request { incoming, deployment, caller, dialect, ask: ask.detached(), rules, allowance };
+        let request = Request { incoming, deployment, caller, dialect, ask: ask.detached(), listed, rules, allowance };
 
         let parsed = Parsed { body, last_user_text: ask.last_user_text };
         let remembrance = match self.recall_or_follow(&request, parsed, &way, client, story).await? {

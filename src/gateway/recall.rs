@@ -235,11 +235,13 @@ fn embedding_word(reason: NoVector) -> observe::words::Embedding {
 }
 
 /// Everything beside the body that must be equal for two requests to share an answer.
-fn namespace<'r>(request: &'r Request<'_>) -> [&'r [u8]; 6] {
+fn namespace<'r>(request: &'r Request<'_>) -> [&'r [u8]; 7] {
     let header = |known| request.incoming.header(known).unwrap_or_default();
     [
         request.caller.scope.as_bytes(),
         request.dialect.name().as_bytes(),
+        // Not every dialect names it in the body.
+        request.ask.model.as_bytes(),
         header(Known::XRinggateCacheNamespace),
         header(Known::AnthropicBeta),
         header(Known::OpenaiOrganization),

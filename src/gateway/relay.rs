@@ -231,7 +231,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
     ) {
         story.status = 200;
         reply::status_line(head, 200);
-        if request.ask.stream {
+        if request.ask.stream && !request.listed {
             reply::stream_fields(head);
         } else {
             reply::field(head, "content-type", b"application/json");

@@ -9,6 +9,7 @@ use crate::cache::Form;
 use crate::cache::Record;
 use crate::chat::Answer;
 use crate::chat::Assembler;
+use crate::chat::Event;
 use crate::chat::answer_events;
 use crate::dialects;
 use crate::dialects::Dialect;
@@ -123,5 +124,8 @@ fn decode_events(bytes: &[u8], dialect: &dyn Dialect) -> Option<Answer> {
         Ok::<(), crate::fault::Fault>(())
     });
     fed.ok()?;
+    if dialect.ends_with_body() {
+        assembler.push(Event::End);
+    }
     assembler.finish()
 }

@@ -3,7 +3,8 @@
 //! Where both speak the same dialect, every event's data passes through byte for byte and only its
 //! facts are read; otherwise it goes through the neutral events. Either way the same facts come out,
 //! and they decide the one thing that matters: was this stream complete? A stream is complete when its
-//! terminator was seen *and* every answer in it finished. Anything else is broken, however politely the
+//! terminator was seen (in a dialect without one: the proper end of its body) *and* every answer in it
+//! finished. Anything else is broken, however politely the
 //! provider closed the connection.
 
 use crate::chat::Event;
@@ -65,6 +66,8 @@ struct Course {
     route: Passage,
     strip_usage: bool,
     answers: u64,
+    /// The provider's dialect has no terminator.
+    ends_with_body: bool,
 }
 
 enum Passage {
@@ -92,7 +95,12 @@ impl Translation {
         };
         Translation {
             splitter: Splitter::new(EVENT_BYTES_MAX),
-            course: Course { route, strip_usage: !options.include_usage, answers: answers.max(1) },
+            course: Course {
+                route,
+                strip_usage: !options.include_usage,
+                answers: answers.max(1),
+                ends_with_body: provider.ends_with_body(),
+            },
             json: Vec::new(),
             kept: keep.then(Vec::new),
             facts: StreamFacts::default(),
@@ -121,14 +129,18 @@ impl Translation {
     }
 
     /// The provider closed its stream properly: whoever leaves out the empty line behind the last event
-    /// has said that event all the same. Appends what it adds to `out`; the fault of a stream that is not
-    /// complete even so.
+    /// has said that event all the same, and some dialects end like this. Appends what it adds to `out`; the
+    /// fault of a stream that is not complete even so.
     pub(super) fn finish(&mut self, parser: &RefCell<Parser>, out: &mut Vec<u8>) -> Option<Fault> {
-        self.feed(parser, b"\n\n", out).err().or_else(|| self.verdict())
+        if let Err(fault) = self.feed(parser, b"\n\n", out) {
+            return Some(fault);
+        }
+        self.course.end(&mut self.facts, out);
+        self.verdict()
     }
 
     /// The fault of a stream that ended here, or `None` if it is complete.
-    pub(super) fn verdict(&self) -> Option<Fault> {
+    fn verdict(&self) -> Option<Fault> {
         if self.facts.complete {
             return None;
         }
@@ -181,6 +193,20 @@ impl Course {
     }
 }
 
+impl Course {
+    /// The proper end of the body. A prompt that was refused has one reason for all answers.
+    fn end(&mut self, facts: &mut StreamFacts, out: &mut Vec<u8>) {
+        let finished = facts.finishes >= self.answers || facts.finishes > 0 && facts.refused;
+        if !self.ends_with_body || facts.complete || !finished {
+            return;
+        }
+        facts.complete = true;
+        if let Passage::Translated { writer, .. } = &mut self.route {
+            writer.write(&Event::End, out);
+        }
+    }
+}
+
 fn read_facts(
     dialect: &dyn Dialect,
     name: Option<&str>,
@@ -215,6 +241,7 @@ fn note(facts: &mut StreamFacts, event: EventFacts) {
     facts.refused |= event.refusal;
     if let Some(finish) = event.finish {
         note_finish(facts, &finish);
+        facts.finishes += event.further_finishes;
     }
     if let Some(usage) = event.usage {
         note_usage(facts, usage);
@@ -277,6 +304,38 @@ mod tests {
         let fault = translation.finish(&parser, &mut out);
         assert_eq!(String::from_utf8(out).expect("text"), format!("{FINISHED}\n\n"), "nothing else is passed on");
         fault
+    }
+
+    #[test]
+    fn a_stream_without_a_terminator_ends_with_its_body_once_it_has_finished() {
+        use crate::dialects::gemini::Gemini;
+        let finish = r#"data: {"candidates":[{"content":{"parts":[{"text":"x"}]},"finishReason":"STOP"}]}"#;
+        let open = r#"data: {"candidates":[{"content":{"parts":[{"text":"x"}]}}]}"#;
+        let blocked = r#"data: {"promptFeedback":{"blockReason":"SAFETY"}}"#;
+        let more = r#"data: {"candidates":[],"usageMetadata":{"promptTokenCount":3}}"#;
+        for caller in [&Gemini as &dyn Dialect, &OpenAiChat] {
+            for (events, answers, complete) in [
+                (vec![open, finish], 1, true),
+                (vec![finish, more], 1, true),
+                (vec![blocked], 2, true),
+                (vec![open], 1, false),
+                (vec![], 1, false),
+                (vec![finish], 2, false),
+                (vec![open, "data: {\"candidates\":[{\"finishReason\""], 1, false),
+            ] {
+                let options = StreamOptions::default();
+                let caller = crate::dialects::named(caller.name()).expect("known");
+                let mut translation = Translation::new(&Gemini, caller, options, answers, false);
+                let parser = RefCell::new(Parser::new());
+                let mut out = Vec::new();
+                translation.feed(&parser, events.join("\n\n").as_bytes(), &mut out).expect("good events");
+                assert!(!translation.facts.complete, "not before its body ends");
+                let fault = translation.finish(&parser, &mut out);
+                assert_eq!(fault.is_none(), complete, "{events:?} to {}", caller.name());
+                let done = String::from_utf8(out).expect("text").contains("[DONE]");
+                assert_eq!(done, complete && caller.name() == "openai_chat");
+            }
+        }
     }
 
     #[test]

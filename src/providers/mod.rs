@@ -4,7 +4,10 @@
 
 pub mod anthropic;
 pub mod demo;
+pub mod gemini;
 pub mod openai;
+pub mod vertex;
+pub mod vertex_express;
 
 /// How a provider wants its credential.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,7 +25,7 @@ pub enum Credential {
 pub struct Kind {
     /// The name used as `kind` (and assumed when a provider's own name equals it).
     pub name: &'static str,
-    /// Where it lives, without trailing slash.
+    /// Where it lives, without trailing slash; empty where every customer has an address of his own.
     pub base_url: &'static str,
     /// The dialect it speaks.
     pub dialect: &'static str,
@@ -39,7 +42,8 @@ pub struct Kind {
 }
 
 /// Every known provider.
-pub const ALL: &[&Kind] = &[&openai::KIND, &anthropic::KIND, &demo::KIND];
+pub const ALL: &[&Kind] =
+    &[&openai::KIND, &anthropic::KIND, &gemini::KIND, &vertex::KIND, &vertex_express::KIND, &demo::KIND];
 
 /// The provider called `name`.
 pub fn named(name: &str) -> Option<&'static Kind> {
@@ -51,6 +55,7 @@ pub fn named(name: &str) -> Option<&'static Kind> {
 pub fn credential_of_dialect(dialect: &str) -> Credential {
     match dialect {
         "anthropic_messages" => Credential::Header("x-api-key"),
+        "gemini" => Credential::Header("x-goog-api-key"),
         _ => Credential::Bearer,
     }
 }

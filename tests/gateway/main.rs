@@ -14,6 +14,7 @@ mod departures;
 mod envelopes;
 mod faults;
 mod forwarding;
+mod gemini;
 mod lifecycle;
 mod process;
 mod profile;

@@ -145,6 +145,6 @@ impl Dialect for AnthropicMessages {
     }
 
     fn replay_template(&self, raw: &[u8]) -> Option<ReplayTemplate> {
-        super::replay_template(raw, None)
+        super::replay_template(raw, "id", None)
     }
 }

@@ -31,7 +31,16 @@ use crate::wire::json::ValueAsScalar;
 const DEFAULT_MAX_TOKENS: u64 = 4096;
 
 /// Fields of other dialects without which the answer would be another one.
-const REFUSED_FIELDS: &[&str] = &["web_search_options", "audio", "functions", "function_call"];
+const REFUSED_FIELDS: &[&str] = &[
+    "web_search_options",
+    "audio",
+    "functions",
+    "function_call",
+    "cachedContent",
+    "generationConfig.responseMimeType",
+    "generationConfig.responseModalities",
+    "generationConfig.speechConfig",
+];
 
 pub(super) fn read_request(body: Value<'_, '_>) -> Result<Request, Fault> {
     let object = fields::body_object(body)?;

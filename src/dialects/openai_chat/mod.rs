@@ -153,6 +153,6 @@ impl Dialect for OpenAiChat {
     }
 
     fn replay_template(&self, raw: &[u8]) -> Option<ReplayTemplate> {
-        super::replay_template(raw, Some("created"))
+        super::replay_template(raw, "id", Some("created"))
     }
 }

@@ -7,14 +7,14 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
-/// Names kept; looking through them must stay cheaper than an allocation.
+/// ModelNames kept; looking through them must stay cheaper than an allocation.
 const NAMES_MAX: usize = 8;
 
 /// The names a shard has seen lately, the latest first.
 #[derive(Debug, Default)]
-pub(super) struct Names(RefCell<Vec<Arc<str>>>);
+pub(super) struct ModelNames(RefCell<Vec<Arc<str>>>);
 
-impl Names {
+impl ModelNames {
     /// The shared copy of `name`.
     pub(super) fn shared(&self, name: &str) -> Arc<str> {
         let mut names = self.0.borrow_mut();
@@ -36,7 +36,7 @@ mod tests {
 
     #[test]
     fn a_name_is_shared_while_it_is_in_use() {
-        let names = Names::default();
+        let names = ModelNames::default();
         let first = names.shared("a");
         for other in ["b", "c", "b"] {
             assert_eq!(&*names.shared(other), other);
