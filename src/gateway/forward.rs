@@ -280,6 +280,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         let options = StreamOptions { include_usage: request.ask.include_usage, created_s: self.net.unix_ms() / 1000 };
         let keep = remembrance.is_wanted();
         let mut translation = Translation::new(provider.dialect, request.dialect, options, request.ask.choices, keep);
+        translation.repeat(request.incoming.body);
         let mut out = self.memory.take();
         let limit = sent.after(provider.link.timeouts.first_byte);
         loop {
@@ -425,6 +426,7 @@ fn render(
         let raw = request.incoming.body;
         provider.dialect.splice_request(raw, parsed, &request.ask, model, options, out);
     } else {
+        request.dialect.check_portable(parsed)?;
         let neutral = request.dialect.read_request(parsed)?;
         dropped = provider.dialect.write_request(&neutral, model, options, out)?;
     }

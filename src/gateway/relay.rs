@@ -17,6 +17,7 @@ use super::story::Story;
 use crate::cache::FlightMeta;
 use crate::cache::Form;
 use crate::chat::Usage;
+use crate::dialects;
 use crate::dialects::AnswerFacts;
 use crate::dialects::Dropped;
 use crate::fault::Fault;
@@ -61,10 +62,11 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         let same = provider.dialect.name() == request.dialect.name();
         let translated = match (&facts, same && !request.ask.stream) {
             (Err(_), _) | (_, true) => Ok(None),
-            (Ok(_), false) => provider.dialect.read_answer(tape.as_value()).map(|answer| {
+            (Ok(_), false) => provider.dialect.read_answer(tape.as_value()).map(|mut answer| {
+                dialects::add_settings(&mut answer.extra, &request.dialect.repeated_settings(request.incoming.body));
                 let mut out = Vec::with_capacity(1024);
                 if request.ask.stream {
-                    let occasion = self.occasion(request.ask.include_usage);
+                    let occasion = self.occasion(request);
                     replay::stream_answer(&answer, request.dialect, occasion, &mut out);
                 } else {
                     request.dialect.write_answer(&answer, &mut out);
