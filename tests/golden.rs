@@ -583,6 +583,11 @@ fn conversation(request: &Request) -> Vec<String> {
                 Part::Text { text, .. }
                 | Part::Refusal(text)
                 | Part::File { source: MediaSource::Text { text, .. }, .. } => said.push(format!("text {text}")),
+                Part::File { source: MediaSource::Base64 { media_type, data }, .. }
+                    if media_type.starts_with("text/") =>
+                {
+                    said.push(format!("text {}", decoded_text(data)));
+                }
                 Part::Image { source, .. } => said.push(format!("image {source:?}")),
                 Part::ToolCall { id, name, arguments, .. } => {
                     let input: Value = serde_json::from_str(arguments).unwrap_or_else(|_| serde_json::json!({}));
@@ -607,6 +612,18 @@ fn conversation(request: &Request) -> Vec<String> {
     }
     said.insert(0, system);
     said
+}
+
+/// A text that travels as base64 in some dialects and as itself in others.
+fn decoded_text(base64: &str) -> String {
+    const ALPHABET: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let six = |one: char| ALPHABET.find(one).expect("base64") as u32;
+    let bits: Vec<u32> = base64.trim_end_matches('=').chars().map(six).collect();
+    let bytes = bits.windows(2).enumerate().filter(|(place, _)| place % 4 != 3).map(|(place, pair)| {
+        let both = pair[0] << 6 | pair[1];
+        u8::try_from(both >> (4 - 2 * (place % 4)) & 0xff).expect("eight bits")
+    });
+    String::from_utf8(bytes.collect()).expect("UTF-8")
 }
 
 /// A small schema by hand: what providers refuse.

@@ -131,6 +131,7 @@ impl Reader {
             return;
         }
         self.extra = answer::read_extra(response);
+        self.extra.retain(|extra| extra.name != "status"); // that of the moment
         into.push(Event::Start {
             id: fields::string_of(response, "id").unwrap_or_default().to_owned(),
             model: fields::string_of(response, "model").unwrap_or_default().to_owned(),
@@ -359,11 +360,12 @@ impl Reader {
         if let Some(usage) = response.get("usage").filter(|usage| usage.is_object()) {
             into.push(Event::Usage(answer::read_usage(usage, true)));
         }
-        for extra in answer::read_extra(response) {
-            if self.is_news(&extra) {
-                into.push(Event::AnswerExtra(extra));
-            }
-        }
+        let mut news = answer::read_extra(response);
+        news.retain(|extra| self.is_news(extra));
+        // In the order of the start, whatever order providers have for the end.
+        let place = |extra: &Extra| self.extra.iter().position(|known| known.name == extra.name).unwrap_or(usize::MAX);
+        news.sort_by_key(place);
+        into.extend(news.into_iter().map(Event::AnswerExtra));
         if let Some(finish) = answer::read_finish(response, calls || self.calls > 0) {
             into.push(Event::Finish { choice: CHOICE, finish });
         }
