@@ -17,6 +17,7 @@ use crate::wire::json;
 use crate::wire::json::JsonObject;
 use crate::wire::json::Value;
 use crate::wire::json::ValueAsScalar;
+use std::borrow::Cow;
 
 /// Fields of a message, beside its first text.
 pub(super) const MESSAGE: &str = "message/";
@@ -243,24 +244,37 @@ pub(super) fn write_call(call: Call<'_>, named: Option<(&str, &str)>, out: &mut 
 pub(super) fn write_answered(parts: &[Part], around: &[Extra], naming: Naming<'_>, list: &mut List) {
     let mut naming = naming;
     let is_cut = std::mem::take(&mut naming.is_cut);
-    let mut rest = parts;
+    // What has no item here does not part what stands around it.
+    let parts: Cow<'_, [Part]> = match parts.iter().all(has_item) {
+        true => Cow::Borrowed(parts),
+        false => Cow::Owned(parts.iter().filter(|part| has_item(part)).cloned().collect()),
+    };
+    let mut rest = parts.as_ref();
     while !rest.is_empty() {
         let (item, after) = rest.split_at(run(rest, around));
         rest = after;
         naming.is_cut = is_cut && rest.is_empty();
-        if write_item(item, around, naming, list) {
-            naming.number += 1;
-        }
+        write_item(item, around, naming, list);
+        naming.number += 1;
         if matches!(item[0], Part::Text { .. }) {
             naming.logprobs = "[]";
         }
     }
 }
 
-/// Writes one item of an answer; false for what has none here.
-pub(super) fn write_item(parts: &[Part], around: &[Extra], naming: Naming<'_>, list: &mut List) -> bool {
+/// Can this dialect tell it as an item of an answer?
+pub(super) fn has_item(part: &Part) -> bool {
+    match part {
+        Part::Text { .. } | Part::Refusal(_) | Part::ToolCall { .. } => true,
+        Part::Thinking { .. } | Part::RedactedThinking { .. } => true,
+        Part::Opaque { dialect, .. } => *dialect == NAME,
+        Part::Image { .. } | Part::File { .. } | Part::Audio { .. } | Part::ToolResult { .. } => false,
+    }
+}
+
+/// Writes one item of an answer.
+pub(super) fn write_item(parts: &[Part], around: &[Extra], naming: Naming<'_>, list: &mut List) {
     match parts {
-        [Part::Text { .. } | Part::Refusal(_), ..] => write_message(parts, around, Some(naming), list.next()),
         [part @ (Part::Thinking { .. } | Part::RedactedThinking { .. })] => {
             reasoning::write_answered(part, &naming.id("rs"), list.next());
         }
@@ -268,10 +282,7 @@ pub(super) fn write_item(parts: &[Part], around: &[Extra], naming: Naming<'_>, l
             let status = if naming.is_cut { "incomplete" } else { "completed" };
             write_call(Call { id, name, arguments, extra }, Some((&naming.id("fc"), status)), list.next());
         }
-        [Part::Opaque { dialect, json }] if *dialect == NAME => {
-            list.next().extend_from_slice(json.0.as_bytes());
-        }
-        _ => return false,
+        [Part::Opaque { json, .. }] => list.next().extend_from_slice(json.0.as_bytes()),
+        words => write_message(words, around, Some(naming), list.next()),
     }
-    true
 }

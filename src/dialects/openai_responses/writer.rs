@@ -52,6 +52,8 @@ pub(super) struct Writer {
     refusing: Vec<Extra>,
     /// The next words begin a part of their own.
     apart: bool,
+    /// Log probabilities came with their texts.
+    told_logprobs: bool,
     /// Reasoning whose item is not known yet; only of answers that were in this dialect before.
     thought: String,
     gathered_bytes: usize,
@@ -146,6 +148,7 @@ impl Writer {
             around: Vec::new(),
             refusing: Vec::new(),
             apart: false,
+            told_logprobs: false,
             thought: String::new(),
             gathered_bytes: 0,
             finish: None,
@@ -257,7 +260,9 @@ impl Writer {
             Event::TextStart { choice: CHOICE } => self.apart = true,
             Event::TextExtra { choice: CHOICE, extra } if extra.dialect == NAME => self.text_extra(extra, out),
             Event::Text { choice: CHOICE, text } => self.text(text, out),
-            Event::Logprobs { choice: CHOICE, json } => self.logprobs(answer::own_logprobs(json), out),
+            Event::Logprobs { choice: CHOICE, json } if !self.told_logprobs => {
+                self.logprobs(answer::own_logprobs(json), out);
+            }
             Event::Refusal { choice: CHOICE, text } => self.refusal(text, out),
             Event::Thinking { choice: CHOICE, text } => self.thinking(text, out),
             Event::ThinkingSignature { choice: CHOICE, signature } => self.signature(signature, out),
@@ -274,9 +279,18 @@ impl Writer {
         if extra.name.starts_with(MESSAGE) {
             return self.around.push(extra.clone());
         }
-        if extra.name != "annotations" {
-            return;
+        match extra.name.as_str() {
+            "annotations" => self.annotations(extra, out),
+            // Told with their own text, they are not told again for all of it.
+            "logprobs" if extra.value.0.len() > "[]".len() => {
+                self.logprobs(Some(extra.value.0.clone()), out);
+                self.told_logprobs = true;
+            }
+            _ => {}
         }
+    }
+
+    fn annotations(&mut self, extra: &Extra, out: &mut Vec<u8>) {
         self.open_text(out);
         let added = list_entries(&extra.value.0);
         let Some(Open { kind: Kind::Message { parts, .. }, .. }) = &mut self.open else {
@@ -521,15 +535,10 @@ impl Writer {
     }
 
     fn whole(&mut self, part: &Part, out: &mut Vec<u8>) {
-        let mut written = List::default();
-        let is_known = match part {
-            Part::Opaque { dialect, .. } => *dialect == NAME,
-            Part::RedactedThinking { .. } | Part::Thinking { .. } => true,
-            _ => false,
-        };
-        if !is_known {
+        if !items::has_item(part) {
             return;
         }
+        let mut written = List::default();
         self.close(false, out);
         items::write_item(std::slice::from_ref(part), &[], self.naming(false), &mut written);
         self.item_event("response.output_item.added", &written.written, out);
