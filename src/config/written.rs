@@ -166,6 +166,10 @@ pub struct Provider {
     pub kind: Option<String>,
     /// The wire format it speaks: `openai_chat`, `openai_responses` or `anthropic_messages`. The kind's unless set.
     pub dialect: Option<String>,
+    /// Wire formats that it speaks besides, at the same `base_url` and with the same credential: callers of one of
+    /// them reach it untranslated. The kind's unless this, `dialect` or `base_url` is set; `openai` speaks
+    /// `openai_responses` as well.
+    pub also_speaks: Option<Vec<String>>,
     /// Where it is, up to but without the endpoint: `https://api.openai.com/v1`. The kind's unless set. `http://`
     /// together with a credential is refused except towards a network of your own.
     pub base_url: Option<String>,
