@@ -69,6 +69,8 @@ pub(super) fn read(list: &JsonArray<'_, '_>) -> Result<Vec<Message>, Fault> {
             kind => {
                 let turn = turn_of_model(&mut messages, kind == "message");
                 items::read(item, &object, &mut turn.parts, &mut turn.extra);
+                // Elsewhere a turn without words has no content, rather than an empty one.
+                turn.plain = turn.parts.iter().any(|part| matches!(part, Part::Text { .. }));
             }
         }
     }
