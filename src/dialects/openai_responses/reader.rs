@@ -71,14 +71,20 @@ impl EventReader for Reader {
         let tape = self.parser.parse(&mut copy).map_err(|_| broken())?;
         let event = tape.as_value().as_object().ok_or_else(broken)?;
         let kind = fields::string_of(&event, "type").or(name).ok_or_else(broken)?;
-        let read = self.read_event(kind, &event, into);
+        let read = self.read_event(kind, &event, tape.as_value(), into);
         self.parser.recycle(tape);
         read
     }
 }
 
 impl Reader {
-    fn read_event(&mut self, kind: &str, event: &JsonObject<'_, '_>, into: &mut Vec<Event>) -> Result<(), Fault> {
+    fn read_event(
+        &mut self,
+        kind: &str,
+        event: &JsonObject<'_, '_>,
+        whole: Value<'_, '_>,
+        into: &mut Vec<Event>,
+    ) -> Result<(), Fault> {
         let broken = || fields::not_understood(NOT_UNDERSTOOD);
         let index = fields::integer_of(event, "output_index").unwrap_or_default();
         let said = |name: &str| fields::string_of(event, name).filter(|text| !text.is_empty());
@@ -119,7 +125,7 @@ impl Reader {
             "response.completed" | "response.incomplete" => {
                 self.finish(&fields::object_of(event, "response").ok_or_else(broken)?, into)?;
             }
-            "response.failed" | "response.cancelled" | "error" => into.push(Event::Error(read_error(event))),
+            "response.failed" | "response.cancelled" | "error" => into.push(Event::Error(read_error(event, whole))),
             "keepalive" => into.push(Event::Ping),
             _ => {}
         }
@@ -399,18 +405,14 @@ fn own(name: &str, value: String) -> Extra {
 }
 
 /// `response.failed` tells the error inside the response, `error` beside its type or inside an object.
-fn read_error(event: &JsonObject<'_, '_>) -> Fault {
+fn read_error(event: &JsonObject<'_, '_>, whole: Value<'_, '_>) -> Fault {
     let response = fields::object_of(event, "response");
     let inside = response.as_ref().and_then(|response| response.get("error")).or_else(|| event.get("error"));
     if let Some(error) = inside.filter(|error| !error.is_null()) {
         return answer::in_band_error(error);
     }
-    let mut fault = fields::not_understood("the provider's stream failed");
-    if let Some(message) = fields::string_of(event, "message") {
-        fault.message = fields::provider_text(message).into();
-    }
-    fault.code = fields::string_of(event, "code").map(fields::provider_text);
-    fault.param = fields::string_of(event, "param").map(fields::provider_text);
+    let mut fault = answer::in_band_error(whole);
+    fault.provider_type = None; // `error`, which says nothing
     fault
 }
 
@@ -446,7 +448,7 @@ pub(super) fn facts(name: Option<&str>, body: Option<Value<'_, '_>>) -> Result<E
         "response.completed" | "response.incomplete" => {
             ended(&fields::object_of(&event, "response").ok_or_else(broken)?, &mut facts);
         }
-        "response.failed" | "response.cancelled" | "error" => facts.error = Some(read_error(&event)),
+        "response.failed" | "response.cancelled" | "error" => facts.error = Some(read_error(&event, body)),
         _ => {}
     }
     Ok(facts)
