@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 const NAMES: KnownNames<'static> = KnownNames {
-    dialects: &["openai_chat", "anthropic_messages", "gemini"],
+    dialects: &["openai_chat", "openai_responses", "anthropic_messages", "gemini"],
     kinds: &["openai", "anthropic", "gemini", "vertex", "vertex_express", "demo"],
     strategies: &["ordered", "complexity"],
 };

@@ -32,6 +32,7 @@ const SCOPES: &[&str] = &[
     "file/",
     "source/",
     "content/",
+    "refusal/",
     "generationConfig/",
     "toolConfig/",
 ];
@@ -39,6 +40,9 @@ const SCOPES: &[&str] = &[
 /// Fields that have a typed home in the neutral request, so that what a dialect keeps under these names
 /// is a spelling, and nothing is lost when another dialect does not write it.
 const TYPED_FIELDS: &[&str] = &[
+    "include",
+    "input",
+    "instructions",
     "max_completion_tokens",
     "max_tokens",
     "metadata",
@@ -55,6 +59,7 @@ const TYPED_FIELDS: &[&str] = &[
     "stream_options",
     "system",
     "temperature",
+    "text",
     "thinking",
     "tool_choice",
     "tools",
@@ -416,12 +421,6 @@ pub(super) fn arguments_object(arguments: &str) -> Cow<'_, str> {
     }
     let text = written(|out| json::write_string(arguments, out));
     Cow::Owned(format!("{{\"invalid_arguments\":{text}}}"))
-}
-
-/// Is it a signature over reasoning that says whose it is (`gemini:…`)? Worth something only to its owner;
-/// those without a mark are base64, which holds no colon.
-pub(super) fn is_marked(signature: &str) -> bool {
-    signature.contains(':')
 }
 
 /// A provider's answer that is not what its dialect promises.

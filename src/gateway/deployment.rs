@@ -28,8 +28,10 @@ use std::sync::Arc;
 pub struct Provider {
     /// Its configured name.
     pub name: Arc<str>,
-    /// What it speaks.
-    pub dialect: &'static dyn Dialect,
+    /// What it speaks to callers of other dialects.
+    dialect: &'static dyn Dialect,
+    /// What else it speaks, to callers who do.
+    also_speaks: Vec<&'static dyn Dialect>,
     /// Where it is, with its deadlines and pool bounds.
     pub link: ProviderLink,
     /// `host`, credential and fixed headers, rendered once; holds a secret, hence never printed.
@@ -42,6 +44,14 @@ pub struct Provider {
     pub legacy_max_tokens: bool,
     /// Models that `/v1/models` lists for it.
     pub models: Vec<String>,
+}
+
+impl Provider {
+    /// What it speaks for a caller who speaks `caller`: the same where it can, because nothing is lost then.
+    pub fn dialect_for(&self, caller: &'static dyn Dialect) -> &'static dyn Dialect {
+        let same = |dialect: &&&'static dyn Dialect| dialect.name() == caller.name();
+        self.also_speaks.iter().find(same).copied().unwrap_or(self.dialect)
+    }
 }
 
 /// One way to serve a route.
@@ -169,13 +179,8 @@ fn provider(
     let dialect_name = written.dialect.as_deref().or(kind.map(|kind| kind.dialect)).ok_or_else(|| {
         AssemblyError(format!("provider `{name}`: set `dialect` (for example \"openai_chat\") or a known `kind`"))
     })?;
-    let dialect = dialects::named(dialect_name).ok_or_else(|| {
-        let known: Vec<&str> = dialects::ALL.iter().map(|dialect| dialect.name()).collect();
-        AssemblyError(format!(
-            "provider `{name}`: unknown dialect `{dialect_name}`; known dialects are {}",
-            known.join(", ")
-        ))
-    })?;
+    let dialect = dialect_named(dialect_name, name)?;
+    let also_speaks = also_speaks(written, kind)?;
     let demo_url = demo.map(|address| format!("http://{address}/v1"));
     let is_demo = kind.is_some_and(|kind| kind.name == providers::demo::KIND.name) && written.base_url.is_none();
     let base_url = match (&written.base_url, kind) {
@@ -199,6 +204,7 @@ fn provider(
     Ok(Provider {
         name: Arc::from(name.as_str()),
         dialect,
+        also_speaks,
         fixed_head: fixed_head(&link.endpoint.authority, credential, written),
         default_headers: kind.or(dialect_kind.copied()).map_or(&[], |kind| kind.headers),
         default_max_tokens: written
@@ -208,6 +214,28 @@ fn provider(
         models: written.models.clone(),
         link,
     })
+}
+
+fn dialect_named(dialect: &str, provider: &str) -> Result<&'static dyn Dialect, AssemblyError> {
+    dialects::named(dialect).ok_or_else(|| {
+        let known: Vec<&str> = dialects::ALL.iter().map(|dialect| dialect.name()).collect();
+        let known = known.join(", ");
+        AssemblyError(format!("provider `{provider}`: unknown dialect `{dialect}`; known dialects are {known}"))
+    })
+}
+
+/// A kind is known to speak several dialects only where it usually is: who imitates one of them elsewhere
+/// need not imitate all.
+fn also_speaks(
+    written: &crate::config::Provider,
+    kind: Option<&providers::Kind>,
+) -> Result<Vec<&'static dyn Dialect>, AssemblyError> {
+    if let Some(names) = &written.also_speaks {
+        return names.iter().map(|name| dialect_named(name, &written.name)).collect();
+    }
+    let usual = kind.filter(|_| written.base_url.is_none() && written.dialect.is_none());
+    let names = usual.map_or(&[][..], |kind| providers::also_speaks(kind.name));
+    names.iter().map(|name| dialect_named(name, &written.name)).collect()
 }
 
 /// The header lines that are the same for every request to this provider.

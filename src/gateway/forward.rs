@@ -221,7 +221,9 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
             }
         };
         if exchange.status() != 200 {
-            return Ok(Attempt::Failed(Box::pin(self.refusal(exchange, client, provider, remembrance)).await?));
+            return Ok(Attempt::Failed(
+                Box::pin(self.refusal(exchange, request, client, provider, remembrance)).await?,
+            ));
         }
         let is_stream = content_type(&exchange).is_some_and(|value| value.starts_with(b"text/event-stream"));
         if request.ask.stream && is_stream {
@@ -281,7 +283,9 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
     ) -> Result<Attempt<N>, Unserved> {
         let options = StreamOptions { include_usage: request.ask.include_usage, created_s: self.net.unix_ms() / 1000 };
         let keep = remembrance.is_wanted();
-        let mut translation = Translation::new(provider.dialect, request.dialect, options, request.ask.choices, keep);
+        let speaks = provider.dialect_for(request.dialect);
+        let mut translation = Translation::new(speaks, request.dialect, options, request.ask.choices, keep);
+        translation.repeat(request.incoming.body);
         let mut out = self.memory.take();
         let limit = sent.after(provider.link.timeouts.first_byte);
         loop {
@@ -348,6 +352,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
     async fn refusal(
         &self,
         mut exchange: Exchange<N>,
+        request: &Request<'_>,
         client: &mut Client<'_, N::Stream>,
         provider: &Provider,
         remembrance: &Remembrance,
@@ -358,7 +363,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
             self.unless_left(read, client, remembrance).await?
         };
         let body = if read.is_ok() { exchange.body() } else { &[] };
-        let mut fault = provider.dialect.read_fault(status, body);
+        let mut fault = provider.dialect_for(request.dialect).read_fault(status, body);
         // A dialect may know better than the status what was refused.
         let status = if let Kind::Provider(judged) = fault.kind { judged } else { status };
         fault.retry_after = retry_after(&exchange).or(fault.retry_after);
@@ -415,9 +420,10 @@ fn render(
         inject_usage: request.ask.stream,
         legacy_max_tokens: provider.legacy_max_tokens,
     };
+    let dialect = provider.dialect_for(request.dialect);
     out.extend_from_slice(b"POST ");
     out.extend_from_slice(provider.link.endpoint.path_prefix.as_bytes());
-    let path = provider.dialect.path(model, request.ask.stream);
+    let path = dialect.path(model, request.ask.stream);
     out.extend_from_slice(provider.link.endpoint.below(&path).as_bytes());
     out.extend_from_slice(b" HTTP/1.1\r\n");
     out.extend_from_slice(&provider.fixed_head);
@@ -426,14 +432,15 @@ fn render(
     out.extend_from_slice(b"content-length:           0\r\n\r\n");
     let body_at = out.len();
     let mut dropped = Vec::new();
-    if provider.dialect.name() == request.dialect.name() {
+    if dialect.name() == request.dialect.name() {
         let raw = request.incoming.body;
-        provider.dialect.splice_request(raw, parsed, &request.ask, model, options, out);
+        dialect.splice_request(raw, parsed, &request.ask, model, options, out);
     } else {
+        request.dialect.check_portable(parsed)?;
         // The path may say what the body does not.
         let neutral = request.dialect.read_request(parsed)?;
         let neutral = chat::Request { model: request.ask.model.to_string(), stream: request.ask.stream, ..neutral };
-        dropped = provider.dialect.write_request(&neutral, model, options, out)?;
+        dropped = dialect.write_request(&neutral, model, options, out)?;
     }
     // The length is known only now: it goes, right-aligned, into the room that was left for it, which
     // saves a copy of the body. White space before a field's value means nothing (RFC 9110 §5.5).

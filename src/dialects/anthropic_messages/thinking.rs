@@ -22,7 +22,7 @@
 //! Thinking cannot be had together with a forced tool, nor in a tool loop whose earlier thinking did not
 //! come back signed; then it is left out and named as dropped, because the tool is what was asked for.
 
-use super::super::fields;
+use super::super::signature::is_marked;
 use crate::chat::Message;
 use crate::chat::Part;
 use crate::chat::Request;
@@ -117,7 +117,7 @@ fn is_unsigned_loop(messages: &[Message]) -> bool {
 pub(super) fn is_signed(part: &Part) -> bool {
     match part {
         Part::Thinking { signature, .. } => {
-            signature.as_deref().is_some_and(|signature| !signature.is_empty() && !fields::is_marked(signature))
+            signature.as_deref().is_some_and(|signature| !signature.is_empty() && !is_marked(signature))
         }
         Part::RedactedThinking { .. } => true,
         _ => false,
