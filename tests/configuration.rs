@@ -11,8 +11,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 const NAMES: KnownNames<'static> = KnownNames {
-    dialects: &["openai_chat", "anthropic_messages"],
-    kinds: &["openai", "anthropic", "demo"],
+    dialects: &["openai_chat", "openai_responses", "anthropic_messages", "gemini"],
+    kinds: &["openai", "anthropic", "gemini", "vertex", "vertex_express", "demo"],
     strategies: &["ordered", "complexity"],
 };
 
@@ -120,9 +120,18 @@ fn every_example_loads() {
         seen.push(path.file_name().expect("a name").to_string_lossy().into_owned());
     }
     seen.sort();
-    let expected =
-        ["anthropic", "failover", "minimal", "ollama", "production", "semantic-cache", "several-keys", "tiers"]
-            .map(|n| format!("{n}.toml"));
+    let expected = [
+        "anthropic",
+        "failover",
+        "gemini",
+        "minimal",
+        "ollama",
+        "production",
+        "semantic-cache",
+        "several-keys",
+        "tiers",
+    ]
+    .map(|name| format!("{name}.toml"));
     assert_eq!(seen, expected);
 }
 

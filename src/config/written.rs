@@ -165,10 +165,16 @@ pub struct Provider {
     /// A known provider (providers.md lists them) that supplies `dialect`, `base_url` and quirks where they are left
     /// out. Unless set, `name` if that is a known provider.
     pub kind: Option<String>,
-    /// The wire format it speaks: `openai_chat` or `anthropic_messages`. The kind's unless set.
+    /// The wire format it speaks: `openai_chat`, `openai_responses`, `anthropic_messages` or `gemini`. The kind's unless
+    /// set.
     pub dialect: Option<String>,
-    /// Where it is, up to but without the endpoint: `https://api.openai.com/v1`. The kind's unless set. `http://`
-    /// together with a credential is refused except towards a network of your own.
+    /// Wire formats that it speaks besides, at the same `base_url` and with the same credential: callers of one of
+    /// them reach it untranslated. The kind's unless this, `dialect` or `base_url` is set; `openai` speaks
+    /// `openai_responses` as well.
+    pub also_speaks: Option<Vec<String>>,
+    /// Where it is, up to but without the endpoint: `https://api.openai.com/v1`. The kind's unless set. Where it ends
+    /// with a version (`/v1`, `/v1beta`), or has one before `projects` or `publishers`, no other version is added to
+    /// it. `http://` together with a credential is refused except towards a network of your own.
     pub base_url: Option<String>,
     /// Its credential: `env:NAME` for an environment variable, `file:PATH` for a file. Never the credential itself.
     /// None is sent unless set.
@@ -274,7 +280,8 @@ pub struct ProviderKeyParts {
 pub struct Route {
     /// The model as callers name it, or the beginning of it followed by `*`.
     pub model: String,
-    /// Only for callers of this dialect (`openai_chat`, `anthropic_messages`). Any unless set.
+    /// Only for callers of this dialect (`openai_chat`, `openai_responses`, `anthropic_messages`, `gemini`). Any unless
+    /// set.
     pub caller: Option<String>,
     /// Who serves it, in order of preference: each `"provider"`, `"provider/model"`, or a table.
     #[schemars(length(min = 1))]

@@ -20,14 +20,29 @@ use crate::wire::json::TypedScalarValue;
 use crate::wire::json::Value;
 use crate::wire::json::ValueAsScalar;
 use crate::wire::json::ValueIntoString;
+use std::borrow::Cow;
 
 /// Objects inside an object whose kept fields are stored beside those of the outer one, as
 /// `scope` + name.
-const SCOPES: &[&str] = &["message/", "function/", "stream_options/", "image_url/", "file/", "source/"];
+const SCOPES: &[&str] = &[
+    "message/",
+    "function/",
+    "stream_options/",
+    "image_url/",
+    "file/",
+    "source/",
+    "content/",
+    "refusal/",
+    "generationConfig/",
+    "toolConfig/",
+];
 
 /// Fields that have a typed home in the neutral request, so that what a dialect keeps under these names
 /// is a spelling, and nothing is lost when another dialect does not write it.
 const TYPED_FIELDS: &[&str] = &[
+    "include",
+    "input",
+    "instructions",
     "max_completion_tokens",
     "max_tokens",
     "metadata",
@@ -43,10 +58,13 @@ const TYPED_FIELDS: &[&str] = &[
     "stream",
     "stream_options",
     "system",
+    "temperature",
+    "text",
     "thinking",
     "tool_choice",
     "tools",
     "top_k",
+    "top_p",
 ];
 
 /// Body fields by which callers of some gateways choose where to connect or with whose key. The caller
@@ -383,6 +401,20 @@ pub(super) fn object_of<'tape, 'input>(
     object.get(name).and_then(|value| value.as_object())
 }
 
+/// What some providers say an answer cost: OpenRouter a number, beside it what another provider charges
+/// the caller's own key there; Perplexity an object with a total.
+pub(super) fn cost_of(usage: &JsonObject<'_, '_>) -> Option<f64> {
+    let number = |value: Value<'_, '_>| as_number(value).filter(|cost| cost.is_finite() && *cost >= 0.0);
+    let cost = usage.get("cost")?;
+    let Some(charged) = number(cost) else {
+        return cost.as_object()?.get("total_cost").and_then(number);
+    };
+    let elsewhere = usage.get("is_byok").and_then(|own| own.as_bool()) == Some(true);
+    let details = object_of(usage, "cost_details").filter(|_| elsewhere);
+    let upstream = details.and_then(|details| details.get("upstream_inference_cost").and_then(number));
+    Some(charged + upstream.unwrap_or(0.0))
+}
+
 /// Does the object say nothing for `name`?
 pub(super) fn is_unsaid(object: &JsonObject<'_, '_>, name: &str) -> bool {
     object.get(name).is_none_or(|value| value.is_null())
@@ -392,6 +424,17 @@ pub(super) fn is_unsaid(object: &JsonObject<'_, '_>, name: &str) -> bool {
 pub(super) fn is_json_object(text: &str) -> bool {
     let mut copy = text.as_bytes().to_vec();
     Parser::new().parse(&mut copy).is_ok_and(|tape| tape.as_value().is_object())
+}
+
+/// Arguments of a call as the object that some dialects demand. What a model wrote that is none is shown
+/// to the application instead of being hidden from it.
+pub(super) fn arguments_object(arguments: &str) -> Cow<'_, str> {
+    let arguments = arguments.trim();
+    if arguments.is_empty() || is_json_object(arguments) {
+        return Cow::Borrowed(arguments);
+    }
+    let text = written(|out| json::write_string(arguments, out));
+    Cow::Owned(format!("{{\"invalid_arguments\":{text}}}"))
 }
 
 /// A provider's answer that is not what its dialect promises.
@@ -499,6 +542,12 @@ mod tests {
         }
         writer.close();
         assert_eq!(String::from_utf8(out).unwrap(), r#"{"name":"n","function":{"strict":true},"stop":"x","odd":[1]}"#);
+    }
+
+    #[test]
+    fn invalid_arguments_are_shown() {
+        assert_eq!(arguments_object("{\"a\": 1}"), "{\"a\": 1}");
+        assert_eq!(arguments_object("{\"a"), "{\"invalid_arguments\":\"{\\\"a\"}");
     }
 
     #[test]

@@ -4,22 +4,34 @@
 //! To add one: a file beside this one and a line in [`ALL`]. The suites walk the list.
 
 pub mod anthropic_messages;
+mod base64;
 mod fields;
+pub mod gemini;
+mod media;
 pub mod openai_chat;
+pub mod openai_responses;
+mod signature;
 mod splice;
 
 use crate::chat::Answer;
 use crate::chat::Ask;
 use crate::chat::Event;
+use crate::chat::Extra;
 use crate::chat::Finish;
 use crate::chat::Request;
 use crate::chat::Usage;
 use crate::fault::Fault;
 use crate::wire::json::Parser;
 use crate::wire::json::Value;
+use std::borrow::Cow;
 
 /// Every dialect, by the name used in configuration.
-pub const ALL: &[&dyn Dialect] = &[&openai_chat::OpenAiChat, &anthropic_messages::AnthropicMessages];
+pub const ALL: &[&dyn Dialect] = &[
+    &openai_chat::OpenAiChat,
+    &openai_responses::OpenAiResponses,
+    &anthropic_messages::AnthropicMessages,
+    &gemini::Gemini,
+];
 
 /// The dialect called `name`.
 pub fn named(name: &str) -> Option<&'static dyn Dialect> {
@@ -75,6 +87,8 @@ pub struct EventFacts {
     pub refusal: bool,
     /// A choice ended.
     pub finish: Option<Finish>,
+    /// Choices that ended in the same event beside that one.
+    pub further_finishes: u64,
     /// Tokens so far.
     pub usage: Option<Usage>,
     /// Exists only to carry usage: stripped when the caller did not ask for it.
@@ -123,6 +137,18 @@ pub trait Dialect: Sync {
     /// The whole request, for a target of another dialect.
     fn read_request(&self, body: Value<'_, '_>) -> Result<Request, Fault>;
 
+    /// Refuses what only a provider of this very dialect can serve: state that it keeps, tools that it
+    /// runs itself. Asked before a request is translated.
+    fn check_portable(&self, _body: Value<'_, '_>) -> Result<(), Fault> {
+        Ok(())
+    }
+
+    /// The settings that answers of this dialect repeat from their request, as fields to keep with a
+    /// translated answer; `raw` is the request's body.
+    fn repeated_settings(&self, _raw: &[u8]) -> Vec<Extra> {
+        Vec::new()
+    }
+
     /// Appends a whole answer.
     fn write_answer(&self, answer: &Answer, out: &mut Vec<u8>);
 
@@ -142,6 +168,12 @@ pub trait Dialect: Sync {
     /// unchanged; empty where the last event is the terminator.
     fn stream_end(&self) -> &'static [u8];
 
+    /// Is a stream without a terminator complete when every answer in it finished and its body came to its
+    /// proper end?
+    fn ends_with_body(&self) -> bool {
+        false
+    }
+
     /// Appends a comment line that keeps an idle stream alive; empty where the dialect forbids comments.
     fn keep_alive(&self) -> &'static [u8];
 
@@ -151,7 +183,7 @@ pub trait Dialect: Sync {
     // As the provider's dialect.
 
     /// The path below the provider's base URL.
-    fn path(&self, model: &str, stream: bool) -> String;
+    fn path(&self, model: &str, stream: bool) -> Cow<'static, str>;
 
     /// Appends the request body for `model`; tells what had to be left out, or refuses when leaving it
     /// out would change the answer.
@@ -208,6 +240,15 @@ pub struct ReplayTemplate {
     pub created_at: Option<std::ops::Range<usize>>,
 }
 
+/// Adds what an answer repeats of its request to the fields of an answer, unless it says so itself.
+pub fn add_settings(extra: &mut Vec<Extra>, settings: &[Extra]) {
+    for setting in settings {
+        if !extra.iter().any(|known| known.dialect == setting.dialect && known.name == setting.name) {
+            extra.push(setting.clone());
+        }
+    }
+}
+
 /// A comment is legal in every event stream that permits comments at all.
 const KEEP_ALIVE: &[u8] = b": keep-alive\n\n";
 
@@ -224,13 +265,14 @@ fn id_characters(mut random: u128) -> String {
     characters
 }
 
-/// Finds `id` and, where the dialect has one, the creation time at the top level of a whole answer.
-fn replay_template(raw: &[u8], created: Option<&str>) -> Option<ReplayTemplate> {
+/// Finds the field `id` and, where the dialect has one, the creation time at the top level of a whole
+/// answer.
+fn replay_template(raw: &[u8], id: &str, created: Option<&str>) -> Option<ReplayTemplate> {
     let mut copy = raw.to_vec();
     let mut parser = Parser::new();
     let tape = parser.parse(&mut copy).ok()?;
     let object = fields::body_object(tape.as_value()).ok()?;
-    let id_at = splice::characters_of(raw, &object, "id")?;
+    let id_at = splice::characters_of(raw, &object, id)?;
     let created_at = match created {
         Some(name) => Some(splice::digits_of(raw, &object, name)?),
         None => None,

@@ -4,6 +4,7 @@
 //! cleanly: its last chunk is the error event and the terminating chunk is withheld. A caller that
 //! stops reading does not hold its request for ever: every write has a deadline.
 
+use super::listed::List;
 use crate::clock::Clock;
 use crate::clock::Tick;
 use crate::net::Stream;
@@ -51,6 +52,8 @@ pub struct Client<'c, S> {
     pub first_byte: Option<Tick>,
     /// Does the caller's FIN mean that it left?
     pub fin_means_gone: bool,
+    /// A stream is told as one JSON list instead of events.
+    list: Option<List>,
     /// The caller left; writes go nowhere, the request runs on for those who joined it.
     absent: bool,
     /// The connection will be reset: nothing may be said on it any more, not even a farewell.
@@ -71,9 +74,15 @@ impl<'c, S: Stream> Client<'c, S> {
             bytes_out: 0,
             first_byte: None,
             fin_means_gone: false,
+            list: None,
             absent: false,
             aborted: false,
         }
+    }
+
+    /// Decides whether a stream is told as one JSON list instead of events.
+    pub fn tell_as_list(&mut self, listed: bool) {
+        self.list = listed.then(List::default);
     }
 
     /// How far the answer has come.
@@ -147,6 +156,11 @@ impl<'c, S: Stream> Client<'c, S> {
     pub async fn end_stream<C: Clock>(&mut self, clock: &C, bytes: &mut Vec<u8>) -> Result<(), Gone> {
         self.stage(bytes);
         bytes.clear();
+        if let Some(list) = &mut self.list {
+            let mut end = Vec::new();
+            list.close(&mut end);
+            self.stage_piece(&end);
+        }
         if self.http10 {
             self.keep_alive = false;
         } else {
@@ -185,7 +199,19 @@ impl<'c, S: Stream> Client<'c, S> {
         self.aborted = true;
     }
 
-    fn stage(&mut self, bytes: &[u8]) {
+    /// Stages complete events.
+    fn stage(&mut self, events: &[u8]) {
+        match &mut self.list {
+            None => self.stage_piece(events),
+            Some(list) => {
+                let mut items = Vec::with_capacity(events.len());
+                list.write(events, &mut items);
+                self.stage_piece(&items);
+            }
+        }
+    }
+
+    fn stage_piece(&mut self, bytes: &[u8]) {
         if bytes.is_empty() {
             return;
         }
@@ -256,7 +282,7 @@ impl<'c, S: Stream> Client<'c, S> {
         match timeout(clock, self.write_timeout, self.stream.write_all(piece)).await {
             Some((Ok(()), piece)) => {
                 self.bytes_out += length;
-                self.first_byte.get_or_insert_with(|| clock.now());
+                self.first_byte.get_or_insert_with(|| clock.lately());
                 Ok(piece)
             }
             Some((Err(_), _)) => {

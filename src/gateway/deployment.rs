@@ -14,6 +14,7 @@ use crate::config::Settings;
 use crate::config::Tier;
 use crate::dialects;
 use crate::dialects::Dialect;
+use crate::dialects::openai_chat::OpenAiChat;
 use crate::dialects::openai_chat::Quirks;
 use crate::fault::Fault;
 use crate::keys::KeyRing;
@@ -40,8 +41,10 @@ use std::sync::Arc;
 pub struct Provider {
     /// Its configured name.
     pub name: Arc<str>,
-    /// What it speaks.
-    pub dialect: &'static dyn Dialect,
+    /// What it speaks to callers of other dialects.
+    dialect: &'static dyn Dialect,
+    /// What else it speaks, to callers who do.
+    also_speaks: Vec<&'static dyn Dialect>,
     /// Where it is, with its deadlines and pool bounds.
     pub link: ProviderLink,
     /// `host` and fixed headers, rendered once; may hold a secret, hence never printed.
@@ -62,6 +65,14 @@ pub struct Provider {
     pub kind: Option<&'static str>,
     /// Models that `/v1/models` lists for it.
     pub models: Vec<String>,
+}
+
+impl Provider {
+    /// What it speaks for a caller who speaks `caller`: the same where it can, because nothing is lost then.
+    pub fn dialect_for(&self, caller: &'static dyn Dialect) -> &'static dyn Dialect {
+        let same = |dialect: &&&'static dyn Dialect| dialect.name() == caller.name();
+        self.also_speaks.iter().find(same).copied().unwrap_or(self.dialect)
+    }
 }
 
 /// One way to serve a route.
@@ -117,6 +128,11 @@ impl std::fmt::Display for AssemblyError {
 impl std::error::Error for AssemblyError {}
 
 impl Provider {
+    /// What is adapted to in `dialect`, of those that it speaks: quirks are those of chat completions.
+    pub(super) fn quirks_of(&self, dialect: &'static dyn Dialect) -> Quirks {
+        if dialect.name() == OpenAiChat.name() { self.quirks } else { Quirks::NONE }
+    }
+
     /// Is a bound translated from another dialect written as `max_tokens`? Servers of which nothing is
     /// known mostly take that one only.
     pub(super) fn legacy_max_tokens(&self) -> bool {
@@ -218,13 +234,8 @@ fn provider(
     let dialect_name = written.dialect.as_deref().or(kind.map(|kind| kind.dialect)).ok_or_else(|| {
         AssemblyError(format!("provider `{name}`: set `dialect` (for example \"openai_chat\") or a known `kind`"))
     })?;
-    let dialect = dialects::named(dialect_name).ok_or_else(|| {
-        let known: Vec<&str> = dialects::ALL.iter().map(|dialect| dialect.name()).collect();
-        AssemblyError(format!(
-            "provider `{name}`: unknown dialect `{dialect_name}`; known dialects are {}",
-            known.join(", ")
-        ))
-    })?;
+    let dialect = dialect_named(dialect_name, name)?;
+    let also_speaks = also_speaks(written, kind)?;
     let demo_url = demo.map(|address| format!("http://{address}/v1"));
     let is_demo = kind.is_some_and(|kind| kind.name == providers::demo::KIND.name) && written.base_url.is_none();
     let base_url = match (&written.base_url, kind) {
@@ -254,6 +265,7 @@ fn provider(
     Ok(Provider {
         name: Arc::from(name.as_str()),
         dialect,
+        also_speaks,
         fixed_head: fixed_head(&link.endpoint.authority, written),
         keys: keys(written, credential, &link.endpoint.authority, previous),
         key_rules: kind.map_or(KeyRules::USUAL, |kind| kind.key_rules),
@@ -266,6 +278,28 @@ fn provider(
         models: written.models.clone(),
         link,
     })
+}
+
+fn dialect_named(dialect: &str, provider: &str) -> Result<&'static dyn Dialect, AssemblyError> {
+    dialects::named(dialect).ok_or_else(|| {
+        let known: Vec<&str> = dialects::ALL.iter().map(|dialect| dialect.name()).collect();
+        let known = known.join(", ");
+        AssemblyError(format!("provider `{provider}`: unknown dialect `{dialect}`; known dialects are {known}"))
+    })
+}
+
+/// A kind is known to speak several dialects only where it usually is: who imitates one of them elsewhere
+/// need not imitate all.
+fn also_speaks(
+    written: &crate::config::Provider,
+    kind: Option<&Kind>,
+) -> Result<Vec<&'static dyn Dialect>, AssemblyError> {
+    if let Some(names) = &written.also_speaks {
+        return names.iter().map(|name| dialect_named(name, &written.name)).collect();
+    }
+    let usual = kind.filter(|_| written.base_url.is_none() && written.dialect.is_none());
+    let names = usual.map_or(&[][..], |kind| kind.also_speaks);
+    names.iter().map(|name| dialect_named(name, &written.name)).collect()
 }
 
 /// The header lines that are the same for every request to this provider.

@@ -135,7 +135,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
             let lost = || Fault::new(Kind::Upstream, "the shared answer was lost");
             return record.map_or_else(|| Followed::Fault(lost()), Followed::Replay);
         };
-        if let Some(fault) = live.translation.verdict() {
+        if let Some(fault) = live.translation.finish(&self.parser, &mut live.out) {
             return self.failed(fault, Some(live), request, client, story).await;
         }
         if live.unchanged {
@@ -182,11 +182,9 @@ impl Live {
         }
         let provider = dialects::named(meta.dialect)?;
         let options = StreamOptions { include_usage: request.ask.include_usage, created_s };
-        Some(Live {
-            translation: Translation::new(provider, request.dialect, options, request.ask.choices, false),
-            out: Vec::new(),
-            unchanged: provider.name() == request.dialect.name(),
-        })
+        let mut translation = Translation::new(provider, request.dialect, options, request.ask.choices, false);
+        translation.repeat(request.incoming.body);
+        Some(Live { translation, out: Vec::new(), unchanged: provider.name() == request.dialect.name() })
     }
 }
 

@@ -19,6 +19,7 @@ use super::story::Story;
 use super::story::Try;
 use super::stream::Translation;
 use super::watch;
+use crate::chat;
 use crate::clock::Tick;
 use crate::dialects::Dropped;
 use crate::dialects::StreamOptions;
@@ -144,12 +145,12 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         let mut first = Some(first);
         for target in plan.as_slice() {
             let (index, model) = way.target(request.deployment, *target, &request.ask.model);
-            let model: Arc<str> = Arc::from(&*model);
+            let model: Arc<str> = self.model_names.shared(&model);
             let rendered = first.take().unwrap_or_else(|| self.rendered_again(request, index, &model, None));
             match self.ask_target(request, client, index, model, rendered, deadline, remembrance, story).await? {
                 Attempt::Served(forwarded) => return Ok(forwarded),
                 Attempt::Failed(failure) => {
-                    let stop = !failure.failover || self.net.now() >= deadline;
+                    let stop = !failure.failover || self.net.lately() >= deadline;
                     last = failure;
                     if stop {
                         break;
@@ -178,7 +179,8 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
             let key = rendered.as_ref().ok().map(|rendered| rendered.key);
             let before = self.net.now();
             let attempt = self.attempt(request, client, index, rendered, deadline, remembrance).await;
-            let now = self.net.now();
+            // The turn began when the provider's answer was here; the gateway's own part of it is not the provider's.
+            let now = self.net.lately();
             let duration = now.since(before);
             story.upstream += duration;
             let mut noted = Try {
@@ -277,7 +279,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
                 return Ok(Attempt::Failed(Failure { fault, outcome, status: None, failover: true, setback: None }));
             }
         };
-        let sent = self.net.now();
+        let sent = self.net.lately();
         let exchanged = {
             let exchange = pin!(self.upstreams.exchange(&provider.link, bytes, deadline));
             self.unless_left(exchange, client, remembrance).await?
@@ -289,7 +291,9 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
             }
         };
         if exchange.status() != 200 {
-            return Ok(Attempt::Failed(Box::pin(self.refusal(exchange, client, provider, remembrance)).await?));
+            return Ok(Attempt::Failed(
+                Box::pin(self.refusal(exchange, request, client, provider, remembrance)).await?,
+            ));
         }
         let is_stream = content_type(&exchange).is_some_and(|value| value.starts_with(b"text/event-stream"));
         if request.ask.stream && is_stream {
@@ -359,12 +363,14 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
     ) -> Result<Attempt<N>, Unserved> {
         let options = StreamOptions { include_usage: request.ask.include_usage, created_s: self.net.unix_ms() / 1000 };
         let keep = remembrance.is_wanted();
-        let mut translation = Translation::new(provider.dialect, request.dialect, options, request.ask.choices, keep);
-        translation.silent_finish(provider.quirks.silent_finish);
+        let speaks = provider.dialect_for(request.dialect);
+        let mut translation = Translation::new(speaks, request.dialect, options, request.ask.choices, keep);
+        translation.repeat(request.incoming.body);
+        translation.silent_finish(provider.quirks_of(speaks).silent_finish);
         let mut out = self.memory.take();
         let limit = sent.after(provider.link.timeouts.first_byte);
         loop {
-            let left = limit.since(self.net.now());
+            let left = limit.since(self.net.lately());
             let fault = {
                 let next = pin!(timeout(&self.net, left.max(Duration::from_millis(1)), exchange.next()));
                 match self.unless_left(next, client, remembrance).await? {
@@ -424,6 +430,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
     async fn refusal(
         &self,
         mut exchange: Exchange<N>,
+        request: &Request<'_>,
         client: &mut Client<'_, N::Stream>,
         provider: &Provider,
         remembrance: &Remembrance,
@@ -434,7 +441,9 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
             self.unless_left(read, client, remembrance).await?
         };
         let body = if read.is_ok() { exchange.body() } else { &[] };
-        let mut fault = provider.redacted(provider.dialect.read_fault(status, body));
+        let mut fault = provider.redacted(provider.dialect_for(request.dialect).read_fault(status, body));
+        // A dialect may know better than the status what was refused.
+        let status = if let Kind::Provider(judged) = fault.kind { judged } else { status };
         fault.retry_after = self.retry_after(&exchange).or(fault.retry_after);
         fault.should_retry = match exchange.header("x-should-retry") {
             Some(b"true") => Some(true),
@@ -495,14 +504,17 @@ fn render(
     instance: &str,
     out: &mut Vec<u8>,
 ) -> Result<Vec<Dropped>, Fault> {
+    let dialect = provider.dialect_for(request.dialect);
+    let quirks = provider.quirks_of(dialect);
     let options = TargetOptions {
         default_max_tokens: provider.default_max_tokens,
-        inject_usage: request.ask.stream && !provider.quirks.volunteers_usage,
+        inject_usage: request.ask.stream && !quirks.volunteers_usage,
         legacy_max_tokens: provider.legacy_max_tokens(),
     };
     out.extend_from_slice(b"POST ");
     out.extend_from_slice(provider.link.endpoint.path_prefix.as_bytes());
-    out.extend_from_slice(provider.dialect.path(model, request.ask.stream).as_bytes());
+    let path = dialect.path(model, request.ask.stream);
+    out.extend_from_slice(provider.link.endpoint.below(&path).as_bytes());
     out.extend_from_slice(b" HTTP/1.1\r\n");
     out.extend_from_slice(&provider.fixed_head);
     out.extend_from_slice(provider.keys.line(key));
@@ -511,15 +523,18 @@ fn render(
     out.extend_from_slice(b"content-length:           0\r\n\r\n");
     let body_at = out.len();
     let mut dropped = Vec::new();
-    if provider.dialect.name() == request.dialect.name() {
+    if dialect.name() == request.dialect.name() {
         let raw = request.incoming.body;
-        provider.dialect.splice_request(raw, parsed, &request.ask, model, options, out);
+        dialect.splice_request(raw, parsed, &request.ask, model, options, out);
     } else {
+        request.dialect.check_portable(parsed)?;
+        // The path may say what the body does not.
         let neutral = request.dialect.read_request(parsed)?;
-        dropped = provider.dialect.write_request(&neutral, model, options, out)?;
+        let neutral = chat::Request { model: request.ask.model.to_string(), stream: request.ask.stream, ..neutral };
+        dropped = dialect.write_request(&neutral, model, options, out)?;
     }
-    if provider.quirks.change_requests() {
-        dropped.append(&mut openai_chat::adapt(out, body_at, &provider.quirks));
+    if quirks.change_requests() {
+        dropped.append(&mut openai_chat::adapt(out, body_at, &quirks));
     }
     // The length is known only now: it goes, right-aligned, into the room that was left for it, which
     // saves a copy of the body. White space before a field's value means nothing (RFC 9110 §5.5).

@@ -11,7 +11,10 @@ mod client;
 mod deployment;
 mod follow;
 mod forward;
+mod listed;
+mod model_names;
 mod models;
+mod named;
 mod neighbours;
 mod reachable;
 mod recall;
@@ -64,6 +67,7 @@ use follow::Followed;
 use forward::Forwarded;
 use forward::Rendered;
 use forward::Unserved;
+use model_names::ModelNames;
 use recall::Recalled;
 use recall::Remembrance;
 use replay::Occasion;
@@ -116,6 +120,7 @@ pub struct Gateway<N: Net, R: Resolve> {
     embedder: Companion,
     instance: String,
     ids: Ids,
+    model_names: ModelNames,
 }
 
 /// The deployment a shard works by. Requests hold it by a count of the shard's own: one shared by all
@@ -180,6 +185,8 @@ struct Request<'r> {
     caller: &'r Caller,
     dialect: &'static dyn Dialect,
     ask: Ask<'static>,
+    /// Is a stream wanted as one JSON list?
+    listed: bool,
     rules: CacheRules,
     allowance: Option<Allowance>,
 }
@@ -232,6 +239,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
             instance: shared.instance.clone(),
             shared,
             ids: Ids { prefix: seed, next: Cell::new(0) },
+            model_names: ModelNames::default(),
         }
     }
 
@@ -297,7 +305,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
     /// Judges a head: what is asked, and by whom.
     pub fn greet(&self, head: &RequestHead, bytes: &[u8]) -> Result<Visit, Box<Turned>> {
         let deployment = self.deployment();
-        let mut story = Box::new(Story::begin(self.net.now(), self.net.unix_ms(), self.request_id(head, bytes)));
+        let mut story = Box::new(Story::begin(self.net.lately(), self.request_id(head, bytes)));
         let path = head.path(bytes);
         let judged = receive::surface(head.method, path).and_then(|surface| {
             if matches!(surface, Surface::Live | Surface::Ready) {
@@ -443,12 +451,16 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         allowance: &mut Option<Allowance>,
     ) -> Result<Option<Box<Errand<'r>>>, Unserved> {
         let body = tape.as_value();
-        let ask = receive::ask(dialect, body)?;
-        story.note_ask(&ask);
+        let named = receive::named(incoming);
+        let query = incoming.head.query(incoming.bytes);
+        let listed = named.as_ref().is_some_and(|named| named.stream && named::wants_list(query));
+        let ask = receive::ask(dialect, named, body)?;
+        client.tell_as_list(listed);
+        story.note_ask(&ask, self.model_names.shared(&ask.model));
         client.fin_means_gone = ask.stream || deployment.settings.server.half_close == HalfClose::Abort;
 
         let rate = deployment.rates.get(caller.index).and_then(Option::as_deref);
-        let grant = admit::admit(caller, rate, &ask, self.net.now()).map_err(|refusal| {
+        let grant = admit::admit(caller, rate, &ask, self.net.lately()).map_err(|refusal| {
             *allowance = refusal.allowance;
             refusal.fault
         })?;
@@ -458,7 +470,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         story.route = way.route_index();
         let rules = rules::cache_rules(way.cache(), incoming.head, incoming.bytes)?;
         let allowance = grant.allowance;
-        let request = Request { incoming, deployment, caller, dialect, ask: ask.detached(), rules, allowance };
+        let request = Request { incoming, deployment, caller, dialect, ask: ask.detached(), listed, rules, allowance };
 
         let parsed = Parsed { body, last_user_text: ask.last_user_text };
         let remembrance = match self.recall_or_follow(&request, parsed, &way, client, story).await? {
@@ -543,8 +555,13 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         }
     }
 
-    fn occasion(&self, include_usage: bool) -> Occasion {
-        Occasion { random: self.ids.random(), created_s: self.net.unix_ms() / 1000, include_usage }
+    fn occasion<'r>(&self, request: &Request<'r>) -> Occasion<'r> {
+        Occasion {
+            asked: request.incoming.body,
+            random: self.ids.random(),
+            created_s: self.net.unix_ms() / 1000,
+            include_usage: request.ask.include_usage,
+        }
     }
 }
 

@@ -1,5 +1,8 @@
 //! Stage 2: what is asked. The path alone decides the dialect; nothing else may change it.
 
+use super::Incoming;
+use super::named;
+use super::named::Named;
 use crate::chat::Ask;
 use crate::dialects;
 use crate::dialects::Dialect;
@@ -26,6 +29,7 @@ pub enum Surface {
 /// Chat endpoints, by path below an optional mount.
 const CHAT: &[(&str, &dyn Dialect)] = &[
     ("/v1/chat/completions", &dialects::openai_chat::OpenAiChat),
+    ("/v1/responses", &dialects::openai_responses::OpenAiResponses),
     ("/v1/messages", &dialects::anthropic_messages::AnthropicMessages),
 ];
 
@@ -33,12 +37,14 @@ const CHAT: &[(&str, &dyn Dialect)] = &[
 const MOUNTS: &[(&str, &dyn Dialect)] = &[
     ("/openai", &dialects::openai_chat::OpenAiChat),
     ("/anthropic", &dialects::anthropic_messages::AnthropicMessages),
+    ("/genai", &dialects::gemini::Gemini),
 ];
 
 /// The dialect in which even the refusal of `path` must be written.
 pub(super) fn dialect_of(path: &str) -> &'static dyn Dialect {
     let (rest, mounted) = unmounted(path);
     let chat = CHAT.iter().find(|(known, _)| *known == rest).map(|(_, dialect)| *dialect);
+    let chat = chat.or_else(|| named::is_own(rest).then_some(&dialects::gemini::Gemini as &dyn Dialect));
     chat.or(mounted).unwrap_or(&dialects::openai_chat::OpenAiChat)
 }
 
@@ -49,9 +55,12 @@ pub(super) fn surface(method: Method, path: &str) -> Result<Surface, Fault> {
         return only(method == Method::Post, "POST", Surface::Chat(*dialect));
     }
     let reading = matches!(method, Method::Get | Method::Head);
+    // Models have colons too (`llama3:8b`); only behind a POST is a colon surely a verb.
+    if named::read(rest).is_some() && !(reading && rest.starts_with("/v1/models/")) {
+        return only(method == Method::Post, "POST", Surface::Chat(&dialects::gemini::Gemini));
+    }
     match rest {
         "/v1/models" => only(reading, "GET, HEAD", Surface::Models),
-        // Models have colons too (`llama3:8b`); behind a POST a colon is a verb of another dialect.
         _ if rest.strip_prefix("/v1/models/").is_some_and(|id| !id.is_empty() && (reading || !id.contains(':'))) => {
             only(reading, "GET, HEAD", Surface::Models)
         }
@@ -59,7 +68,8 @@ pub(super) fn surface(method: Method, path: &str) -> Result<Surface, Fault> {
         "/readyz" => only(reading, "GET, HEAD", Surface::Ready),
         _ => Err(Fault::new(
             Kind::NotFound,
-            "this path does not exist; chat completions are at POST /v1/chat/completions, models at GET /v1/models",
+            "this path does not exist; chat completions are at POST /v1/chat/completions, responses at POST \
+             /v1/responses, models at GET /v1/models",
         )),
     }
 }
@@ -70,7 +80,7 @@ pub(super) fn model_id(path: &str) -> Option<Cow<'_, str>> {
 }
 
 /// Undoes percent-encoding; what is not properly encoded stays as it is.
-fn unescaped(text: &str) -> Cow<'_, str> {
+pub(super) fn unescaped(text: &str) -> Cow<'_, str> {
     if !text.contains('%') {
         return text.into();
     }
@@ -108,9 +118,22 @@ fn only(allowed: bool, methods: &'static str, surface: Surface) -> Result<Surfac
     Err(Fault::new(Kind::MethodNotAllowed(methods), format!("this path takes {methods} requests only")))
 }
 
-/// The facts of a parsed body in the caller's dialect.
-pub(super) fn ask<'input>(dialect: &dyn Dialect, body: Value<'_, 'input>) -> Result<Ask<'input>, Fault> {
-    dialect.read_ask(body)
+/// The facts of a parsed body in the caller's dialect, and what the path says besides.
+pub(super) fn ask<'input>(
+    dialect: &dyn Dialect,
+    named: Option<Named>,
+    body: Value<'_, 'input>,
+) -> Result<Ask<'input>, Fault> {
+    let ask = dialect.read_ask(body)?;
+    Ok(match named {
+        Some(Named { model, stream }) => Ask { model: Cow::Owned(model), stream, ..ask },
+        None => ask,
+    })
+}
+
+/// What the path of a request says about it, if it is one that does.
+pub(super) fn named(incoming: Incoming<'_>) -> Option<Named> {
+    named::read(unmounted(incoming.head.path(incoming.bytes)).0)
 }
 
 /// What to tell a caller whose body is not acceptable JSON.
@@ -137,11 +160,19 @@ mod tests {
         assert_eq!(name(Method::Post, "/v1/chat/completions"), "openai_chat");
         assert_eq!(name(Method::Post, "/openai/v1/chat/completions"), "openai_chat");
         assert_eq!(name(Method::Post, "/anthropic/v1/messages"), "anthropic_messages");
+        assert_eq!(name(Method::Post, "/v1/responses"), "openai_responses");
+        assert_eq!(name(Method::Post, "/openai/v1/responses"), "openai_responses");
+        assert_eq!(name(Method::Get, "/v1/responses"), "method_not_allowed");
         assert_eq!(name(Method::Get, "/v1/chat/completions"), "method_not_allowed");
         assert_eq!(name(Method::Get, "/v1/models/gpt-4o"), "models");
         assert_eq!(name(Method::Get, "/v1/models/openai/gpt-4o"), "models");
         assert_eq!(name(Method::Get, "/v1/models/llama3:8b"), "models");
-        assert_eq!(name(Method::Post, "/v1/models/gemini:generateContent"), "not_found");
+        assert_eq!(name(Method::Post, "/v1/models/gemini:generateContent"), "gemini");
+        assert_eq!(name(Method::Get, "/v1/models/gemini:generateContent"), "models");
+        assert_eq!(name(Method::Post, "/v1beta/models/gemini:streamGenerateContent"), "gemini");
+        assert_eq!(name(Method::Post, "/genai/v1beta/models/a/b:generateContent"), "gemini");
+        assert_eq!(name(Method::Get, "/v1beta/models/gemini:generateContent"), "method_not_allowed");
+        assert_eq!(name(Method::Post, "/v1/models/gemini:somethingElse"), "not_found");
         assert_eq!(name(Method::Post, "/V1/chat/completions"), "not_found");
         assert_eq!(name(Method::Post, "/v1/chat/completions/"), "not_found");
         assert_eq!(name(Method::Post, "/openaiv1/chat/completions"), "not_found");
@@ -169,5 +200,8 @@ mod tests {
         assert_eq!(dialect_of("/anthropic/nowhere").name(), "anthropic_messages");
         assert_eq!(dialect_of("/nowhere").name(), "openai_chat");
         assert_eq!(dialect_of("/v1/messages").name(), "anthropic_messages");
+        assert_eq!(dialect_of("/v1beta/nowhere").name(), "gemini");
+        assert_eq!(dialect_of("/genai/nowhere").name(), "gemini");
+        assert_eq!(dialect_of("/v1/models/m:generateContent").name(), "gemini");
     }
 }

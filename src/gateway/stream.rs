@@ -3,12 +3,15 @@
 //! Where both speak the same dialect, every event's data passes through byte for byte and only its
 //! facts are read; otherwise it goes through the neutral events. Either way the same facts come out,
 //! and they decide the one thing that matters: was this stream complete? A stream is complete when its
-//! terminator was seen *and* every answer in it finished. Anything else is broken, however politely the
+//! terminator was seen (in a dialect without one: the proper end of its body) *and* every answer in it
+//! finished. Anything else is broken, however politely the
 //! provider closed the connection.
 
 use crate::chat::Event;
+use crate::chat::Extra;
 use crate::chat::Finish;
 use crate::chat::Usage;
+use crate::dialects;
 use crate::dialects::Dialect;
 use crate::dialects::EventFacts;
 use crate::dialects::EventReader;
@@ -66,11 +69,22 @@ struct Course {
     strip_usage: bool,
     answers: u64,
     silent_finish: bool,
+    /// The provider's dialect has no terminator.
+    ends_with_body: bool,
 }
 
 enum Passage {
     Unchanged { dialect: &'static dyn Dialect },
-    Translated { reader: Box<dyn EventReader>, writer: Box<dyn EventWriter>, events: Vec<Event> },
+    Translated(Translated),
+}
+
+struct Translated {
+    caller: &'static dyn Dialect,
+    reader: Box<dyn EventReader>,
+    writer: Box<dyn EventWriter>,
+    events: Vec<Event>,
+    /// Settings of the request that the answer repeats.
+    settings: Vec<Extra>,
 }
 
 impl Translation {
@@ -85,11 +99,13 @@ impl Translation {
         let route = if provider.name() == caller.name() {
             Passage::Unchanged { dialect: provider }
         } else {
-            Passage::Translated {
+            Passage::Translated(Translated {
+                caller,
                 reader: provider.event_reader(),
                 writer: caller.event_writer(options),
                 events: Vec::new(),
-            }
+                settings: Vec::new(),
+            })
         };
         Translation {
             splitter: Splitter::new(EVENT_BYTES_MAX),
@@ -98,10 +114,18 @@ impl Translation {
                 strip_usage: !options.include_usage,
                 answers: answers.max(1),
                 silent_finish: false,
+                ends_with_body: provider.ends_with_body(),
             },
             json: Vec::new(),
             kept: keep.then(Vec::new),
             facts: StreamFacts::default(),
+        }
+    }
+
+    /// Lets a translated answer repeat what its dialect repeats of the request `raw`.
+    pub(super) fn repeat(&mut self, raw: &[u8]) {
+        if let Passage::Translated(translated) = &mut self.course.route {
+            translated.settings = translated.caller.repeated_settings(raw);
         }
     }
 
@@ -132,14 +156,18 @@ impl Translation {
     }
 
     /// The provider closed its stream properly: whoever leaves out the empty line behind the last event
-    /// has said that event all the same. Appends what it adds to `out`; the fault of a stream that is not
-    /// complete even so.
+    /// has said that event all the same, and some dialects end like this. Appends what it adds to `out`; the
+    /// fault of a stream that is not complete even so.
     pub(super) fn finish(&mut self, parser: &RefCell<Parser>, out: &mut Vec<u8>) -> Option<Fault> {
-        self.feed(parser, b"\n\n", out).err().or_else(|| self.verdict())
+        if let Err(fault) = self.feed(parser, b"\n\n", out) {
+            return Some(fault);
+        }
+        self.course.end(&mut self.facts, out);
+        self.verdict()
     }
 
     /// The fault of a stream that ended here, or `None` if it is complete.
-    pub(super) fn verdict(&self) -> Option<Fault> {
+    fn verdict(&self) -> Option<Fault> {
         if self.facts.complete {
             return None;
         }
@@ -176,11 +204,15 @@ impl Course {
                 }
                 Ok(())
             }
-            Passage::Translated { reader, writer, events } => {
+            Passage::Translated(Translated { reader, writer, events, settings, .. }) => {
                 events.clear();
                 reader.read(name, data, events)?;
-                for event in events.drain(..) {
-                    match &event {
+                for mut event in events.drain(..) {
+                    match &mut event {
+                        Event::Start { model, extra, .. } => {
+                            dialects::add_settings(extra, settings);
+                            facts.model = Some(model.clone());
+                        }
                         Event::Error(fault) => return Err(fault.clone()),
                         Event::End => {
                             for choice in suppose_finishes(facts, silent) {
@@ -195,6 +227,20 @@ impl Course {
                 }
                 Ok(())
             }
+        }
+    }
+}
+
+impl Course {
+    /// The proper end of the body. A prompt that was refused has one reason for all answers.
+    fn end(&mut self, facts: &mut StreamFacts, out: &mut Vec<u8>) {
+        let finished = facts.finishes >= self.answers || facts.finishes > 0 && facts.refused;
+        if !self.ends_with_body || facts.complete || !finished {
+            return;
+        }
+        facts.complete = true;
+        if let Passage::Translated(translated) = &mut self.route {
+            translated.writer.write(&Event::End, out);
         }
     }
 }
@@ -247,6 +293,7 @@ fn note(facts: &mut StreamFacts, event: EventFacts) {
     facts.refused |= event.refusal;
     if let Some(finish) = event.finish {
         note_finish(facts, &finish);
+        facts.finishes += event.further_finishes;
     }
     if let Some(usage) = event.usage {
         note_usage(facts, usage);
@@ -258,7 +305,6 @@ fn note(facts: &mut StreamFacts, event: EventFacts) {
 
 fn note_event(facts: &mut StreamFacts, event: &Event) {
     match event {
-        Event::Start { model, .. } => facts.model = Some(model.clone()),
         Event::Text { text, .. } | Event::Thinking { text, .. } => facts.content |= !text.is_empty(),
         Event::ToolCall { .. } => {
             facts.content = true;
@@ -333,6 +379,38 @@ mod tests {
         assert!(facts.is_ok_and(|facts| facts.complete && facts.cut), "complete, and not to be cached");
         let (text, facts) = unsaid(&AnthropicMessages, true, DONE);
         assert!(facts.is_ok() && text.contains(r#""stop_reason":"end_turn""#), "{text}");
+    }
+
+    #[test]
+    fn a_stream_without_a_terminator_ends_with_its_body_once_it_has_finished() {
+        use crate::dialects::gemini::Gemini;
+        let finish = r#"data: {"candidates":[{"content":{"parts":[{"text":"x"}]},"finishReason":"STOP"}]}"#;
+        let open = r#"data: {"candidates":[{"content":{"parts":[{"text":"x"}]}}]}"#;
+        let blocked = r#"data: {"promptFeedback":{"blockReason":"SAFETY"}}"#;
+        let more = r#"data: {"candidates":[],"usageMetadata":{"promptTokenCount":3}}"#;
+        for caller in [&Gemini as &dyn Dialect, &OpenAiChat] {
+            for (events, answers, complete) in [
+                (vec![open, finish], 1, true),
+                (vec![finish, more], 1, true),
+                (vec![blocked], 2, true),
+                (vec![open], 1, false),
+                (vec![], 1, false),
+                (vec![finish], 2, false),
+                (vec![open, "data: {\"candidates\":[{\"finishReason\""], 1, false),
+            ] {
+                let options = StreamOptions::default();
+                let caller = crate::dialects::named(caller.name()).expect("known");
+                let mut translation = Translation::new(&Gemini, caller, options, answers, false);
+                let parser = RefCell::new(Parser::new());
+                let mut out = Vec::new();
+                translation.feed(&parser, events.join("\n\n").as_bytes(), &mut out).expect("good events");
+                assert!(!translation.facts.complete, "not before its body ends");
+                let fault = translation.finish(&parser, &mut out);
+                assert_eq!(fault.is_none(), complete, "{events:?} to {}", caller.name());
+                let done = String::from_utf8(out).expect("text").contains("[DONE]");
+                assert_eq!(done, complete && caller.name() == "openai_chat");
+            }
+        }
     }
 
     #[test]

@@ -8,6 +8,7 @@ pub const KIND: Kind = Kind {
     name: "azure",
     title: "Azure OpenAI",
     base_url: "https://RESOURCE.openai.azure.com/openai/v1",
+    also_speaks: &["openai_responses"],
     key_variable: Some("AZURE_OPENAI_API_KEY"),
     credential: Credential::Header("api-key"),
     note: "`base_url` names your resource, models are your deployments",

@@ -7,6 +7,7 @@ pub const KIND: Kind = Kind {
     name: "deepseek",
     title: "DeepSeek",
     base_url: "https://api.deepseek.com",
+    also_speaks: &["openai_responses"],
     key_variable: Some("DEEPSEEK_API_KEY"),
     quirks: OLDER,
     ..OPENAI_LIKE

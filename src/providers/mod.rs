@@ -10,6 +10,7 @@ pub mod cerebras;
 pub mod deepseek;
 pub mod demo;
 pub mod fireworks;
+pub mod gemini;
 pub mod groq;
 pub mod huggingface;
 pub mod lmstudio;
@@ -24,6 +25,8 @@ mod prices;
 mod refusal;
 pub mod snowflake;
 pub mod together;
+pub mod vertex;
+pub mod vertex_express;
 pub mod vllm;
 pub mod xai;
 pub mod zai;
@@ -59,6 +62,8 @@ pub struct Kind {
     pub base_url: &'static str,
     /// The dialect it speaks.
     pub dialect: &'static str,
+    /// Dialects that it speaks besides, at its usual address.
+    pub also_speaks: &'static [&'static str],
     /// How it wants the credential.
     pub credential: Credential,
     /// The environment variable people keep its key in.
@@ -83,6 +88,7 @@ pub const OPENAI_LIKE: Kind = Kind {
     title: "",
     base_url: "",
     dialect: "openai_chat",
+    also_speaks: &[],
     credential: Credential::Bearer,
     key_variable: None,
     headers: &[],
@@ -113,6 +119,9 @@ const FOREIGN_MESSAGE_FIELDS: &[&str] = &[
 pub const ALL: &[&Kind] = &[
     &openai::KIND,
     &anthropic::KIND,
+    &gemini::KIND,
+    &vertex::KIND,
+    &vertex_express::KIND,
     &azure::KIND,
     &mistral::KIND,
     &groq::KIND,
@@ -155,6 +164,7 @@ impl Kind {
 pub fn credential_of_dialect(dialect: &str) -> Credential {
     match dialect {
         "anthropic_messages" => Credential::Header("x-api-key"),
+        "gemini" => Credential::Header("x-goog-api-key"),
         _ => Credential::Bearer,
     }
 }

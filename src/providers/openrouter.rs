@@ -8,6 +8,7 @@ pub const KIND: Kind = Kind {
     name: "openrouter",
     title: "OpenRouter",
     base_url: "https://openrouter.ai/api/v1",
+    also_speaks: &["openai_responses"],
     key_variable: Some("OPENROUTER_API_KEY"),
     key_rules: KeyRules { forbids_prompts: true, ..KeyRules::USUAL },
     reports_cost: true,

@@ -56,7 +56,7 @@ pub fn page() -> String {
                 &code(kind.name),
                 kind.title,
                 &url,
-                &code(kind.dialect),
+                &dialects(kind),
                 &credential(kind.credential),
                 &kind.key_variable.map_or("–".to_owned(), code),
                 &remarks(kind),
@@ -81,7 +81,8 @@ pub fn page() -> String {
 pub fn table() -> String {
     let mut table = "| Provider | In the file | Dialect |\n|---|---|---|\n".to_owned();
     for kind in ALL {
-        line(&mut table, &[kind.title, &format!("`name = \"{}\"`", kind.name), &code(kind.dialect)]);
+        let own = if kind.wants_address() { ", and `base_url`" } else { "" };
+        line(&mut table, &[kind.title, &format!("`name = \"{}\"`{own}", kind.name), &dialects(kind)]);
     }
     line(&mut table, &["anybody else", "`dialect` and `base_url`", "the one named"]);
     table
@@ -93,6 +94,11 @@ fn line(page: &mut String, cells: &[&str]) {
 
 fn code(text: &str) -> String {
     format!("`{text}`")
+}
+
+fn dialects(kind: &Kind) -> String {
+    let all = std::iter::once(&kind.dialect).chain(kind.also_speaks);
+    all.map(|dialect| code(dialect)).collect::<Vec<_>>().join(", ")
 }
 
 fn credential(credential: Credential) -> String {
@@ -166,7 +172,6 @@ fn refusals(kind: &Kind) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dialects;
     use std::collections::HashSet;
     use std::path::Path;
 
@@ -203,8 +208,9 @@ mod tests {
         let mut names = HashSet::new();
         for kind in ALL {
             assert!(names.insert(kind.name) && !kind.title.is_empty(), "{}", kind.name);
-            assert!(kind.name.bytes().all(|byte| byte.is_ascii_lowercase()), "{}", kind.name);
-            assert!(dialects::named(kind.dialect).is_some(), "{}", kind.name);
+            assert!(kind.name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'), "{}", kind.name);
+            let mut spoken = std::iter::once(&kind.dialect).chain(kind.also_speaks);
+            assert!(spoken.all(|dialect| crate::dialects::named(dialect).is_some()), "{}", kind.name);
             let local = kind.is_local() || kind.credential == Credential::None;
             assert!(kind.base_url.starts_with("https://") || local, "{}: a key must not travel in clear", kind.name);
             assert!(!kind.base_url.ends_with('/'), "{}", kind.name);

@@ -7,6 +7,7 @@ pub const KIND: Kind = Kind {
     name: "xai",
     title: "xAI",
     base_url: "https://api.x.ai/v1",
+    also_speaks: &["openai_responses"],
     key_variable: Some("XAI_API_KEY"),
     key_rules: KeyRules { rejections: &[(400, "Incorrect API key")], ..KeyRules::USUAL },
     ..OPENAI_LIKE

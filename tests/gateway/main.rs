@@ -15,6 +15,7 @@ mod departures;
 mod envelopes;
 mod faults;
 mod forwarding;
+mod gemini;
 mod lifecycle;
 mod prices;
 mod process;
@@ -22,6 +23,7 @@ mod profile;
 mod provider;
 mod quirks;
 mod recorded;
+mod responses;
 mod tls;
 mod vectors;
 

@@ -392,7 +392,10 @@ fn judge(head: &[u8]) -> Result<usize, &'static str> {
     if lines.iter().any(|line| line.iter().any(control)) {
         return Err("a control character");
     }
-    if !lines[0].starts_with(b"POST /v1/chat/completions HTTP/1.1") || lines[0].len() != 34 {
+    let known =
+        [&b"POST /v1/chat/completions HTTP/1.1"[..], b"POST /v1/responses HTTP/1.1", b"POST /v1/messages HTTP/1.1"];
+    let gemini = lines[0].starts_with(b"POST /v1beta/models/") && lines[0].ends_with(b" HTTP/1.1");
+    if !known.contains(&lines[0]) && !gemini {
         return Err("an unexpected request line");
     }
     let (mut hosts, mut lengths) = (0, Vec::new());

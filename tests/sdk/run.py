@@ -16,10 +16,14 @@ import threading
 import chat_scenarios
 import messages_scenarios
 import provider
+import responses_scenarios
 
 FOLDER = pathlib.Path(__file__).parent
 # Which dialect with the SDK in which folder of the environment; the newest lie in the environment itself.
-SUITES = [("chat", ""), ("chat", "openai-2"), ("chat", "openai-1"), ("messages", "")]
+SUITES = [
+    ("chat", ""), ("chat", "openai-2"), ("chat", "openai-1"), ("messages", ""),
+    ("responses", ""), ("responses", "openai-2"), ("responses", "openai-1"),
+]
 START_PATIENCE_S = 30.0
 SUITE_PATIENCE_S = 240.0
 STOP_PATIENCE_S = 20.0
@@ -51,6 +55,12 @@ kind = "anthropic"
 base_url = "{provider}"
 api_key = "env:PROVIDER_KEY"
 
+[[providers]]
+name = "responses-mock"
+dialect = "openai_responses"
+base_url = "{provider}/v1"
+api_key = "env:PROVIDER_KEY"
+
 # Port 1 is open nowhere.
 [[providers]]
 name = "nobody"
@@ -77,6 +87,11 @@ targets = ["claude-mock"]
 
 [[routes]]
 model = "case-*"
+caller = "openai_responses"
+targets = ["responses-mock"]
+
+[[routes]]
+model = "case-*"
 targets = ["mock"]
 """
 
@@ -89,6 +104,7 @@ def main():
     scripted = provider.Provider({
         "/v1/chat/completions": (chat_scenarios.SCENARIOS, chat_scenarios.REFUSAL_OF_KEY),
         "/v1/messages": (messages_scenarios.SCENARIOS, messages_scenarios.REFUSAL_OF_KEY),
+        "/v1/responses": (responses_scenarios.SCENARIOS, responses_scenarios.REFUSAL_OF_KEY),
     })
     threading.Thread(target=scripted.serve_forever, daemon=True).start()
     made = {name: made_key(binary, name) for name in KEYS}

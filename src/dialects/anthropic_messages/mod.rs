@@ -29,12 +29,14 @@ use super::EventWriter;
 use super::ReplayTemplate;
 use super::StreamOptions;
 use super::TargetOptions;
+use super::signature::Sealed;
 use super::splice;
 use crate::chat::Answer;
 use crate::chat::Ask;
 use crate::chat::Request;
 use crate::fault::Fault;
 use crate::wire::json::Value;
+use std::borrow::Cow;
 
 /// Its name, also the mark on everything it keeps.
 const NAME: &str = "anthropic_messages";
@@ -97,8 +99,8 @@ impl Dialect for AnthropicMessages {
         format!("msg_01{}", super::id_characters(random))
     }
 
-    fn path(&self, _model: &str, _stream: bool) -> String {
-        "/v1/messages".to_owned()
+    fn path(&self, _model: &str, _stream: bool) -> Cow<'static, str> {
+        "/v1/messages".into()
     }
 
     fn write_request(
@@ -129,9 +131,13 @@ impl Dialect for AnthropicMessages {
         body: Value<'_, '_>,
         _ask: &Ask<'_>,
         model: &str,
-        _options: TargetOptions,
+        options: TargetOptions,
         out: &mut Vec<u8>,
     ) {
+        // Reasoning of another provider's turn would be refused, so such a conversation is written anew.
+        if Sealed::Item.stands_in(raw) && request::write_anew(body, model, options, out) {
+            return;
+        }
         splice::splice(raw, body, model, false, out);
     }
 
@@ -144,6 +150,6 @@ impl Dialect for AnthropicMessages {
     }
 
     fn replay_template(&self, raw: &[u8]) -> Option<ReplayTemplate> {
-        super::replay_template(raw, None)
+        super::replay_template(raw, "id", None)
     }
 }

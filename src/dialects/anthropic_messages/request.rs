@@ -31,7 +31,16 @@ use crate::wire::json::ValueAsScalar;
 const DEFAULT_MAX_TOKENS: u64 = 4096;
 
 /// Fields of other dialects without which the answer would be another one.
-const REFUSED_FIELDS: &[&str] = &["web_search_options", "audio", "functions", "function_call"];
+const REFUSED_FIELDS: &[&str] = &[
+    "web_search_options",
+    "audio",
+    "functions",
+    "function_call",
+    "cachedContent",
+    "generationConfig.responseMimeType",
+    "generationConfig.responseModalities",
+    "generationConfig.speechConfig",
+];
 
 pub(super) fn read_request(body: Value<'_, '_>) -> Result<Request, Fault> {
     let object = fields::body_object(body)?;
@@ -284,6 +293,16 @@ pub(super) fn write_request(
     writer.close();
     drop_foreign(request, &mut dropped);
     Ok(dropped)
+}
+
+/// Writes a request of this dialect by way of the neutral one; false if that cannot be done.
+pub(super) fn write_anew(body: Value<'_, '_>, model: &str, options: TargetOptions, out: &mut Vec<u8>) -> bool {
+    let before = out.len();
+    let written = read_request(body).and_then(|request| write_request(&request, model, options, out));
+    if written.is_err() {
+        out.truncate(before);
+    }
+    written.is_ok()
 }
 
 fn drop_field(field: &str, dropped: &mut Vec<Dropped>) {

@@ -234,24 +234,10 @@ pub(super) fn read_usage(value: Value<'_, '_>, keep: bool) -> Usage {
         cache_read_tokens: cached.or_else(|| read("prompt_cache_hit_tokens")).or_else(|| read("num_cached_tokens")),
         cache_write_tokens: inside("prompt_tokens_details", "cache_write_tokens"),
         reasoning_tokens: inside("completion_tokens_details", "reasoning_tokens"),
-        cost_usd: cost_of(&object),
+        cost_usd: fields::cost_of(&object),
         estimated: false,
         original: keep.then(|| Extra { dialect: NAME, name: "usage".to_owned(), value: RawJson(json::raw(value)) }),
     }
-}
-
-/// What some providers say an answer cost: OpenRouter a number, beside it what another provider charges
-/// the caller's own key there; Perplexity an object with a total.
-fn cost_of(usage: &JsonObject<'_, '_>) -> Option<f64> {
-    let number = |value: Value<'_, '_>| fields::as_number(value).filter(|cost| cost.is_finite() && *cost >= 0.0);
-    let cost = usage.get("cost")?;
-    let Some(charged) = number(cost) else {
-        return cost.as_object()?.get("total_cost").and_then(number);
-    };
-    let elsewhere = usage.get("is_byok").and_then(|own| own.as_bool()) == Some(true);
-    let details = fields::object_of(usage, "cost_details").filter(|_| elsewhere);
-    let upstream = details.and_then(|details| details.get("upstream_inference_cost").and_then(number));
-    Some(charged + upstream.unwrap_or(0.0))
 }
 
 pub(super) fn write_usage(usage: &Usage, out: &mut Vec<u8>) {

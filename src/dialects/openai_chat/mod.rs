@@ -42,6 +42,7 @@ use crate::chat::Ask;
 use crate::chat::Request;
 use crate::fault::Fault;
 use crate::wire::json::Value;
+use std::borrow::Cow;
 
 /// Its name, also the mark on everything it keeps.
 const NAME: &str = "openai_chat";
@@ -108,8 +109,8 @@ impl Dialect for OpenAiChat {
         format!("chatcmpl-{}", super::id_characters(random))
     }
 
-    fn path(&self, _model: &str, _stream: bool) -> String {
-        "/chat/completions".to_owned()
+    fn path(&self, _model: &str, _stream: bool) -> Cow<'static, str> {
+        "/chat/completions".into()
     }
 
     fn write_request(
@@ -156,6 +157,6 @@ impl Dialect for OpenAiChat {
     }
 
     fn replay_template(&self, raw: &[u8]) -> Option<ReplayTemplate> {
-        super::replay_template(raw, Some("created"))
+        super::replay_template(raw, "id", Some("created"))
     }
 }

@@ -27,7 +27,14 @@ use crate::wire::json::Value;
 use crate::wire::json::ValueAsScalar;
 
 /// Fields of other dialects without which the answer would be another one.
-const REFUSED_FIELDS: &[&str] = &["mcp_servers", "container"];
+const REFUSED_FIELDS: &[&str] = &[
+    "mcp_servers",
+    "container",
+    "cachedContent",
+    "generationConfig.responseMimeType",
+    "generationConfig.responseModalities",
+    "generationConfig.speechConfig",
+];
 
 pub(super) fn read_request(body: Value<'_, '_>) -> Result<Request, Fault> {
     let object = fields::body_object(body)?;
