@@ -169,8 +169,7 @@ pub struct Provider {
     /// set.
     pub dialect: Option<String>,
     /// Wire formats that it speaks besides, at the same `base_url` and with the same credential: callers of one of
-    /// them reach it untranslated. The kind's unless this, `dialect` or `base_url` is set; `openai` speaks
-    /// `openai_responses` as well.
+    /// them reach it untranslated. The kind's (providers.md) unless this, `dialect` or another `base_url` is set.
     pub also_speaks: Option<Vec<String>>,
     /// Where it is, up to but without the endpoint: `https://api.openai.com/v1`. The kind's unless set. Where it ends
     /// with a version (`/v1`, `/v1beta`), or has one before `projects` or `publishers`, no other version is added to

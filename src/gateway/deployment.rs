@@ -297,7 +297,8 @@ fn also_speaks(
     if let Some(names) = &written.also_speaks {
         return names.iter().map(|name| dialect_named(name, &written.name)).collect();
     }
-    let usual = kind.filter(|_| written.base_url.is_none() && written.dialect.is_none());
+    let at_home = |kind: &&Kind| written.base_url.is_none() || kind.wants_address();
+    let usual = kind.filter(at_home).filter(|_| written.dialect.is_none());
     let names = usual.map_or(&[][..], |kind| kind.also_speaks);
     names.iter().map(|name| dialect_named(name, &written.name)).collect()
 }

@@ -32,6 +32,7 @@ on_both_drivers! {
     when_no_key_is_left_the_caller_learns_whether_to_wait,
     the_only_key_is_used_whatever_was_said_about_it,
     keys_are_kept_to_their_models,
+    other_formats_say_the_same_about_keys,
     a_key_that_is_quoted_in_the_middle_of_a_stream_is_taken_out,
     a_reload_forgets_nothing_about_a_key,
 }
@@ -41,8 +42,9 @@ const SECRETS: [&str; 3] = ["first-secret-2c91", "second-secret-77ab", "third-se
 
 /// Which of the keys a request came with.
 fn number(seen: &Seen) -> usize {
-    let presented = seen.field("authorization").expect("a credential");
-    SECRETS.iter().position(|secret| presented == format!("Bearer {secret}")).expect("one of the keys, whole")
+    let bearer = seen.field("authorization").map(|value| value.strip_prefix("Bearer ").unwrap_or_default().to_owned());
+    let presented = bearer.or_else(|| seen.field("x-goog-api-key")).expect("a credential");
+    SECRETS.iter().position(|secret| presented == *secret).expect("one of the keys, whole")
 }
 
 /// A folder with the keys in files, as the environment of a test is everybody's.
@@ -235,6 +237,29 @@ fn the_only_key_is_used_whatever_was_said_about_it(driver: Driver) {
         assert_eq!(ask(&gateway).status, 200, "after {asked}");
     }
     assert_eq!(provider.count(), 8);
+}
+
+fn other_formats_say_the_same_about_keys(driver: Driver) {
+    const LIMITED: &str = r#"{"error":{"code":429,"message":"slow down","status":"RESOURCE_EXHAUSTED","details":[{"@type":"type.googleapis.com/google.rpc.RetryInfo","retryDelay":"7.5s"}]}}"#;
+    const INVALID: &str = r#"{"error":{"code":400,"message":"API key not valid.","status":"INVALID_ARGUMENT","details":[{"reason":"API_KEY_INVALID"}]}}"#;
+    const WHOLE: &str = r#"{"candidates":[{"content":{"parts":[{"text":"fine"}],"role":"model"},"finishReason":"STOP"}],"modelVersion":"m","responseId":"r"}"#;
+    for (status, refusal, noted) in [(429, LIMITED, "limited seconds=7.5"), (400, INVALID, "rejected seconds=60")] {
+        let folder = folder();
+        let provider = Provider::start(move |seen, peer| {
+            let refused = answer(status, "application/json", "", refusal);
+            peer.send(if number(seen) == 0 { refused } else { answer(200, "application/json", "", WHOLE) });
+        });
+        let (url, keys) = (format!("http://{}", provider.address), listed(folder.path(), FIRST));
+        let tables = format!("[[providers]]\nname = \"p\"\nkind = \"gemini\"\nbase_url = \"{url}\"\n{keys}");
+        let gateway = Setup::new(driver).tables(&tables).route("*", "\"p\"", "cache = { exact = false }").start();
+        for _ in 0..4 {
+            let answer = ask(&gateway);
+            assert_eq!((answer.status, answer.content().as_str()), (200, "fine"), "{}", answer.text());
+        }
+        assert_eq!([0, 1].map(|key| count(&provider, key)), [1, 4]);
+        gateway.stderr.wait_for(&format!("a provider's key is avoided provider=p api_key=one reason={noted}"), "");
+        assert_no_key_is_shown(&gateway);
+    }
 }
 
 fn a_key_that_is_quoted_in_the_middle_of_a_stream_is_taken_out(driver: Driver) {
