@@ -22,6 +22,6 @@ pub const KIND: Kind = Kind {
     title: "Groq",
     base_url: "https://api.groq.com/openai/v1",
     key_variable: Some("GROQ_API_KEY"),
-    quirks: Quirks { refused_in_messages: GROQ_REFUSES, ..Quirks::NONE },
+    quirks: Quirks { refused: &["store"], refused_in_messages: GROQ_REFUSES, ..Quirks::NONE },
     ..OPENAI_LIKE
 };

@@ -147,6 +147,9 @@ fn adapted(quirks: &Quirks) -> String {
     if !quirks.refused_in_messages.is_empty() {
         said.push(format!("left out of messages: {}", names(quirks.refused_in_messages)));
     }
+    for (from, to) in quirks.renamed_in_messages {
+        said.push(format!("`{from}` of messages becomes `{to}`"));
+    }
     if quirks.volunteers_usage {
         said.push("tokens of streams come unasked, so `stream_options` is not added".to_owned());
     }
@@ -161,7 +164,7 @@ fn adapted(quirks: &Quirks) -> String {
 fn refusals(kind: &Kind) -> String {
     let mut said = Vec::new();
     for (status, words) in kind.key_rules.rejections {
-        said.push(format!("{status} that begins with \"{words}\" rejects the key"));
+        said.push(format!("{status} with \"{words}\" (code, or beginning of the message) rejects the key"));
     }
     if kind.key_rules.forbids_prompts {
         said.push("403 is about the prompt".to_owned());

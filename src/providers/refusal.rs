@@ -12,7 +12,8 @@ use crate::keys::Setback;
 /// How a provider refuses keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KeyRules {
-    /// Statuses with the beginning of their message that reject a key, beside 401, 402 and 403.
+    /// Statuses with the beginning of their message, or their code, that reject a key, beside 401, 402 and
+    /// 403.
     pub rejections: &'static [(u16, &'static str)],
     /// Is 403 a verdict on the prompt and not on the key?
     pub forbids_prompts: bool,
@@ -35,7 +36,9 @@ pub fn setback(rules: &KeyRules, status: u16, fault: &Fault) -> Option<Setback> 
         let words_said = [fault.code.as_deref(), fault.provider_type.as_deref()];
         words_said.into_iter().flatten().any(|word| words.contains(&word))
     };
-    let said = |(code, words): &(u16, &str)| *code == status && fault.message.starts_with(words);
+    let said = |(code, words): &(u16, &str)| {
+        *code == status && (fault.message.starts_with(words) || fault.code.as_deref() == Some(words))
+    };
     match status {
         _ if rules.rejections.iter().any(said) => Some(Setback::Rejected),
         401 | 402 => Some(Setback::Rejected),
@@ -106,5 +109,8 @@ mod tests {
         assert_eq!(setback(&rules, 403, &fault(403, "flagged")), None);
         let zai = KeyRules { rejections: &[(429, "Insufficient balance")], ..KeyRules::USUAL };
         assert_eq!(setback(&zai, 429, &fault(429, "Insufficient balance, recharge")), Some(Setback::Rejected));
+        let zai = KeyRules { rejections: &[(429, "1113")], ..KeyRules::USUAL };
+        let coded = Fault { code: Some("1113".to_owned()), ..fault(429, "余额不足") };
+        assert_eq!(setback(&zai, 429, &coded), Some(Setback::Rejected));
     }
 }

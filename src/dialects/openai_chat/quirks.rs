@@ -26,6 +26,8 @@ pub struct Quirks {
     pub refused: &'static [&'static str],
     /// The same for fields of messages.
     pub refused_in_messages: &'static [&'static str],
+    /// Its own names for fields of messages, with those of others first.
+    pub renamed_in_messages: &'static [(&'static str, &'static str)],
     /// Takes only ids of tool calls that are exactly this many letters and digits.
     pub call_id_length: Option<usize>,
     /// Ends answers without ever saying why.
@@ -41,6 +43,7 @@ impl Quirks {
         renamed: &[],
         refused: &[],
         refused_in_messages: &[],
+        renamed_in_messages: &[],
         call_id_length: None,
         silent_finish: false,
     };
@@ -51,7 +54,7 @@ impl Quirks {
             || self.only_system
             || self.call_id_length.is_some()
             || [self.refused, self.refused_in_messages].iter().any(|names| !names.is_empty())
-            || !self.renamed.is_empty()
+            || [self.renamed, self.renamed_in_messages].iter().any(|names| !names.is_empty())
     }
 
     /// What the provider calls the field `name`.
@@ -121,14 +124,24 @@ fn edit_message(body: &[u8], message: &Range<usize>, quirks: &Quirks, edits: &mu
         return;
     }
     let members = members(body, message.start);
-    let refused =
-        |member: &Member| quirks.refused_in_messages.iter().any(|refused| refused.as_bytes() == member.name(body));
+    let renamed = |member: &Member| {
+        let names = quirks.renamed_in_messages.iter();
+        names.filter(|(from, _)| from.as_bytes() == member.name(body)).map(|(_, to)| *to).next()
+    };
+    let stands_already = |name: &str| members.iter().any(|member| member.name(body) == name.as_bytes());
+    let refused = |member: &Member| {
+        let refused = quirks.refused_in_messages.iter().any(|refused| refused.as_bytes() == member.name(body));
+        refused || renamed(member).is_some_and(stands_already)
+    };
     for (place, member) in members.iter().enumerate() {
         if refused(member) {
             edits.push((without(&members, place, &|member| !refused(member)), Cow::Borrowed("")));
             let name = String::from_utf8_lossy(member.name(body));
             note(format!("messages.{name}"), member, body, dropped);
             continue;
+        }
+        if let Some(to) = renamed(member) {
+            edits.push((member.key.start + 1..member.key.end - 1, Cow::Borrowed(to)));
         }
         match (member.name(body), &body[member.value.clone()]) {
             (b"role", b"\"developer\"") if quirks.only_system => {
@@ -291,6 +304,7 @@ mod tests {
         renamed: &[("seed", "random_seed")],
         refused: &["stream_options", "user", "store"],
         refused_in_messages: &["reasoning_content", "refusal"],
+        renamed_in_messages: &[("thoughts", "thinking")],
         call_id_length: Some(9),
         silent_finish: false,
     };
@@ -369,6 +383,13 @@ mod tests {
             .replace("\"tool_call_id\":\"toolu_01A\"", &format!("\"tool_call_id\":\"{id}\""));
         assert_eq!(text, wanted);
         assert_eq!(dropped, ["messages.reasoning_content", "user"]);
+    }
+
+    #[test]
+    fn fields_of_messages_are_renamed_unless_they_stand_there_already() {
+        let body = r#"{"thoughts":1,"messages":[{"thoughts":"a"},{"thinking":"b","thoughts":"a"}]}"#;
+        let wanted = r#"{"thoughts":1,"messages":[{"thinking":"a"},{"thinking":"b"}]}"#;
+        assert_eq!(adapted(body), (wanted.to_owned(), vec!["messages.thoughts".to_owned()]));
     }
 
     #[test]
