@@ -1,6 +1,7 @@
-//! Fireworks AI. Its models are named `accounts/fireworks/models/…`.
+//! Fireworks AI. Its models are named `accounts/fireworks/models/…`. A suspended account is a failed
+//! precondition to it.
 
-use super::{Kind, OPENAI_LIKE};
+use super::{KeyRules, Kind, OPENAI_LIKE};
 use crate::dialects::openai_chat::Quirks;
 
 /// What is known of it.
@@ -9,6 +10,7 @@ pub const KIND: Kind = Kind {
     title: "Fireworks AI",
     base_url: "https://api.fireworks.ai/inference/v1",
     key_variable: Some("FIREWORKS_API_KEY"),
+    key_rules: KeyRules { rejections: &[(412, "PRECONDITION_FAILED")], ..KeyRules::USUAL },
     quirks: Quirks { only_system: true, ..Quirks::NONE },
     ..OPENAI_LIKE
 };

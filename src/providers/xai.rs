@@ -9,6 +9,9 @@ pub const KIND: Kind = Kind {
     base_url: "https://api.x.ai/v1",
     also_speaks: &["openai_responses"],
     key_variable: Some("XAI_API_KEY"),
-    key_rules: KeyRules { rejections: &[(400, "Incorrect API key")], ..KeyRules::USUAL },
+    key_rules: KeyRules {
+        rejections: &[(400, "Incorrect API key"), (400, "Incorrect%20API%20key")],
+        ..KeyRules::USUAL
+    },
     ..OPENAI_LIKE
 };
