@@ -11,7 +11,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 const NAMES: KnownNames<'static> = KnownNames {
-    dialects: &["openai_chat", "anthropic_messages"],
+    dialects: &["openai_chat", "anthropic_messages", "bedrock_converse"],
+    callers: &["openai_chat", "anthropic_messages"],
     kinds: &["openai", "anthropic", "demo"],
     strategies: &["ordered", "complexity"],
 };

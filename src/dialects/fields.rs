@@ -8,6 +8,7 @@
 //! dialect stand in for the usual spelling and knows nothing of what others kept, which is why the same
 //! writer gives back the same object and still speaks plainly to another dialect.
 
+use super::Dropped;
 use crate::chat::Extra;
 use crate::chat::RawJson;
 use crate::fault::Fault;
@@ -263,6 +264,18 @@ pub(super) fn foreign_fields<'a>(extras: &'a [Extra], dialect: &'static str) -> 
     })
 }
 
+/// What a request loses on its way to a provider, each field once.
+#[derive(Default)]
+pub(super) struct Losses(pub(super) Vec<Dropped>);
+
+impl Losses {
+    pub(super) fn add(&mut self, field: &str) {
+        if self.0.iter().all(|known| known.field != field) {
+            self.0.push(Dropped { field: field.to_owned() });
+        }
+    }
+}
+
 /// Refuses a field or content that the target's dialect cannot express.
 pub(super) fn untranslatable(param: &str, what: &str) -> Fault {
     Fault::bad_field(
@@ -450,6 +463,44 @@ pub(super) fn read_error_body(status: u16, body: &[u8]) -> Fault {
     }
 }
 
+/// Standard base64, with or without padding.
+pub(super) fn decode_base64(text: &str) -> Option<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(text.len() / 4 * 3 + 3);
+    let (mut bits, mut held) = (0u32, 0u32);
+    for byte in text.trim_end_matches('=').bytes() {
+        let six = match byte {
+            b'A'..=b'Z' => byte - b'A',
+            b'a'..=b'z' => byte - b'a' + 26,
+            b'0'..=b'9' => byte - b'0' + 52,
+            b'+' => 62,
+            b'/' => 63,
+            _ => return None,
+        };
+        bits = (bits << 6) | u32::from(six);
+        held += 6;
+        if held >= 8 {
+            held -= 8;
+            bytes.push(u8::try_from((bits >> held) & 0xff).expect("eight bits"));
+        }
+    }
+    Some(bytes)
+}
+
+/// Standard base64 with padding.
+pub(super) fn encode_base64(bytes: &[u8]) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for group in bytes.chunks(3) {
+        let byte = |place: usize| u32::from(group.get(place).copied().unwrap_or_default());
+        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
+        for place in 0..4 {
+            let six = usize::try_from(bits >> (18 - 6 * place) & 63).expect("six bits");
+            text.push(if place <= group.len() { char::from(ALPHABET[six]) } else { '=' });
+        }
+    }
+    text
+}
+
 fn unreadable(status: u16) -> String {
     format!("the provider answered with status {status} and no readable error")
 }
@@ -479,6 +530,17 @@ mod tests {
         }
         writer.close();
         assert_eq!(String::from_utf8(out).unwrap(), r#"{"name":"n","function":{"strict":true},"stop":"x","odd":[1]}"#);
+    }
+
+    #[test]
+    fn base64_is_decoded_and_encoded() {
+        for (text, wanted) in [("", &b""[..]), ("Zg==", b"f"), ("Zm8", b"fo"), ("Zm9v", b"foo"), ("+/8=", b"\xfb\xff")]
+        {
+            assert_eq!(decode_base64(text).as_deref(), Some(wanted));
+            assert_eq!(decode_base64(&encode_base64(wanted)).as_deref(), Some(wanted));
+        }
+        assert_eq!(decode_base64("Zm 9v"), None);
+        assert_eq!(["", "f", "fo", "foo"].map(|text| encode_base64(text.as_bytes())), ["", "Zg==", "Zm8=", "Zm9v"]);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::config::RouteCache;
 use crate::config::Settings;
 use crate::config::Tier;
 use crate::dialects;
-use crate::dialects::Dialect;
+use crate::dialects::ProviderDialect;
 use crate::keys::KeyRing;
 use crate::limits::RequestRate;
 use crate::providers;
@@ -19,6 +19,7 @@ use crate::routing;
 use crate::routing::Strategy;
 use crate::routing::Table;
 use crate::upstream::ProviderLink;
+use crate::upstream::Signer;
 use crate::upstream::TlsConfigs;
 use secrecy::ExposeSecret;
 use std::net::SocketAddr;
@@ -29,11 +30,13 @@ pub struct Provider {
     /// Its configured name.
     pub name: Arc<str>,
     /// What it speaks.
-    pub dialect: &'static dyn Dialect,
+    pub dialect: &'static dyn ProviderDialect,
     /// Where it is, with its deadlines and pool bounds.
     pub link: ProviderLink,
     /// `host`, credential and fixed headers, rendered once; holds a secret, hence never printed.
     pub(super) fixed_head: Vec<u8>,
+    /// Signs each request, where a key alone is not enough.
+    pub(super) signer: Option<Signer>,
     /// Does the fixed head hold `anthropic-version`, to be left out when the caller sends its own?
     pub(super) default_headers: &'static [(&'static str, &'static str)],
     /// Sent when the dialect demands a bound.
@@ -169,8 +172,8 @@ fn provider(
     let dialect_name = written.dialect.as_deref().or(kind.map(|kind| kind.dialect)).ok_or_else(|| {
         AssemblyError(format!("provider `{name}`: set `dialect` (for example \"openai_chat\") or a known `kind`"))
     })?;
-    let dialect = dialects::named(dialect_name).ok_or_else(|| {
-        let known: Vec<&str> = dialects::ALL.iter().map(|dialect| dialect.name()).collect();
+    let dialect = dialects::of_provider(dialect_name).ok_or_else(|| {
+        let known: Vec<&str> = dialects::of_providers().map(|dialect| dialect.name()).collect();
         AssemblyError(format!(
             "provider `{name}`: unknown dialect `{dialect_name}`; known dialects are {}",
             known.join(", ")
@@ -183,7 +186,7 @@ fn provider(
         (None, Some(_)) if is_demo => demo_url.ok_or_else(|| {
             AssemblyError(format!("provider `{name}`: the embedded demo provider runs only inside `ringgate serve`"))
         })?,
-        (None, Some(kind)) => kind.base_url.to_owned(),
+        (None, Some(kind)) => regional(kind.base_url, written)?,
         (None, None) => return Err(AssemblyError(format!("provider `{name}`: set `base_url`"))),
     };
     let link = ProviderLink::new(written, &base_url, tls)
@@ -194,6 +197,7 @@ fn provider(
         name: Arc::from(name.as_str()),
         dialect,
         fixed_head: fixed_head(&link.endpoint.authority, credential, written),
+        signer: signer(&link.endpoint.authority, written)?,
         default_headers: kind.or(dialect_kind.copied()).map_or(&[], |kind| kind.headers),
         default_max_tokens: written
             .default_max_tokens
@@ -202,6 +206,40 @@ fn provider(
         models: written.models.clone(),
         link,
     })
+}
+
+/// A kind's address with the configured region in it, where it has one address for each region. None is
+/// guessed: prompts must not leave the region that their operator chose.
+fn regional(base_url: &str, written: &crate::config::Provider) -> Result<String, AssemblyError> {
+    if !base_url.contains(REGION) {
+        return Ok(base_url.to_owned());
+    }
+    let region = written.aws.as_ref().and_then(|aws| aws.region.as_deref()).ok_or_else(|| {
+        let example = base_url.replace(REGION, "us-east-1");
+        AssemblyError(format!("provider `{}`: set `base_url` to your region's, for example {example}", written.name))
+    })?;
+    Ok(base_url.replace(REGION, region))
+}
+
+/// Where a kind's address names the region.
+const REGION: &str = "{region}";
+
+fn signer(authority: &str, written: &crate::config::Provider) -> Result<Option<Signer>, AssemblyError> {
+    let Some(aws) = &written.aws else { return Ok(None) };
+    let region = aws.region.as_deref().or_else(|| region_of(authority)).ok_or_else(|| {
+        AssemblyError(format!("provider `{}`: set `aws.region`; `base_url` does not tell it", written.name))
+    })?;
+    Ok(Some(Signer::new(aws, region, SIGNED_SERVICE)))
+}
+
+/// The only service whose models are asked with signed requests.
+const SIGNED_SERVICE: &str = "bedrock";
+
+/// `us-east-1` of `bedrock-runtime.us-east-1.amazonaws.com`, also behind a private endpoint's own name.
+fn region_of(authority: &str) -> Option<&str> {
+    let mut labels = authority.split(['.', ':']);
+    labels.find(|label| label.starts_with("bedrock-runtime"))?;
+    labels.next().filter(|label| label.contains('-'))
 }
 
 /// The header lines that are the same for every request to this provider.

@@ -134,7 +134,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
             let model: Arc<str> = Arc::from(&*model);
             let before = self.net.now();
             let rendered = first.take().unwrap_or_else(|| self.rendered_again(request, index, &model));
-            let attempt = self.attempt(request, client, index, rendered, deadline, remembrance).await;
+            let attempt = self.attempt(request, client, (index, &model), rendered, deadline, remembrance).await;
             let duration = self.net.now().since(before);
             story.upstream += duration;
             let mut noted = Try { provider: index, model, outcome: AttemptOutcome::Ok, status: Some(200), duration };
@@ -194,7 +194,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         &self,
         request: &Request<'_>,
         client: &mut Client<'_, N::Stream>,
-        provider: usize,
+        (provider, model): (usize, &str),
         rendered: Result<Rendered, Fault>,
         deadline: Tick,
         remembrance: &Remembrance,
@@ -221,11 +221,12 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         if exchange.status() != 200 {
             return Ok(Attempt::Failed(Box::pin(self.refusal(exchange, client, provider, remembrance)).await?));
         }
-        let is_stream = content_type(&exchange).is_some_and(|value| value.starts_with(b"text/event-stream"));
+        let streams = provider.dialect.framing().content_type().as_bytes();
+        let is_stream = content_type(&exchange).is_some_and(|value| value.starts_with(streams));
         if request.ask.stream && is_stream {
-            Box::pin(self.preamble(exchange, request, client, provider, dropped, sent, remembrance)).await
+            Box::pin(self.preamble(exchange, request, client, (provider, model), dropped, sent, remembrance)).await
         } else {
-            self.whole(exchange, request, client, provider, dropped, remembrance).await
+            self.whole(exchange, request, client, (provider, model), dropped, remembrance).await
         }
     }
 
@@ -251,7 +252,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
     ) -> Result<Rendered, Fault> {
         let provider = &request.deployment.providers[provider];
         let mut bytes = self.memory.take();
-        let dropped = render(request, body, provider, model, &self.instance, &mut bytes)?;
+        let dropped = render(request, body, provider, model, &self.instance, self.net.unix_ms(), &mut bytes)?;
         Ok(Rendered { bytes, dropped })
     }
 
@@ -272,14 +273,16 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         mut exchange: Exchange<N>,
         request: &Request<'_>,
         client: &mut Client<'_, N::Stream>,
-        provider: &Provider,
+        (provider, model): (&Provider, &str),
         dropped: Vec<Dropped>,
         sent: Tick,
         remembrance: &Remembrance,
     ) -> Result<Attempt<N>, Unserved> {
         let options = StreamOptions { include_usage: request.ask.include_usage, created_s: self.net.unix_ms() / 1000 };
         let keep = remembrance.is_wanted();
-        let mut translation = Translation::new(provider.dialect, request.dialect, options, request.ask.choices, keep);
+        let id = request.dialect.answer_id(self.ids.random());
+        let mut translation =
+            Translation::new(provider.dialect, request.dialect, options, request.ask.choices, keep).called(id, model);
         let mut out = self.memory.take();
         let limit = sent.after(provider.link.timeouts.first_byte);
         loop {
@@ -314,7 +317,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         mut exchange: Exchange<N>,
         request: &Request<'_>,
         client: &mut Client<'_, N::Stream>,
-        provider: &Provider,
+        (provider, model): (&Provider, &str),
         dropped: Vec<Dropped>,
         remembrance: &Remembrance,
     ) -> Result<Attempt<N>, Unserved> {
@@ -328,7 +331,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         }
         let mut copy = self.memory.take();
         copy.extend_from_slice(exchange.body());
-        let understood = self.understand(&mut copy, request, provider);
+        let understood = self.understand(&mut copy, request, provider, model);
         self.memory.give(copy);
         match understood {
             Ok((facts, translated)) => {
@@ -356,14 +359,14 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
             self.unless_left(read, client, remembrance).await?
         };
         let body = if read.is_ok() { exchange.body() } else { &[] };
-        let mut fault = provider.dialect.read_fault(status, body);
+        let mut fault = provider.dialect.read_refusal(status, &|name| exchange.header(name), body);
         fault.retry_after = retry_after(&exchange).or(fault.retry_after);
         fault.should_retry = match exchange.header("x-should-retry") {
             Some(b"true") => Some(true),
             Some(b"false") => Some(false),
             _ => fault.should_retry,
         };
-        Ok(judged_refusal(status, fault, &provider.name))
+        Ok(judged_refusal(status, fault, provider))
     }
 
     /// Runs `future` unless the caller leaves first. When others wait for the same answer, the caller's
@@ -404,6 +407,7 @@ fn render(
     provider: &Provider,
     model: &str,
     instance: &str,
+    unix_ms: u64,
     out: &mut Vec<u8>,
 ) -> Result<Vec<Dropped>, Fault> {
     let options = TargetOptions {
@@ -411,19 +415,20 @@ fn render(
         inject_usage: request.ask.stream,
         legacy_max_tokens: provider.legacy_max_tokens,
     };
+    let path = format!("{}{}", provider.link.endpoint.path_prefix, provider.dialect.path(model, request.ask.stream));
     out.extend_from_slice(b"POST ");
-    out.extend_from_slice(provider.link.endpoint.path_prefix.as_bytes());
-    out.extend_from_slice(provider.dialect.path(model, request.ask.stream).as_bytes());
+    out.extend_from_slice(path.as_bytes());
     out.extend_from_slice(b" HTTP/1.1\r\n");
     out.extend_from_slice(&provider.fixed_head);
     pass_fields(request, provider, instance, out);
+    let unsigned = provider.signer.as_ref().map(|signer| (signer, signer.write_fields(unix_ms, out)));
     let length_at = out.len() + b"content-length: ".len();
     out.extend_from_slice(b"content-length:           0\r\n\r\n");
     let body_at = out.len();
     let mut dropped = Vec::new();
     if provider.dialect.name() == request.dialect.name() {
         let raw = request.incoming.body;
-        provider.dialect.splice_request(raw, parsed, &request.ask, model, options, out);
+        request.dialect.splice_request(raw, parsed, &request.ask, model, options, out);
     } else {
         let neutral = request.dialect.read_request(parsed)?;
         dropped = provider.dialect.write_request(&neutral, model, options, out)?;
@@ -434,6 +439,10 @@ fn render(
     let digits = digits.format(out.len() - body_at).as_bytes();
     let room = &mut out[length_at..length_at + LENGTH_ROOM];
     room[LENGTH_ROOM - digits.len()..].copy_from_slice(digits);
+    // The same for a signature over the body.
+    if let Some((signer, unsigned)) = unsigned {
+        signer.sign(&unsigned, "POST", &provider.link.endpoint.authority, &path, body_at, out);
+    }
     Ok(dropped)
 }
 
@@ -504,19 +513,25 @@ fn transport(failure: &upstream::Failure, provider: &Provider, status: Option<u1
     Failure { fault, outcome, status, failover: true }
 }
 
-fn judged_refusal(status: u16, fault: Fault, provider: &str) -> Failure {
+fn judged_refusal(status: u16, fault: Fault, provider: &Provider) -> Failure {
+    let Provider { name, signer, .. } = provider;
     let ours = |message: String| Fault::new(Kind::Upstream, message);
-    let (fault, outcome, failover) = match status {
+    // Some dialects know better than the status what sort of refusal it is.
+    let judged = if let Kind::Provider(judged) = fault.kind { judged } else { status };
+    let (fault, outcome, failover) = match judged {
         401 => {
-            let advice = "rejects the gateway's credential; its operator must check api_key";
-            (ours(format!("the provider `{provider}` {advice}")), AttemptOutcome::ClientError, true)
+            let place = if signer.is_some() { "aws" } else { "api_key" };
+            let advice = format!("rejects the gateway's credential; its operator must check {place}");
+            (ours(format!("the provider `{name}` {advice}")), AttemptOutcome::ClientError, true)
         }
+        // The provider or its model took too long or failed, whatever the status blames.
+        408 | 424 => (fault, AttemptOutcome::ServerError, true),
         402 | 403 => (fault, AttemptOutcome::ClientError, true),
         429 => (fault, AttemptOutcome::RateLimited, true),
         500..=599 => (fault, AttemptOutcome::ServerError, true),
         400..=499 => (fault, AttemptOutcome::ClientError, false),
         _ => {
-            let message = format!("the provider `{provider}` answered with the unexpected status {status}");
+            let message = format!("the provider `{name}` answered with the unexpected status {status}");
             (ours(message), AttemptOutcome::Broken, true)
         }
     };

@@ -3,6 +3,8 @@
 //! To add one: a file beside this one and a line in [`ALL`].
 
 pub mod anthropic;
+pub mod bedrock;
+pub mod cohere;
 pub mod demo;
 pub mod openai;
 
@@ -22,7 +24,7 @@ pub enum Credential {
 pub struct Kind {
     /// The name used as `kind` (and assumed when a provider's own name equals it).
     pub name: &'static str,
-    /// Where it lives, without trailing slash.
+    /// Where it lives, without trailing slash; `{region}` stands for the configured region.
     pub base_url: &'static str,
     /// The dialect it speaks.
     pub dialect: &'static str,
@@ -39,7 +41,7 @@ pub struct Kind {
 }
 
 /// Every known provider.
-pub const ALL: &[&Kind] = &[&openai::KIND, &anthropic::KIND, &demo::KIND];
+pub const ALL: &[&Kind] = &[&openai::KIND, &anthropic::KIND, &bedrock::KIND, &cohere::KIND, &demo::KIND];
 
 /// The provider called `name`.
 pub fn named(name: &str) -> Option<&'static Kind> {
