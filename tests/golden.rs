@@ -23,6 +23,9 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 
+#[path = "golden/provider_only.rs"]
+mod provider_only;
+
 struct Recording {
     id: String,
     dialect: &'static dyn Dialect,

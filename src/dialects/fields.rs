@@ -44,10 +44,12 @@ const TYPED_FIELDS: &[&str] = &[
     "stream",
     "stream_options",
     "system",
+    "temperature",
     "thinking",
     "tool_choice",
     "tools",
     "top_k",
+    "top_p",
 ];
 
 /// Body fields by which callers of some gateways choose where to connect or with whose key. The caller
