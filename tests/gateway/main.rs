@@ -15,6 +15,7 @@ mod envelopes;
 mod faults;
 mod forwarding;
 mod lifecycle;
+mod other_formats;
 mod process;
 mod profile;
 mod provider;

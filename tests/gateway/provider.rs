@@ -392,7 +392,9 @@ fn judge(head: &[u8]) -> Result<usize, &'static str> {
     if lines.iter().any(|line| line.iter().any(control)) {
         return Err("a control character");
     }
-    if !lines[0].starts_with(b"POST /v1/chat/completions HTTP/1.1") || lines[0].len() != 34 {
+    let path = lines[0].strip_prefix(b"POST ").and_then(|rest| rest.strip_suffix(b" HTTP/1.1")).unwrap_or_default();
+    let known = [&b"/v1/chat/completions"[..], b"/v2/chat"].contains(&path) || path.starts_with(b"/model/");
+    if !known || path.contains(&b' ') {
         return Err("an unexpected request line");
     }
     let (mut hosts, mut lengths) = (0, Vec::new());
