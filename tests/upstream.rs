@@ -58,6 +58,7 @@ fn settings() -> Provider {
         dialect: None,
         base_url: None,
         api_key: None,
+        aws: None,
         models: Vec::new(),
         timeouts: Timeouts {
             connect: seconds(2),

@@ -60,6 +60,7 @@ fn link(authority: &Authority, url: &str) -> ProviderLink {
         dialect: None,
         base_url: None,
         api_key: None,
+        aws: None,
         models: Vec::new(),
         timeouts: Timeouts {
             connect: seconds(2),

@@ -625,3 +625,136 @@ fn what_callers_ask_of_cohere_renders_to_the_recorded_requests() {
         assert_eq!(recording.dialect.path("m", true), recording.path);
     }
 }
+
+/// Every request of callers that was ever recorded, to each of these providers: it renders to what the
+/// provider's documentation accepts, or is refused by the name of a field.
+#[test]
+fn what_callers_asked_of_others_renders_or_is_refused_by_field() {
+    let models = ["us.anthropic.claude-sonnet-4-5-20250929-v1:0", "us.amazon.nova-pro-v1:0", "command-a-03-2025"];
+    let mut counts = std::collections::BTreeMap::<String, usize>::new();
+    for recording in super::recordings() {
+        let Some(request) = &recording.request else { continue };
+        let neutral = read_request(recording.dialect, &request.to_string());
+        for model in models {
+            let cohere = model.starts_with("command");
+            let target = dialects::of_provider(if cohere { "cohere_chat" } else { "bedrock_converse" }).expect("known");
+            let mut out = Vec::new();
+            let outcome = match target.write_request(&neutral, model, TargetOptions::default(), &mut out) {
+                Ok(_) => {
+                    let written: Value = serde_json::from_slice(&out).expect("JSON");
+                    if cohere {
+                        check_cohere(&written, &recording.id)
+                    } else {
+                        check_converse(&written, &recording.id)
+                    }
+                    "rendered".to_owned()
+                }
+                Err(fault) => {
+                    assert_eq!(fault.kind, Kind::BadRequest, "{}: {fault:?}", recording.id);
+                    let param = fault.param.expect("a refusal names its field");
+                    format!("refused for {}", param.replace(|one: char| one.is_ascii_digit(), ""))
+                }
+            };
+            *counts.entry(format!("{model}: {outcome}")).or_default() += 1;
+        }
+    }
+    counts.iter().for_each(|(outcome, count)| println!("{count:4} {outcome}"));
+    for model in models {
+        let rendered = counts.get(&format!("{model}: rendered")).copied().unwrap_or_default();
+        assert!(rendered >= 150, "{model}: {rendered}");
+    }
+}
+
+fn check_converse(request: &Value, id: &str) {
+    let messages = request["messages"].as_array().expect("messages");
+    assert!(!messages.is_empty(), "{id}");
+    let mut calls: Vec<&Value> = Vec::new();
+    for (place, message) in messages.iter().enumerate() {
+        assert!(place == 0 || messages[place - 1]["role"] != message["role"], "{id}: turns must alternate");
+        let content = message["content"].as_array().filter(|content| !content.is_empty()).expect("blocks");
+        let of =
+            |kind: &str| content.iter().map(|block| &block[kind]["toolUseId"]).filter(|id| id.is_string()).collect();
+        let (results, called): (Vec<&Value>, Vec<&Value>) = (of("toolResult"), of("toolUse"));
+        assert_eq!(results, calls, "{id}: results answer the calls before");
+        calls = called;
+        for block in content {
+            let (kind, value) = block.as_object().expect("a block").iter().next().expect("one");
+            match kind.as_str() {
+                "text" => assert!(value.as_str().is_some_and(|text| !text.is_empty()), "{id}"),
+                "toolUse" => assert!(value["input"].is_object() && message["role"] == "assistant", "{id}"),
+                "toolResult" => assert!(value["content"].is_array() && message["role"] == "user", "{id}"),
+                "image" | "document" => assert!(value["format"].is_string() && value["source"].is_object(), "{id}"),
+                "reasoningContent" => {
+                    assert!(value["reasoningText"]["signature"].is_string() || value["redactedContent"].is_string())
+                }
+                "cachePoint" => assert_eq!(value["type"], "default", "{id}"),
+                other => panic!("{id}: {other}"),
+            }
+        }
+    }
+    let text = request["messages"].to_string();
+    let has_tools = request["toolConfig"]["tools"].as_array().is_some_and(|tools| !tools.is_empty());
+    assert!(!text.contains("\"toolUse\"") || has_tools, "{id}: calls need declared tools");
+    assert!(request.get("toolConfig").is_none() || has_tools, "{id}");
+    for tool in request["toolConfig"]["tools"].as_array().into_iter().flatten() {
+        assert!(tool["toolSpec"]["inputSchema"]["json"].is_object() || tool["cachePoint"].is_object(), "{id}: {tool}");
+        assert!(tool["toolSpec"].get("description").is_none_or(|text| text != ""), "{id}");
+    }
+    let temperature = request["inferenceConfig"].get("temperature");
+    assert!(temperature.is_none_or(|value| (0.0..=1.0).contains(&value.as_f64().expect("a number"))), "{id}");
+}
+
+fn check_cohere(request: &Value, id: &str) {
+    let mut calls: Vec<&Value> = Vec::new();
+    for message in request["messages"].as_array().filter(|messages| !messages.is_empty()).expect("messages") {
+        match message["role"].as_str().expect("a role") {
+            "tool" => {
+                assert!(calls.contains(&&message["tool_call_id"]), "{id}: a result without its call");
+                assert!(!message["content"].is_null(), "{id}");
+            }
+            "assistant" => {
+                calls = message["tool_calls"].as_array().into_iter().flatten().map(|call| &call["id"]).collect();
+                assert!(!calls.is_empty() || !message["content"].is_null(), "{id}");
+            }
+            role => assert!(matches!(role, "system" | "user") && !message["content"].is_null(), "{id}"),
+        }
+    }
+    assert!(request.get("tool_choice").is_none_or(|choice| choice == "REQUIRED" || choice == "NONE"), "{id}");
+}
+
+/// Whatever stands where a value is expected: an event or a refusal to read on, never a panic and never
+/// an end that was not said.
+#[test]
+fn events_with_anything_in_them_are_read_or_refused() {
+    let strange = [json!(null), json!(-1), json!("x"), json!([]), json!([{}]), json!({}), json!({"a": {"b": 1}})];
+    let mut read = 0;
+    for recording in streams() {
+        for (name, data) in cut([recording.body.as_slice()]).0 {
+            let event: Value = serde_json::from_str(&data).expect("JSON");
+            for changed in changed(&event, &strange) {
+                let mut reader = recording.dialect.event_reader();
+                let mut events = Vec::new();
+                let outcome = reader.read(Some(&name), &changed.to_string(), &mut events);
+                read += usize::from(outcome.is_ok());
+                let ended = events.iter().any(|event| matches!(event, Event::End));
+                assert!(!ended || name == "metadata", "{}: {changed}", recording.id);
+            }
+        }
+    }
+    assert!(read > 1000, "{read}");
+}
+
+/// `value` with each value inside it replaced by each of `strange`.
+fn changed(value: &Value, strange: &[Value]) -> Vec<Value> {
+    let mut all = strange.to_vec();
+    if let Value::Object(object) = value {
+        for (name, inner) in object {
+            for inner in changed(inner, strange) {
+                let mut object = object.clone();
+                object.insert(name.clone(), inner);
+                all.push(Value::Object(object));
+            }
+        }
+    }
+    all
+}

@@ -74,11 +74,10 @@ fn read_reasoning(reasoning: &JsonObject<'_, '_>) -> Option<Part> {
     if let Some(bytes) = fields::string_of(reasoning, "redactedContent") {
         return Some(Part::RedactedThinking { data: redacted_data(bytes) });
     }
-    let text = fields::object_of(reasoning, "reasoningText")?;
-    Some(Part::Thinking {
-        text: fields::string_of(&text, "text")?.to_owned(),
-        signature: fields::string_of(&text, "signature").map(str::to_owned),
-    })
+    // Thinking that is not shown has a signature all the same.
+    let told = fields::object_of(reasoning, "reasoningText")?;
+    let text = |name: &str| fields::string_of(&told, name).map(str::to_owned);
+    Some(Part::Thinking { text: text("text").unwrap_or_default(), signature: text("signature") })
 }
 
 /// Opaque thinking as its maker calls it. Its data is text of which the wire holds base64, so that the

@@ -18,6 +18,9 @@ use crate::wire::json;
 /// Marks opaque thinking that is not text, so that its bytes come back as they went.
 pub(super) const BYTES_MARK: &str = "base64:";
 
+/// How long a cache point lives unless it says so.
+const USUAL_TTL: &str = "5m";
+
 /// A list of blocks being written.
 pub(super) struct Blocks {
     written: Vec<u8>,
@@ -167,10 +170,11 @@ fn marker_of(part: &Part) -> Option<&RawJson> {
     }
 }
 
-/// A cache point that lives as long as the marker says, where it says something else than the default.
+/// A cache point that lives as long as the marker says. The usual time is left out: older models know no
+/// other and refuse to be told.
 pub(super) fn write_cache_point(marker: &RawJson, out: &mut Vec<u8>) {
     let marker: serde_json::Value = serde_json::from_str(&marker.0).unwrap_or_default();
-    let ttl = marker.get("ttl").and_then(|ttl| ttl.as_str());
+    let ttl = marker.get("ttl").and_then(|ttl| ttl.as_str()).filter(|ttl| *ttl != USUAL_TTL);
     out.extend_from_slice(b"{\"cachePoint\":");
     let mut point = ObjectWriter::open(out, &[], NAME);
     point.string("type", "default");

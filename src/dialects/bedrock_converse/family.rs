@@ -8,7 +8,7 @@
 //! | gpt-oss | – | – | `reasoning_effort` | – |
 //! | Qwen | – | – | `reasoning_config` (`low`, `high`) | – |
 //! | Mistral, Cohere | – | `top_k`, `k` | – | – |
-//! | a profile that hides its model | all places | – | – | yes |
+//! | a profile that hides its model | all places | – | a Claude caller's own words | yes |
 //! | others | – | – | – | – |
 
 use super::super::anthropic_messages::thinking;
@@ -87,6 +87,10 @@ pub(super) enum Plan {
 
 /// Thinking in the maker's words. A Claude caller's own are handed on as they are.
 pub(super) fn plan(family: Family, request: &Request, model: &str, default_max_tokens: Option<u64>) -> Plan {
+    let own = claude_words(request);
+    if !own.is_empty() && matches!(family, Family::Claude | Family::Hidden) {
+        return Plan::Fields(own);
+    }
     if family == Family::Claude {
         return plan_claude(request, model, default_max_tokens);
     }
@@ -103,28 +107,27 @@ pub(super) fn plan(family: Family, request: &Request, model: &str, default_max_t
     Plan::Fields(vec![(name, value)])
 }
 
-fn plan_claude(request: &Request, model: &str, default_max_tokens: Option<u64>) -> Plan {
+/// What a caller of Anthropic's dialect said about thinking, as it said it.
+fn claude_words(request: &Request) -> Vec<(&'static str, String)> {
     const CLAUDE: &str = super::super::anthropic_messages::NAME;
     let kept = |name| fields::kept(&request.extra, CLAUDE, name).filter(|text| !matches!(*text, "" | "null"));
-    let own_effort = kept("output_config").and_then(effort_of);
-    let mut planned: Vec<(&'static str, String)> = Vec::new();
-    match kept("thinking") {
-        Some(own) => planned.push(("thinking", own.to_owned())),
-        None if own_effort.is_some() => {}
-        None => match thinking::plan(request, model, default_max_tokens.unwrap_or(u64::MAX / 2)).0 {
-            Thinking::Off => {}
-            Thinking::Dropped => return Plan::Dropped,
-            Thinking::Budget(budget) => {
-                planned.push(("thinking", format!("{{\"type\":\"enabled\",\"budget_tokens\":{budget}}}")));
-            }
-            Thinking::Adaptive(effort) => {
-                planned.push(("thinking", "{\"type\":\"adaptive\"}".to_owned()));
-                planned.push(("output_config", format!("{{\"effort\":\"{effort}\"}}")));
-            }
-        },
+    let thinking = kept("thinking").map(|own| ("thinking", own.to_owned()));
+    let effort = kept("output_config").and_then(effort_of).map(|effort| ("output_config", effort));
+    thinking.into_iter().chain(effort).collect()
+}
+
+fn plan_claude(request: &Request, model: &str, default_max_tokens: Option<u64>) -> Plan {
+    match thinking::plan(request, model, default_max_tokens.unwrap_or(u64::MAX / 2)).0 {
+        Thinking::Off => Plan::Off,
+        Thinking::Dropped => Plan::Dropped,
+        Thinking::Budget(budget) => {
+            Plan::Fields(vec![("thinking", format!("{{\"type\":\"enabled\",\"budget_tokens\":{budget}}}"))])
+        }
+        Thinking::Adaptive(effort) => Plan::Fields(vec![
+            ("thinking", "{\"type\":\"adaptive\"}".to_owned()),
+            ("output_config", format!("{{\"effort\":\"{effort}\"}}")),
+        ]),
     }
-    planned.extend(own_effort.map(|effort| ("output_config", effort)));
-    if planned.is_empty() { Plan::Off } else { Plan::Fields(planned) }
 }
 
 /// `{"effort":…}` of an `output_config`; its format has a place of its own.

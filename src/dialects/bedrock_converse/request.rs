@@ -459,3 +459,253 @@ fn write_service_tier(request: &Request, writer: &mut ObjectWriter<'_>, losses: 
     };
     writer.text("serviceTier", &format!("{{\"type\":\"{tier}\"}}"));
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::Dialect;
+    use super::super::super::named;
+    use super::*;
+    use crate::wire::json::Parser;
+    use serde_json::Value;
+    use serde_json::json;
+
+    const CLAUDE: &str = "us.anthropic.claude-sonnet-4-5-20250929-v1:0";
+    const NOVA: &str = "us.amazon.nova-pro-v1:0";
+    const LLAMA: &str = "us.meta.llama4-maverick-17b-instruct-v1:0";
+
+    fn rendered(caller: &str, model: &str, request: &Value) -> Result<(Value, Vec<String>), Fault> {
+        let caller: &dyn Dialect = named(caller).expect("known");
+        let mut copy = request.to_string().into_bytes();
+        let mut parser = Parser::new();
+        let tape = parser.parse(&mut copy).expect("JSON");
+        let neutral = caller.read_request(tape.as_value()).expect("a request");
+        let mut out = Vec::new();
+        let dropped = write_request(&neutral, model, TargetOptions::default(), &mut out)?;
+        let dropped = dropped.into_iter().map(|dropped| dropped.field).collect();
+        Ok((serde_json::from_slice(&out).expect("JSON"), dropped))
+    }
+
+    /// A question of OpenAI's dialect with these fields.
+    fn asked(model: &str, fields: Value) -> Result<(Value, Vec<String>), Fault> {
+        let mut request = json!({"model": "m", "messages": [{"role": "user", "content": "hi"}]});
+        for (name, value) in fields.as_object().expect("fields") {
+            request[name] = value.clone();
+        }
+        rendered("openai_chat", model, &request)
+    }
+
+    /// The same of Anthropic's.
+    fn asked_by_messages(model: &str, fields: Value) -> (Value, Vec<String>) {
+        let mut request = json!({"model": "m", "messages": [{"role": "user", "content": "hi"}]});
+        for (name, value) in fields.as_object().expect("fields") {
+            request[name] = value.clone();
+        }
+        rendered("anthropic_messages", model, &request).expect("expressible")
+    }
+
+    fn tool(name: &str) -> Value {
+        json!({"type": "function", "function": {"name": name, "parameters": {"type": "object"}}})
+    }
+
+    #[test]
+    fn what_is_left_out_is_named_and_what_matters_is_refused() {
+        let fields = json!({
+            "seed": 1, "user": "u", "presence_penalty": 0.5, "frequency_penalty": 0, "parallel_tool_calls": false,
+            "logit_bias": {"1": 2}, "service_tier": "scale", "temperature": 1.5, "stop": [" ", "END"],
+            "tools": [{"type": "function", "function": {"name": "f", "strict": true}}],
+        });
+        let (written, dropped) = asked(LLAMA, fields).expect("expressible");
+        assert_eq!(written["inferenceConfig"], json!({"temperature": 1, "stopSequences": ["END"]}));
+        let all = [
+            "temperature",
+            "stop",
+            "service_tier",
+            "seed",
+            "presence_penalty",
+            "user",
+            "parallel_tool_calls",
+            "tools[].function.strict",
+            "logit_bias",
+        ];
+        assert_eq!(dropped, all);
+        for (fields, param) in [
+            (json!({"n": 2}), "n"),
+            (json!({"logprobs": true}), "logprobs"),
+            (json!({"response_format": {"type": "json_object"}}), "response_format"),
+            (json!({"web_search_options": {"a": 1}}), "web_search_options"),
+            (json!({"tools": [{"type": "web_search"}]}), "tools[0]"),
+            (json!({"guardrailConfig": "g"}), "guardrailConfig"),
+            (json!({"messages": [{"role": "system", "content": "only"}]}), "messages"),
+        ] {
+            let fault = asked(CLAUDE, fields.clone()).expect_err("refused");
+            assert_eq!(fault.param.as_deref(), Some(param), "{fields}");
+        }
+        let picture = json!({"type": "image_url", "image_url": {"url": "https://a/b.png"}});
+        let fault = asked(CLAUDE, json!({"messages": [{"role": "user", "content": [picture]}]})).expect_err("refused");
+        assert_eq!(fault.param.as_deref(), Some("messages[0].content"));
+    }
+
+    #[test]
+    fn no_tool_choice_means_no_tools_unless_some_were_called() {
+        let (written, dropped) = asked(CLAUDE, json!({"tools": [tool("f")], "tool_choice": "none"})).expect("fine");
+        assert!(written.get("toolConfig").is_none() && dropped.is_empty(), "{written}");
+        let call = json!({"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}});
+        let messages = json!([
+            {"role": "user", "content": "hi"},
+            {"role": "assistant", "content": null, "tool_calls": [call]},
+            {"role": "tool", "tool_call_id": "c", "content": ""},
+        ]);
+        for fields in [
+            json!({"messages": messages, "tools": [tool("f"), tool("g")], "tool_choice": "none"}),
+            json!({"messages": messages}),
+        ] {
+            let (written, dropped) = asked(CLAUDE, fields.clone()).expect("fine");
+            let tools = written["toolConfig"]["tools"].as_array().expect("declared");
+            assert_eq!(tools.len(), 1, "only what was called");
+            assert!(tools[0]["toolSpec"]["description"].as_str().is_some_and(|text| text.contains("no longer")));
+            assert!(written["toolConfig"].get("toolChoice").is_none());
+            let wanted: &[&str] = if fields.get("tools").is_some() { &["tool_choice"] } else { &[] };
+            assert_eq!(dropped, wanted);
+            let result = json!({"toolResult": {"toolUseId": "c", "content": [], "status": "success"}});
+            assert_eq!(written["messages"][2]["content"], json!([result]));
+        }
+    }
+
+    #[test]
+    fn cache_points_stand_behind_what_they_mark_where_the_model_knows_them() {
+        let marked = |ttl: &str| json!({"type": "ephemeral", "ttl": ttl});
+        let result = json!({
+            "type": "tool_result",
+            "tool_use_id": "c",
+            "content": [{"type": "text", "text": "r", "cache_control": marked("5m")}],
+        });
+        let fields = json!({
+            "system": [{"type": "text", "text": "s", "cache_control": marked("1h")}, {"type": "text", "text": "t"}],
+            "tools": [{"name": "f", "input_schema": {"type": "object"}, "cache_control": {"type": "ephemeral"}}],
+            "messages": [
+                {"role": "user", "content": "hi"},
+                {"role": "assistant", "content": [{"type": "tool_use", "id": "c", "name": "f", "input": {}}]},
+                {"role": "user", "content": [result, {"type": "text", "text": "and"}]},
+            ],
+            "cache_control": {"type": "ephemeral"},
+        });
+        let usual = json!({"cachePoint": {"type": "default"}});
+        let (written, dropped) = asked_by_messages(CLAUDE, fields.clone());
+        let hour = json!({"cachePoint": {"type": "default", "ttl": "1h"}});
+        assert_eq!(written["system"], json!([{"text": "s"}, hour, {"text": "t"}]));
+        assert_eq!(written["toolConfig"]["tools"][1], usual);
+        let last = &written["messages"][2]["content"];
+        assert!(last[0]["toolResult"].is_object(), "{last}");
+        assert_eq!((&last[1], &last[2], &last[3]), (&usual, &json!({"text": "and"}), &usual));
+        assert!(dropped.is_empty(), "{dropped:?}");
+
+        let (written, dropped) = asked_by_messages(NOVA, fields.clone());
+        assert_eq!(written["toolConfig"]["tools"].as_array().map(Vec::len), Some(1));
+        assert_eq!(written["messages"][2]["content"].as_array().map(Vec::len), Some(4));
+        assert_eq!(dropped, ["cache_control"]);
+        let (written, dropped) = asked_by_messages(LLAMA, fields);
+        assert!(!written.to_string().contains("cachePoint"), "{written}");
+        assert_eq!(dropped, ["cache_control"]);
+    }
+
+    #[test]
+    fn thinking_goes_back_to_who_signed_it() {
+        let fields = json!({"messages": [
+            {"role": "user", "content": "hi"},
+            {"role": "assistant", "content": [
+                {"type": "thinking", "thinking": "hm", "signature": "s"},
+                {"type": "thinking", "thinking": "unsigned", "signature": ""},
+                {"type": "redacted_thinking", "data": "Eu8"},
+                {"type": "redacted_thinking", "data": "base64://8="},
+                {"type": "text", "text": "a"},
+            ]},
+            {"role": "user", "content": "b"},
+        ]});
+        let (written, dropped) = asked_by_messages(CLAUDE, fields.clone());
+        let wanted = json!([
+            {"reasoningContent": {"reasoningText": {"text": "hm", "signature": "s"}}},
+            {"reasoningContent": {"redactedContent": "RXU4"}},
+            {"reasoningContent": {"redactedContent": "//8="}},
+            {"text": "a"},
+        ]);
+        assert_eq!(written["messages"][1]["content"], wanted);
+        assert_eq!(dropped, ["messages[1].reasoning_content"]);
+        let (written, _) = asked_by_messages(LLAMA, fields);
+        assert_eq!(written["messages"][1]["content"], json!([{"text": "a"}]));
+    }
+
+    #[test]
+    fn makers_own_words_travel_together_and_the_callers_win() {
+        let fields = json!({
+            "top_k": 5, "reasoning_effort": "low", "anthropic_beta": ["b"], "stop": "END",
+            "additionalModelRequestFields": {"thinking": {"type": "disabled"}, "x": 1},
+            "guardrailConfig": {"guardrailIdentifier": "g", "guardrailVersion": "1"},
+            "performanceConfig": {"latency": "optimized"},
+        });
+        let (written, dropped) = asked(CLAUDE, fields.clone()).expect("fine");
+        let additional = json!({"thinking": {"type": "disabled"}, "x": 1, "anthropic_beta": ["b"]});
+        assert_eq!(written["additionalModelRequestFields"], additional);
+        assert_eq!(written["guardrailConfig"]["guardrailIdentifier"], "g");
+        assert_eq!(written["performanceConfig"], json!({"latency": "optimized"}));
+        assert_eq!(written["additionalModelResponseFieldPaths"], json!(["/stop_sequence"]));
+        assert_eq!(dropped, ["top_k"]);
+        let top_k = |model: &str| asked(model, json!({"top_k": 5})).expect("fine");
+        assert_eq!(top_k(NOVA).0["additionalModelRequestFields"], json!({"inferenceConfig": {"topK": 5}}));
+        assert_eq!(top_k(CLAUDE).0["additionalModelRequestFields"], json!({"top_k": 5}));
+        let (written, dropped) = top_k(LLAMA);
+        assert!(written.get("additionalModelRequestFields").is_none());
+        assert_eq!(dropped, ["top_k"]);
+    }
+
+    #[test]
+    fn thinking_and_temperature_exclude_each_other() {
+        let fields = json!({"reasoning_effort": "high", "temperature": 0.2, "top_p": 0.5, "max_tokens": 4000});
+        let (written, dropped) = asked(CLAUDE, fields).expect("fine");
+        assert_eq!(written["inferenceConfig"], json!({"maxTokens": 4000}));
+        let thinking = json!({"thinking": {"type": "enabled", "budget_tokens": 2000}});
+        assert_eq!(written["additionalModelRequestFields"], thinking);
+        assert_eq!(dropped, ["temperature", "top_p"]);
+        let both = json!({"temperature": 0.2, "top_p": 0.5});
+        let (written, dropped) = asked(CLAUDE, both.clone()).expect("fine");
+        assert_eq!((&written["inferenceConfig"], dropped), (&json!({"temperature": 0.2}), vec!["top_p".to_owned()]));
+        let (written, dropped) = asked(NOVA, both).expect("fine");
+        assert_eq!(written["inferenceConfig"], json!({"temperature": 0.2, "topP": 0.5}));
+        assert!(dropped.is_empty());
+    }
+
+    #[test]
+    fn a_schema_of_the_answer_is_text_inside_the_request() {
+        let schema = json!({"type": "object", "properties": {"a": {"type": "string"}}});
+        let format = json!({"type": "json_schema", "json_schema": {"name": "n", "schema": schema, "strict": true}});
+        let (written, _) = asked(CLAUDE, json!({"response_format": format})).expect("fine");
+        let structure = &written["outputConfig"]["textFormat"]["structure"]["jsonSchema"];
+        assert_eq!(written["outputConfig"]["textFormat"]["type"], "json_schema");
+        let text = structure["schema"].as_str().expect("text");
+        assert_eq!((serde_json::from_str::<Value>(text).ok(), &structure["name"]), (Some(schema), &json!("n")));
+    }
+
+    #[test]
+    fn neighbours_of_one_role_speak_in_one_turn() {
+        let call = |id: &str| json!({"id": id, "type": "function", "function": {"name": "f", "arguments": ""}});
+        let messages = json!([
+            {"role": "developer", "content": "d"},
+            {"role": "user", "content": "a"},
+            {"role": "user", "content": ""},
+            {"role": "assistant", "content": "", "tool_calls": [call("x:1"), call("y")]},
+            {"role": "tool", "tool_call_id": "x:1", "content": "1"},
+            {"role": "tool", "tool_call_id": "y", "content": [{"type": "text", "text": "2"}]},
+            {"role": "system", "content": "s"},
+            {"role": "user", "content": "b"},
+        ]);
+        let (written, _) = asked(CLAUDE, json!({"messages": messages, "tools": [tool("f")]})).expect("fine");
+        assert_eq!(written["system"], json!([{"text": "d"}, {"text": "s"}]));
+        let result = |id: &str, text: &str| json!({"toolResult": {"toolUseId": id, "content": [{"text": text}], "status": "success"}});
+        let call = |id: &str| json!({"toolUse": {"toolUseId": id, "name": "f", "input": {}}});
+        let wanted = json!([
+            {"role": "user", "content": [{"text": "a"}]},
+            {"role": "assistant", "content": [call("x_1"), call("y")]},
+            {"role": "user", "content": [result("x_1", "1"), result("y", "2"), {"text": "b"}]},
+        ]);
+        assert_eq!(written["messages"], wanted);
+    }
+}

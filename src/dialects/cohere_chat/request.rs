@@ -439,3 +439,161 @@ fn budget(reasoning: &Reasoning) -> Option<u64> {
     };
     reasoning.budget_tokens.or(by_effort)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::Dialect;
+    use super::super::super::named;
+    use super::*;
+    use crate::wire::json::Parser;
+    use serde_json::Value;
+    use serde_json::json;
+
+    const MODEL: &str = "command-a-03-2025";
+
+    fn asked(caller: &str, model: &str, fields: Value) -> Result<(Value, Vec<String>), Fault> {
+        let mut request = json!({"model": "m", "messages": [{"role": "user", "content": "hi"}]});
+        for (name, value) in fields.as_object().expect("fields") {
+            request[name] = value.clone();
+        }
+        let caller: &dyn Dialect = named(caller).expect("known");
+        let mut copy = request.to_string().into_bytes();
+        let mut parser = Parser::new();
+        let tape = parser.parse(&mut copy).expect("JSON");
+        let neutral = caller.read_request(tape.as_value()).expect("a request");
+        let mut out = Vec::new();
+        let dropped = write_request(&neutral, model, TargetOptions::default(), &mut out)?;
+        Ok((serde_json::from_slice(&out).expect("JSON"), dropped.into_iter().map(|dropped| dropped.field).collect()))
+    }
+
+    fn asked_by_chat(fields: Value) -> Result<(Value, Vec<String>), Fault> {
+        asked("openai_chat", MODEL, fields)
+    }
+
+    fn tool(name: &str, strict: bool) -> Value {
+        json!({"type": "function", "function": {"name": name, "strict": strict}})
+    }
+
+    #[test]
+    fn what_has_bounds_is_brought_within_them() {
+        let fields = json!({
+            "top_p": 0.999, "top_k": 900, "seed": -1, "presence_penalty": -0.5, "frequency_penalty": 0.25,
+            "stop": ["", "END"], "logprobs": true, "user": "u", "service_tier": "auto", "temperature": 0.1,
+            "parallel_tool_calls": false, "store": true, "documents": ["d"], "safety_mode": "OFF",
+        });
+        let (mut written, dropped) = asked_by_chat(fields).expect("fine");
+        let written = written.as_object_mut().expect("an object");
+        ["model", "messages", "stream"].iter().for_each(|name| drop(written.remove(*name)));
+        let wanted = json!({
+            "temperature": 0.1, "p": 0.99, "k": 500, "presence_penalty": 0, "frequency_penalty": 0.25,
+            "stop_sequences": ["END"], "logprobs": true, "documents": ["d"], "safety_mode": "OFF",
+        });
+        assert_eq!(Value::Object(written.clone()), wanted);
+        assert_eq!(dropped, ["top_k", "seed", "presence_penalty", "user", "parallel_tool_calls", "store"]);
+        let (written, _) = asked_by_chat(json!({"top_p": 1})).expect("fine");
+        assert!(written.get("p").is_none(), "a nucleus of everything");
+    }
+
+    #[test]
+    fn what_matters_is_refused() {
+        let pdf =
+            json!({"type": "file", "file": {"file_data": "data:application/pdf;base64,QQ==", "filename": "a.pdf"}});
+        for (fields, param) in [
+            (json!({"n": 2}), "n"),
+            (json!({"logprobs": true, "top_logprobs": 3}), "top_logprobs"),
+            (json!({"functions": [{"name": "f"}]}), "functions"),
+            (json!({"tools": [{"type": "web_search"}]}), "tools[0]"),
+            (
+                json!({"tools": [tool("f", false)], "tool_choice": {"type": "function", "function": {"name": "g"}}}),
+                "tool_choice",
+            ),
+            (
+                json!({"response_format": {"type": "json_schema", "json_schema": {"name": "n"}}}),
+                "response_format.json_schema.schema",
+            ),
+            (json!({"messages": [{"role": "user", "content": [pdf]}]}), "messages[0].content"),
+            (json!({"messages": []}), "messages"),
+        ] {
+            let fault = asked_by_chat(fields.clone()).expect_err("refused");
+            assert_eq!(fault.param.as_deref(), Some(param), "{fields}");
+        }
+    }
+
+    #[test]
+    fn tools_are_demanded_forbidden_and_strict_together() {
+        let tools = json!([tool("f", true), tool("g", true)]);
+        let (written, dropped) = asked_by_chat(json!({"tools": tools, "tool_choice": "required"})).expect("fine");
+        assert_eq!((&written["tool_choice"], &written["strict_tools"]), (&json!("REQUIRED"), &json!(true)));
+        assert!(dropped.is_empty());
+        let named = json!({"type": "function", "function": {"name": "g"}});
+        let (written, _) = asked_by_chat(json!({"tools": tools, "tool_choice": named})).expect("fine");
+        assert_eq!(written["tools"].as_array().map(Vec::len), Some(1));
+        assert_eq!(
+            (&written["tools"][0]["function"]["name"], &written["tool_choice"]),
+            (&json!("g"), &json!("REQUIRED"))
+        );
+        let mixed = json!([tool("f", true), tool("g", false)]);
+        let (written, dropped) = asked_by_chat(json!({"tools": mixed, "tool_choice": "auto"})).expect("fine");
+        assert!(written.get("strict_tools").is_none() && written.get("tool_choice").is_none());
+        assert_eq!(dropped, ["tools[].function.strict"]);
+    }
+
+    #[test]
+    fn the_form_of_the_answer_and_thinking_are_asked_for() {
+        let schema = json!({"type": "object"});
+        let format = json!({"type": "json_schema", "json_schema": {"name": "n", "schema": schema}});
+        let (written, _) = asked_by_chat(json!({"response_format": format})).expect("fine");
+        assert_eq!(written["response_format"], json!({"type": "json_object", "json_schema": schema}));
+        let (written, _) = asked_by_chat(json!({"response_format": {"type": "json_object"}})).expect("fine");
+        assert_eq!(written["response_format"], json!({"type": "json_object"}));
+        let thinking = |model: &str, effort: &str| {
+            let (written, dropped) = asked("openai_chat", model, json!({"reasoning_effort": effort})).expect("fine");
+            (written.get("thinking").cloned(), dropped)
+        };
+        const REASONING: &str = "command-a-reasoning-08-2025";
+        assert_eq!(thinking(REASONING, "low").0, Some(json!({"type": "enabled", "token_budget": 2048})));
+        assert_eq!(thinking(REASONING, "high").0, Some(json!({"type": "enabled"})));
+        assert_eq!(thinking(REASONING, "none").0, Some(json!({"type": "disabled"})));
+        assert_eq!(thinking(MODEL, "low"), (None, vec!["reasoning_effort".to_owned()]));
+        assert_eq!(thinking(MODEL, "none"), (None, vec![]));
+    }
+
+    #[test]
+    fn a_conversation_keeps_its_turns() {
+        let text = |text: &str| json!({"type": "text", "text": text});
+        let fields = json!({
+            "system": "s",
+            "messages": [
+                {"role": "user", "content": [
+                    text("look"),
+                    {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "QQ=="}},
+                    {"type": "document", "source": {"type": "text", "media_type": "text/plain", "data": "doc"}},
+                ]},
+                {"role": "assistant", "content": [
+                    {"type": "thinking", "thinking": "hm"},
+                    {"type": "thinking", "thinking": "signed", "signature": "s"},
+                    text("well"),
+                ]},
+                {"role": "user", "content": "go on"},
+                {"role": "assistant", "content": [text("I will"), {"type": "tool_use", "id": "c", "name": "f", "input": {}}]},
+                {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "c", "content": [text("a"), text("b")]}]},
+            ],
+        });
+        let (written, dropped) = asked("anthropic_messages", MODEL, fields).expect("fine");
+        let call = json!({"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}});
+        let wanted = json!([
+            {"role": "system", "content": "s"},
+            {"role": "user", "content": [
+                text("look"),
+                {"type": "image_url", "image_url": {"url": "data:image/png;base64,QQ=="}},
+                text("doc"),
+            ]},
+            {"role": "assistant", "content": [{"type": "thinking", "thinking": "hm"}, text("well")]},
+            {"role": "user", "content": "go on"},
+            {"role": "assistant", "tool_plan": "I will", "tool_calls": [call]},
+            {"role": "tool", "tool_call_id": "c", "content": [text("a"), text("b")]},
+        ]);
+        assert_eq!(written["messages"], wanted);
+        assert_eq!(dropped, ["messages[2].reasoning_content"], "counted with the system message");
+    }
+}

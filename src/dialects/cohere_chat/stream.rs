@@ -143,3 +143,92 @@ fn end(delta: &JsonObject<'_, '_>, into: &mut Vec<Event>) -> Option<()> {
     }
     Some(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chat::Finish;
+
+    fn read(events: &[&str]) -> Result<Vec<Event>, Fault> {
+        let mut reader = Reader::default();
+        let mut into = Vec::new();
+        events.iter().try_for_each(|data| reader.read(None, data, &mut into))?;
+        Ok(into)
+    }
+
+    #[test]
+    fn every_event_has_its_meaning() {
+        let call = |kind: &str, index: u64, call: &str| {
+            format!(r#"{{"type":"{kind}","index":{index},"delta":{{"message":{{"tool_calls":{call}}}}}}}"#)
+        };
+        let start = |id: &str| format!(r#"{{"id":"{id}","type":"function","function":{{"name":"f","arguments":""}}}}"#);
+        let events = read(&[
+            r#"{"type":"message-start","id":"i","delta":{"message":{"role":"assistant"}}}"#,
+            r#"{"type":"content-start","index":0,"delta":{"message":{"content":{"type":"thinking","thinking":""}}}}"#,
+            r#"{"type":"content-delta","index":0,"delta":{"message":{"content":{"thinking":"hm"}}}}"#,
+            r#"{"type":"content-end","index":0}"#,
+            r#"{"type":"content-start","index":1,"delta":{"message":{"content":{"type":"text","text":""}}}}"#,
+            r#"{"type":"content-delta","index":1,"delta":{"message":{"content":{"text":"a"}}},"logprobs":{"text":"a","token_ids":[1],"logprobs":[-0.5]}}"#,
+            r#"{"type":"citation-start","index":0,"delta":{"message":{"citations":{"start":0}}}}"#,
+            r#"{"type":"citation-end","index":0}"#,
+            r#"{"type":"tool-plan-delta","delta":{"message":{"tool_plan":"plan"}}}"#,
+            &call("tool-call-start", 0, &start("c")),
+            &call("tool-call-start", 1, &start("d")),
+            &call("tool-call-delta", 0, r#"{"function":{"arguments":"{\"x\":1}"}}"#),
+            r#"{"type":"tool-call-end","index":0}"#,
+            r#"{"type":"tool-call-end","index":1}"#,
+            r#"{"type":"from-the-future","delta":1}"#,
+            r#"{"type":"message-end","delta":{"finish_reason":"TOOL_CALL","usage":{"billed_units":{"input_tokens":3,"output_tokens":2}}}}"#,
+            "[DONE]",
+        ]);
+        let call = |call, id: &str| Event::ToolCall { choice: 0, call, id: id.into(), name: "f".into(), extra: vec![] };
+        let arguments = |call, text: &str| Event::ToolArguments { choice: 0, call, text: text.into() };
+        let thinking = |text: &str| Event::Thinking { choice: 0, text: text.into() };
+        let logprobs = r#"{"content":[{"token":"a","logprob":-0.5,"bytes":[97],"top_logprobs":[]}],"refusal":null}"#;
+        let wanted = [
+            Event::Start { id: "i".into(), model: String::new(), created_s: 0, extra: vec![] },
+            thinking("hm"),
+            Event::TextStart { choice: 0 },
+            Event::Text { choice: 0, text: "a".into() },
+            Event::Logprobs { choice: 0, json: crate::chat::RawJson(logprobs.into()) },
+            Event::TextExtra { choice: 0, extra: answer::citations_extra("[{\"start\":0}]".into()) },
+            thinking("plan"),
+            call(0, "c"),
+            call(1, "d"),
+            arguments(0, "{\"x\":1}"),
+            arguments(1, "{}"),
+        ];
+        let events = events.expect("understood");
+        assert_eq!(events[..wanted.len()], wanted);
+        let [Event::Usage(usage), Event::Finish { finish: Finish::ToolCalls, .. }, Event::End] =
+            &events[wanted.len()..]
+        else {
+            panic!("{events:?}")
+        };
+        assert_eq!((usage.input_tokens, usage.output_tokens), (3, 2), "billed, where nothing else is told");
+    }
+
+    #[test]
+    fn failures_and_garbage_are_no_events() {
+        let fault = |data: &str| match read(&[data]).expect("an error is an event").remove(0) {
+            Event::Error(fault) => fault,
+            other => panic!("{other:?}"),
+        };
+        let failed = fault(r#"{"type":"message-end","delta":{"finish_reason":"ERROR","error":"no room"}}"#);
+        assert_eq!((failed.kind, failed.message.as_ref()), (Kind::Provider(500), "no room"));
+        assert_eq!(fault(r#"{"type":"message-end","delta":{"finish_reason":"TIMEOUT"}}"#).kind, Kind::Timeout);
+        assert_eq!(fault(r#"{"id":"i","message":"internal"}"#).message, "internal");
+        for data in [
+            "",
+            "{",
+            "[]",
+            "{}",
+            r#"{"type":"message-end"}"#,
+            r#"{"type":"message-end","delta":{}}"#,
+            r#"{"type":"content-delta","delta":{}}"#,
+            r#"{"type":"tool-call-delta","index":0,"delta":{"message":{"tool_calls":{"function":{}}}}}"#,
+        ] {
+            assert!(read(&[data]).is_err(), "{data}");
+        }
+    }
+}
