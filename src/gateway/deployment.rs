@@ -293,3 +293,57 @@ fn route(written: &crate::config::Route, providers: &[Provider]) -> Result<Route
     })?;
     Ok(Route { name: Arc::from(written.model.as_str()), targets, tiers, strategy, cache: written.cache.clone() })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config;
+    use crate::config::KnownNames;
+
+    fn assembled(provider: &str) -> Result<Provider, String> {
+        let text = format!("[[providers]]\n{provider}\n[[routes]]\nmodel = \"*\"\ntargets = [\"bedrock\"]\n");
+        let dialects: Vec<&str> = dialects::of_providers().map(|dialect| dialect.name()).collect();
+        let kinds: Vec<&str> = providers::ALL.iter().map(|kind| kind.name).collect();
+        let names = KnownNames { dialects: &dialects, callers: &[], kinds: &kinds, strategies: &["ordered"] };
+        let environment = |name: &str| Some(name.to_owned());
+        let settings = config::parse(&text, "test.toml", &environment, &names).expect("a valid file");
+        let mut deployment = Deployment::assemble(settings, None, None).map_err(|error| error.to_string())?;
+        Ok(deployment.providers.remove(0))
+    }
+
+    const KEYS: &str = "access_key_id = \"env:ID\", secret_access_key = \"env:SECRET\"";
+
+    #[test]
+    fn bedrock_is_where_its_operator_says_and_nowhere_else() {
+        let provider =
+            assembled(&format!("name = \"bedrock\"\naws = {{ {KEYS}, region = \"eu-west-3\" }}")).expect("complete");
+        assert_eq!(provider.link.endpoint.authority, "bedrock-runtime.eu-west-3.amazonaws.com");
+        assert!(provider.signer.is_some() && provider.dialect.name() == "bedrock_converse");
+        assert!(!String::from_utf8_lossy(&provider.fixed_head).contains("authorization"));
+        let told = assembled("name = \"bedrock\"\napi_key = \"env:KEY\"").err().expect("no region");
+        assert!(told.contains("`bedrock`") && told.contains("base_url") && told.contains("us-east-1"), "{told}");
+        let url = "base_url = \"https://bedrock-runtime.us-west-2.amazonaws.com\"";
+        let provider = assembled(&format!("name = \"bedrock\"\n{url}\napi_key = \"env:KEY\"")).expect("complete");
+        assert!(provider.signer.is_none());
+        assert!(String::from_utf8_lossy(&provider.fixed_head).contains("authorization: Bearer KEY\r\n"));
+        assert!(
+            assembled(&format!("name = \"bedrock\"\n{url}\naws = {{ {KEYS} }}")).is_ok_and(|it| it.signer.is_some())
+        );
+        let mock = format!("name = \"bedrock\"\nbase_url = \"http://127.0.0.1:9\"\naws = {{ {KEYS} }}");
+        assert!(assembled(&mock).is_err_and(|told| told.contains("aws.region")));
+    }
+
+    #[test]
+    fn addresses_tell_their_region() {
+        for (authority, region) in [
+            ("bedrock-runtime.us-east-1.amazonaws.com", Some("us-east-1")),
+            ("bedrock-runtime-fips.us-gov-west-1.amazonaws.com:443", Some("us-gov-west-1")),
+            ("bedrock-runtime.cn-north-1.amazonaws.com.cn", Some("cn-north-1")),
+            ("vpce-1-a.bedrock-runtime.eu-central-1.vpce.amazonaws.com", Some("eu-central-1")),
+            ("bedrock-runtime.internal", None),
+            ("127.0.0.1:9000", None),
+        ] {
+            assert_eq!(region_of(authority), region, "{authority}");
+        }
+    }
+}
