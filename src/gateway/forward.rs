@@ -170,8 +170,9 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
     /// Tells people that a provider fails, once a minute for each provider and sort of failure. What a
     /// caller did wrong is not a provider's failure.
     fn complain(&self, request: &Request<'_>, provider: usize, failure: &Failure) {
-        let callers_fault = matches!(failure.status, Some(400 | 404..=428 | 430..=499));
-        let inexpressible = failure.status.is_none() && failure.outcome == AttemptOutcome::ClientError;
+        let refused = failure.outcome == AttemptOutcome::ClientError;
+        let callers_fault = refused && matches!(failure.status, Some(400 | 404..=428 | 430..=499));
+        let inexpressible = failure.status.is_none() && refused;
         let Some(log) = self.shared.log.as_ref().filter(|_| !callers_fault && !inexpressible) else { return };
         let name = &request.deployment.providers[provider].name;
         let outcome = failure.outcome.word();

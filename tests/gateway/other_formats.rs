@@ -30,6 +30,7 @@ on_both_drivers! {
     a_damaged_or_failing_binary_stream_never_ends_well,
     what_fails_before_content_is_answered_by_the_next,
     a_kept_answer_of_bedrock_is_told_again_in_every_form,
+    who_joins_a_binary_stream_hears_all_of_it,
     a_rejected_credential_is_told_without_its_words,
     cohere_answers_callers_of_both_dialects,
     cohere_streams_to_callers_of_both_dialects,
@@ -391,6 +392,31 @@ fn a_kept_answer_of_bedrock_is_told_again_in_every_form(driver: Driver) {
     let whole = gateway.ask(&post("", r#"{"model":"claude","messages":[{"role":"user","content":"Weather?"}]}"#));
     assert_eq!((whole.cache(), whole.content().as_str()), ("HIT", "Let me think."));
     assert_eq!(whole.json()["model"], MODEL);
+    assert_eq!(provider.count(), 1);
+}
+
+fn who_joins_a_binary_stream_hears_all_of_it(driver: Driver) {
+    let gate = Gate::default();
+    let opened = gate.clone();
+    let provider = Provider::start(move |_, peer| {
+        stream_in_pieces(peer, &[opening(), words("Let me ")].concat());
+        opened.wait("go on");
+        [words("look."), call_and_end(), tokens()].concat().chunks(7).for_each(|piece| peer.chunk(piece));
+        peer.end_chunks();
+    });
+    let (gateway, _secrets) = bedrock(driver, &provider, None, true);
+    let (mut leader, mut follower) = (gateway.caller(), gateway.caller());
+    leader.send(&openai_stream(""));
+    leader.wait_for("Let me ");
+    follower.send(&openai_stream(""));
+    follower.wait_for("Let me ");
+    gate.open("go on");
+    for (mut caller, cache) in [(leader, "MISS"), (follower, "COALESCED")] {
+        let told = caller.answer();
+        assert!(told.is_complete_stream(), "{}", told.text());
+        assert_eq!((told.cache(), told.streamed_content().as_str()), (cache, "Let me look."));
+        assert!(deltas(&told).iter().all(|event| event["model"] == MODEL), "{}", told.text());
+    }
     assert_eq!(provider.count(), 1);
 }
 

@@ -4,6 +4,7 @@ use super::super::fields;
 use super::super::fields::Keeper;
 use super::NAME;
 use super::blocks::BYTES_MARK;
+use super::citations;
 use crate::chat::Answer;
 use crate::chat::Choice;
 use crate::chat::Extra;
@@ -93,13 +94,22 @@ fn read_cited(cited: &JsonObject<'_, '_>) -> Option<Part> {
     for piece in &cited.get("content")?.as_array()? {
         words.push_str(fields::string_of(&piece.as_object()?, "text")?);
     }
-    let citations = cited.get("citations").map(|citations| citations_extra(json::raw(citations)));
-    Some(Part::Text { text: words, cache_marker: None, extra: citations.into_iter().collect() })
+    let mut extra: Vec<Extra> = Vec::new();
+    let sources = cited.get("citations").and_then(|sources| sources.as_array());
+    for source in sources.iter().flat_map(|sources| sources.iter()).flat_map(citations::read) {
+        match extra.iter_mut().find(|known| known.dialect == source.dialect) {
+            Some(known) => join_lists(&mut known.value.0, &source.value.0),
+            None => extra.push(source),
+        }
+    }
+    Some(Part::Text { text: words, cache_marker: None, extra })
 }
 
-/// A list of sources.
-pub(super) fn citations_extra(list: String) -> Extra {
-    Extra { dialect: NAME, name: "citations".to_owned(), value: RawJson(list) }
+/// `[a]` and `[b]` to `[a,b]`.
+fn join_lists(list: &mut String, more: &str) {
+    list.truncate(list.len() - 1);
+    list.push(',');
+    list.push_str(&more[1..]);
 }
 
 /// From an object with `stopReason` and, where it was asked for, the sequence that was met.
@@ -176,10 +186,11 @@ mod tests {
 
     #[test]
     fn words_with_sources_are_words_and_foreign_blocks_stay_whole() {
-        let content = r#"{"citationsContent":{"content":[{"text":"a"},{"text":"b"}],"citations":[{"title":"t"}]}},{"guardContent":{"text":{"text":"x"}}},{"toolUse":{"toolUseId":"s","name":"nova_code_interpreter","input":{},"type":"server_tool_use"}}"#;
+        let content = r#"{"citationsContent":{"content":[{"text":"a"},{"text":"b"}],"citations":[{"title":"t"},{"title":"u"}]}},{"guardContent":{"text":{"text":"x"}}},{"toolUse":{"toolUseId":"s","name":"nova_code_interpreter","input":{},"type":"server_tool_use"}}"#;
         let parts = read(&answer(content, "end_turn")).choices.remove(0).parts;
-        let citations = citations_extra(r#"[{"title":"t"}]"#.into());
-        assert_eq!(parts[0], Part::Text { text: "ab".into(), cache_marker: None, extra: vec![citations] });
+        let value = RawJson(r#"[{"title":"t"},{"title":"u"}]"#.into());
+        let sources = Extra { dialect: NAME, name: "citations".into(), value };
+        assert_eq!(parts[0], Part::Text { text: "ab".into(), cache_marker: None, extra: vec![sources] });
         assert!(parts[1..].iter().all(|part| matches!(part, Part::Opaque { dialect: NAME, .. })), "{parts:?}");
     }
 

@@ -65,18 +65,18 @@ impl Blocks {
             }
             Part::Refusal(text) => write_text(text, self.next()),
             Part::Image { source, cache_marker, .. } => {
-                let media = Media { medium: Some(Medium::Image), source, filename: None };
+                let media = Media { medium: Some(Medium::Image), source, filename: None, extra: &[] };
                 media.write(param, names, self.next())?;
                 self.mark(cache_marker.as_ref());
             }
-            Part::File { source, filename, cache_marker, .. } => {
-                let media = Media { medium: None, source, filename: filename.as_deref() };
+            Part::File { source, filename, cache_marker, extra } => {
+                let media = Media { medium: None, source, filename: filename.as_deref(), extra };
                 media.write(param, names, self.next())?;
                 self.mark(cache_marker.as_ref());
             }
             Part::Audio { data, format } => {
                 let source = MediaSource::Base64 { media_type: format!("audio/{format}"), data: data.clone() };
-                Media { medium: Some(Medium::Audio), source: &source, filename: None }.write(
+                Media { medium: Some(Medium::Audio), source: &source, filename: None, extra: &[] }.write(
                     param,
                     names,
                     self.next(),

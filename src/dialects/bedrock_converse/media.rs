@@ -1,8 +1,10 @@
 //! Pictures, documents, films and sounds: Converse wants bytes (or an address in S3), a short word for
 //! their format, and for each document a name that is unique in its request and holds few characters.
 
+use super::super::anthropic_messages;
 use super::super::fields;
 use super::super::fields::ObjectWriter;
+use crate::chat::Extra;
 use crate::chat::MediaSource;
 use crate::fault::Fault;
 use std::borrow::Cow;
@@ -142,6 +144,8 @@ pub(super) struct Media<'a> {
     pub(super) medium: Option<Medium>,
     pub(super) source: &'a MediaSource,
     pub(super) filename: Option<&'a str>,
+    /// What Claude's own dialect says about a document besides.
+    pub(super) extra: &'a [Extra],
 }
 
 impl Media<'_> {
@@ -172,6 +176,14 @@ impl Media<'_> {
             block.string("format", format);
             if let Some(out) = block.field("source") {
                 write_source(place.0, &place.1, out);
+            }
+            if medium == Medium::Document {
+                for name in ["context", "citations"] {
+                    let kept = fields::kept(self.extra, anthropic_messages::NAME, name);
+                    kept.filter(|text| !matches!(*text, "" | "null"))
+                        .into_iter()
+                        .for_each(|text| block.text(name, text));
+                }
             }
             block.close();
         }
@@ -220,7 +232,7 @@ mod tests {
 
     fn written(medium: Option<Medium>, source: MediaSource, filename: Option<&str>) -> Result<String, String> {
         let mut out = Vec::new();
-        let media = Media { medium, source: &source, filename };
+        let media = Media { medium, source: &source, filename, extra: &[] };
         media
             .write("messages[0].content", &mut Names::default(), &mut out)
             .map_err(|fault| fault.message.to_string())?;

@@ -21,6 +21,7 @@
 
 mod answer;
 mod blocks;
+mod citations;
 mod family;
 mod fault;
 mod media;

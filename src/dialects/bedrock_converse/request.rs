@@ -46,6 +46,7 @@ pub(super) fn write_request(
     out: &mut Vec<u8>,
 ) -> Result<Vec<Dropped>, Fault> {
     refuse(request)?;
+    refuse_path(model)?;
     let family = Family::of(model);
     let mut losses = Losses::default();
     let plan = family::plan(family, request, model, options.default_max_tokens);
@@ -66,6 +67,14 @@ pub(super) fn write_request(
     writer.close();
     drop_foreign(request, family, &mut losses);
     Ok(losses.0)
+}
+
+/// The model is a segment of the path, and one of nothing but dots would lead out of it.
+fn refuse_path(model: &str) -> Result<(), Fault> {
+    if model.bytes().all(|byte| byte == b'.') {
+        return Err(Fault::bad_field("model", "`model` must be the id or the ARN of a model"));
+    }
+    Ok(())
 }
 
 /// What would give another answer if it were left out.
@@ -540,6 +549,9 @@ mod tests {
             let fault = asked(CLAUDE, fields.clone()).expect_err("refused");
             assert_eq!(fault.param.as_deref(), Some(param), "{fields}");
         }
+        for model in ["", ".", ".."] {
+            assert_eq!(asked(model, json!({})).expect_err("refused").param.as_deref(), Some("model"));
+        }
         let picture = json!({"type": "image_url", "image_url": {"url": "https://a/b.png"}});
         let fault = asked(CLAUDE, json!({"messages": [{"role": "user", "content": [picture]}]})).expect_err("refused");
         assert_eq!(fault.param.as_deref(), Some("messages[0].content"));
@@ -606,6 +618,21 @@ mod tests {
         let (written, dropped) = asked_by_messages(LLAMA, fields);
         assert!(!written.to_string().contains("cachePoint"), "{written}");
         assert_eq!(dropped, ["cache_control"]);
+    }
+
+    #[test]
+    fn documents_keep_what_claude_is_told_of_them() {
+        let source = json!({"type": "text", "media_type": "text/plain", "data": "A"});
+        let document = json!({
+            "type": "document", "source": source, "title": "my.txt", "context": "c", "citations": {"enabled": true},
+        });
+        let fields = json!({"messages": [{"role": "user", "content": [document, {"type": "text", "text": "?"}]}]});
+        let (written, dropped) = asked_by_messages(CLAUDE, fields);
+        let wanted = json!({
+            "name": "my", "format": "txt", "source": {"bytes": "QQ=="}, "context": "c", "citations": {"enabled": true},
+        });
+        assert_eq!(written["messages"][0]["content"][0]["document"], wanted);
+        assert!(dropped.is_empty());
     }
 
     #[test]

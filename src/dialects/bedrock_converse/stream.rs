@@ -8,6 +8,7 @@ use super::super::EventReader;
 use super::super::fields;
 use super::NAME;
 use super::answer;
+use super::citations;
 use super::fault;
 use crate::chat::Event;
 use crate::chat::Extra;
@@ -174,8 +175,7 @@ fn grow(block: &mut Block, delta: Value<'_, '_>, into: &mut Vec<Event>) -> Optio
         }
         ("citation", Block::Untold | Block::Text) => {
             begin_text(block, into);
-            let extra = answer::citations_extra(format!("[{}]", json::raw(value)));
-            into.push(Event::TextExtra { choice: CHOICE, extra });
+            into.extend(citations::read(value).into_iter().map(|extra| Event::TextExtra { choice: CHOICE, extra }));
         }
         ("toolUse", Block::Call { number, told }) => {
             let text = fields::string_of(&value.as_object()?, "input").unwrap_or_default().to_owned();
@@ -265,6 +265,7 @@ mod tests {
         let arguments = |call, text: &str| Event::ToolArguments { choice: 0, call, text: text.into() };
         let text = |text: &str| Event::Text { choice: 0, text: text.into() };
         let events = events.expect("understood");
+        let sources = Extra { dialect: NAME, name: "citations".into(), value: RawJson(r#"[{"title":"t"}]"#.into()) };
         let wanted = [
             Event::Start { id: String::new(), model: String::new(), created_s: 0, extra: vec![] },
             Event::Thinking { choice: 0, text: "hm".into() },
@@ -272,7 +273,7 @@ mod tests {
             Event::Whole { choice: 0, part: Part::RedactedThinking { data: "Eu8".into() } },
             Event::TextStart { choice: 0 },
             text("a"),
-            Event::TextExtra { choice: 0, extra: answer::citations_extra(r#"[{"title":"t"}]"#.into()) },
+            Event::TextExtra { choice: 0, extra: sources },
             Event::TextStart { choice: 0 },
             text("b"),
             call(0, "i", "f"),
