@@ -2,7 +2,8 @@
 //!
 //! Only calls and results announce their block; words and thinking begin with their first delta. A block
 //! of a kind that only this dialect knows is gathered and told as a whole when it closes. The answer ends
-//! with `messageStop`, the stream with `metadata` behind it: without the tokens a stream was cut.
+//! with `messageStop`, the stream with `metadata` behind it: it is complete when both were seen, and a
+//! stream without the tokens was cut.
 
 use super::super::EventReader;
 use super::super::fields;
@@ -33,6 +34,10 @@ pub(super) struct Reader {
     parser: Parser,
     open: Option<Open>,
     calls: u64,
+    /// The reason to stop was told.
+    stopped: bool,
+    /// The tokens were told.
+    counted: bool,
 }
 
 /// The block being streamed, by its number.
@@ -115,6 +120,8 @@ impl Reader {
                 let additional = event.get("additionalModelResponseFields").filter(|value| !value.is_null());
                 into.extend(additional.map(|value| Event::AnswerExtra(own("additionalModelResponseFields", value))));
                 into.push(Event::Finish { choice: CHOICE, finish: answer::read_finish(event)? });
+                self.stopped = true;
+                self.end(into);
             }
             _ => {
                 let usage = event.get("usage").filter(|usage| usage.as_object().is_some());
@@ -122,10 +129,17 @@ impl Reader {
                 // `p` pads events to hide their length.
                 let others = event.iter().filter(|(name, _)| !matches!(*name, "usage" | "p"));
                 into.extend(others.map(|(name, value)| Event::AnswerExtra(own(name, value))));
-                into.push(Event::End);
+                self.counted = true;
+                self.end(into);
             }
         }
         Some(())
+    }
+
+    fn end(&self, into: &mut Vec<Event>) {
+        if self.stopped && self.counted {
+            into.push(Event::End);
+        }
     }
 
     fn opened(&mut self, start: Option<Value<'_, '_>>, into: &mut Vec<Event>) -> Block {
@@ -286,6 +300,14 @@ mod tests {
         assert_eq!(events[..wanted.len()], wanted);
         let [Event::Usage(usage), Event::End] = &events[wanted.len()..] else { panic!("{events:?}") };
         assert_eq!((usage.input_tokens, usage.output_tokens, usage.cache_read_tokens), (5, 2, Some(4)));
+    }
+
+    #[test]
+    fn a_stream_has_ended_when_reason_and_tokens_were_told() {
+        let (stop, tokens) = (("messageStop", r#"{"stopReason":"end_turn"}"#), ("metadata", r#"{"usage":{}}"#));
+        let ended = |events: &[(&str, &str)]| read(events).is_ok_and(|events| events.last() == Some(&Event::End));
+        assert!(ended(&[stop, tokens]) && ended(&[tokens, stop]));
+        assert!(!ended(&[stop]) && !ended(&[tokens]) && !ended(&[stop, stop]));
     }
 
     #[test]

@@ -44,7 +44,7 @@ pub(super) fn write_request(
     let mut losses = Losses::default();
     let mut writer = ObjectWriter::open(out, &[], NAME);
     writer.string("model", model);
-    write_messages(&request.messages, writer.overrule("messages"), &mut losses)?;
+    write_messages(&request.messages, thinks(model), writer.overrule("messages"), &mut losses)?;
     write_tools(request, &mut writer, &mut losses)?;
     write_format(request, &mut writer)?;
     if let Some(max_tokens) = request.max_tokens.or(options.default_max_tokens) {
@@ -99,12 +99,12 @@ fn drop_foreign(request: &Request, losses: &mut Losses) {
     }
 }
 
-fn write_messages(messages: &[Message], out: &mut Vec<u8>, losses: &mut Losses) -> Result<(), Fault> {
+fn write_messages(messages: &[Message], thinks: bool, out: &mut Vec<u8>, losses: &mut Losses) -> Result<(), Fault> {
     let mut list = List::new(out);
     for (place, message) in messages.iter().enumerate() {
         match message.role {
             Role::System | Role::Developer => write_said("system", message, place, &mut list)?,
-            Role::Assistant => write_assistant(message, place, &mut list, losses)?,
+            Role::Assistant => write_assistant(message, place, thinks, &mut list, losses)?,
             Role::User | Role::Tool => {
                 write_results(message, place, &mut list)?;
                 write_said("user", message, place, &mut list)?;
@@ -248,7 +248,13 @@ fn write_results(message: &Message, place: usize, list: &mut List<'_>) -> Result
     Ok(())
 }
 
-fn write_assistant(message: &Message, place: usize, list: &mut List<'_>, losses: &mut Losses) -> Result<(), Fault> {
+fn write_assistant(
+    message: &Message,
+    place: usize,
+    thinks: bool,
+    list: &mut List<'_>,
+    losses: &mut Losses,
+) -> Result<(), Fault> {
     let (mut said, mut thought, mut calls) = (Vec::new(), Vec::new(), Vec::new());
     for part in &message.parts {
         match part {
@@ -273,12 +279,14 @@ fn write_assistant(message: &Message, place: usize, list: &mut List<'_>, losses:
     }
     let mut writer = ObjectWriter::open(list.next(), &[], NAME);
     writer.string("role", "assistant");
-    if calls.is_empty() {
+    if calls.is_empty() || thinks {
         write_turn(&said, &thought, &mut writer);
     } else {
-        // A turn that calls tools says why in its plan.
+        // A turn that calls tools says why in its plan, unless its model has thinking for that.
         thought.extend(said);
         writer.optional_string("tool_plan", Some(thought.join("\n")).filter(|plan| !plan.is_empty()).as_deref());
+    }
+    if !calls.is_empty() {
         fields::write_list(calls, writer.overrule("tool_calls"), write_call);
     }
     writer.close();
@@ -286,8 +294,10 @@ fn write_assistant(message: &Message, place: usize, list: &mut List<'_>, losses:
 }
 
 fn write_turn(said: &[&str], thought: &[&str], writer: &mut ObjectWriter<'_>) {
-    if let ([text], []) = (said, thought) {
-        return writer.string("content", text);
+    match (said, thought) {
+        ([], []) => return,
+        ([text], []) => return writer.string("content", text),
+        _ => {}
     }
     let mut pieces = List::new(writer.overrule("content"));
     for text in thought {
@@ -411,11 +421,16 @@ fn write_sampling(request: &Request, writer: &mut ObjectWriter<'_>, losses: &mut
     }
 }
 
+/// Do answers of the model hold thinking? Their names say so.
+fn thinks(model: &str) -> bool {
+    model.contains("reasoning")
+}
+
 /// Only some models think on demand, and the others refuse to be asked.
 fn write_thinking(request: &Request, model: &str, writer: &mut ObjectWriter<'_>, losses: &mut Losses) {
     let Some(reasoning) = &request.reasoning else { return };
     let off = reasoning.enabled == Some(false) || reasoning.effort.as_deref() == Some("none");
-    if !model.contains("reasoning") {
+    if !thinks(model) {
         if !off && *reasoning != Reasoning::default() {
             losses.add("reasoning_effort");
         }
@@ -579,7 +594,7 @@ mod tests {
                 {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "c", "content": [text("a"), text("b")]}]},
             ],
         });
-        let (written, dropped) = asked("anthropic_messages", MODEL, fields).expect("fine");
+        let (written, dropped) = asked("anthropic_messages", MODEL, fields.clone()).expect("fine");
         let call = json!({"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}});
         let wanted = json!([
             {"role": "system", "content": "s"},
@@ -594,6 +609,9 @@ mod tests {
             {"role": "tool", "tool_call_id": "c", "content": [text("a"), text("b")]},
         ]);
         assert_eq!(written["messages"], wanted);
+        let (by_thinker, _) = asked("anthropic_messages", "command-a-reasoning-08-2025", fields).expect("fine");
+        let turn = json!({"role": "assistant", "content": "I will", "tool_calls": wanted[4]["tool_calls"]});
+        assert_eq!(by_thinker["messages"][4], turn);
         assert_eq!(dropped, ["messages[2].reasoning_content"], "counted with the system message");
     }
 }
