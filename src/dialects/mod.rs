@@ -23,6 +23,7 @@ use crate::chat::Usage;
 use crate::fault::Fault;
 use crate::wire::json::Parser;
 use crate::wire::json::Value;
+use std::borrow::Cow;
 
 /// Every dialect that callers and providers speak.
 pub const ALL: &[&dyn Dialect] = &[&openai_chat::OpenAiChat, &anthropic_messages::AnthropicMessages];
@@ -181,7 +182,7 @@ pub trait ProviderDialect: Sync {
     fn name(&self) -> &'static str;
 
     /// The path below the provider's base URL.
-    fn path(&self, model: &str, stream: bool) -> String;
+    fn path(&self, model: &str, stream: bool) -> Cow<'static, str>;
 
     /// How streams are cut into events.
     fn framing(&self) -> Framing {

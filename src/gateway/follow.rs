@@ -183,13 +183,9 @@ impl Live {
         }
         let provider = dialects::of_provider(meta.dialect)?;
         let options = StreamOptions { include_usage: occasion.include_usage, created_s: occasion.created_s };
-        let id = request.dialect.answer_id(occasion.random);
-        Some(Live {
-            translation: Translation::of_kept(provider, request.dialect, options, request.ask.choices)
-                .called(id, &meta.model),
-            out: Vec::new(),
-            unchanged: provider.name() == request.dialect.name(),
-        })
+        let mut translation = Translation::of_kept(provider, request.dialect, options, request.ask.choices);
+        translation.call(|| request.dialect.answer_id(occasion.random), &meta.model);
+        Some(Live { translation, out: Vec::new(), unchanged: provider.name() == request.dialect.name() })
     }
 }
 

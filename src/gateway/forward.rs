@@ -131,11 +131,12 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         let mut first = Some(first);
         for target in plan.as_slice() {
             let (index, model) = way.target(request.deployment, *target, &request.ask.model);
-            let model: Arc<str> = Arc::from(&*model);
+            let model: Arc<str> = self.names.shared(&model);
             let before = self.net.now();
             let rendered = first.take().unwrap_or_else(|| self.rendered_again(request, index, &model));
             let attempt = self.attempt(request, client, (index, &model), rendered, deadline, remembrance).await;
-            let duration = self.net.now().since(before);
+            // The turn began when the provider's answer was here; the gateway's own part of it is not the provider's.
+            let duration = self.net.lately().since(before);
             story.upstream += duration;
             let mut noted = Try { provider: index, model, outcome: AttemptOutcome::Ok, status: Some(200), duration };
             match attempt {
@@ -150,7 +151,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
                     noted.status = failure.status;
                     story.tries.push(noted);
                     self.complain(request, index, &failure);
-                    let stop = !failure.failover || self.net.now() >= deadline;
+                    let stop = !failure.failover || self.net.lately() >= deadline;
                     last = failure;
                     if stop {
                         break;
@@ -208,7 +209,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
                 return Ok(Attempt::Failed(Failure { fault, outcome, status: None, failover: true }));
             }
         };
-        let sent = self.net.now();
+        let sent = self.net.lately();
         let exchanged = {
             let exchange = pin!(self.upstreams.exchange(&provider.link, bytes, deadline));
             self.unless_left(exchange, client, remembrance).await?
@@ -253,7 +254,8 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
     ) -> Result<Rendered, Fault> {
         let provider = &request.deployment.providers[provider];
         let mut bytes = self.memory.take();
-        let dropped = render(request, body, provider, model, &self.instance, self.net.unix_ms(), &mut bytes)?;
+        let clock = || self.net.unix_ms();
+        let dropped = render(request, body, provider, model, &self.instance, clock, &mut bytes)?;
         Ok(Rendered { bytes, dropped })
     }
 
@@ -281,13 +283,12 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
     ) -> Result<Attempt<N>, Unserved> {
         let options = StreamOptions { include_usage: request.ask.include_usage, created_s: self.net.unix_ms() / 1000 };
         let keep = remembrance.is_wanted();
-        let id = request.dialect.answer_id(self.ids.random());
-        let mut translation =
-            Translation::new(provider.dialect, request.dialect, options, request.ask.choices, keep).called(id, model);
+        let mut translation = Translation::new(provider.dialect, request.dialect, options, request.ask.choices, keep);
+        translation.call(|| request.dialect.answer_id(self.ids.random()), model);
         let mut out = self.memory.take();
         let limit = sent.after(provider.link.timeouts.first_byte);
         loop {
-            let left = limit.since(self.net.now());
+            let left = limit.since(self.net.lately());
             let fault = {
                 let next = pin!(timeout(&self.net, left.max(Duration::from_millis(1)), exchange.next()));
                 match self.unless_left(next, client, remembrance).await? {
@@ -408,7 +409,7 @@ fn render(
     provider: &Provider,
     model: &str,
     instance: &str,
-    unix_ms: u64,
+    clock: impl Fn() -> u64,
     out: &mut Vec<u8>,
 ) -> Result<Vec<Dropped>, Fault> {
     let options = TargetOptions {
@@ -416,13 +417,15 @@ fn render(
         inject_usage: request.ask.stream,
         legacy_max_tokens: provider.legacy_max_tokens,
     };
-    let path = format!("{}{}", provider.link.endpoint.path_prefix, provider.dialect.path(model, request.ask.stream));
     out.extend_from_slice(b"POST ");
-    out.extend_from_slice(path.as_bytes());
+    let path_at = out.len();
+    out.extend_from_slice(provider.link.endpoint.path_prefix.as_bytes());
+    out.extend_from_slice(provider.dialect.path(model, request.ask.stream).as_bytes());
+    let path = path_at..out.len();
     out.extend_from_slice(b" HTTP/1.1\r\n");
     out.extend_from_slice(&provider.fixed_head);
     pass_fields(request, provider, instance, out);
-    let unsigned = provider.signer.as_ref().map(|signer| (signer, signer.write_fields(unix_ms, out)));
+    let unsigned = provider.signer.as_ref().map(|signer| (signer, signer.write_fields(clock(), out)));
     let length_at = out.len() + b"content-length: ".len();
     out.extend_from_slice(b"content-length:           0\r\n\r\n");
     let body_at = out.len();
@@ -442,7 +445,7 @@ fn render(
     room[LENGTH_ROOM - digits.len()..].copy_from_slice(digits);
     // The same for a signature over the body.
     if let Some((signer, unsigned)) = unsigned {
-        signer.sign(&unsigned, "POST", &provider.link.endpoint.authority, &path, body_at, out);
+        signer.sign(&unsigned, "POST", &provider.link.endpoint.authority, path, body_at, out);
     }
     Ok(dropped)
 }

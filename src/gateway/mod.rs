@@ -12,6 +12,7 @@ mod deployment;
 mod follow;
 mod forward;
 mod models;
+mod names;
 mod neighbours;
 mod recall;
 mod receive;
@@ -59,6 +60,7 @@ use follow::Followed;
 use forward::Forwarded;
 use forward::Rendered;
 use forward::Unserved;
+use names::Names;
 use recall::Recalled;
 use recall::Remembrance;
 use replay::Occasion;
@@ -111,6 +113,7 @@ pub struct Gateway<N: Net, R: Resolve> {
     embedder: Companion,
     instance: String,
     ids: Ids,
+    names: Names,
 }
 
 /// The deployment a shard works by. Requests hold it by a count of the shard's own: one shared by all
@@ -227,6 +230,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
             instance: shared.instance.clone(),
             shared,
             ids: Ids { prefix: seed, next: Cell::new(0) },
+            names: Names::default(),
         }
     }
 
@@ -292,7 +296,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
     /// Judges a head: what is asked, and by whom.
     pub fn greet(&self, head: &RequestHead, bytes: &[u8]) -> Result<Visit, Box<Turned>> {
         let deployment = self.deployment();
-        let mut story = Box::new(Story::begin(self.net.now(), self.net.unix_ms(), self.request_id(head, bytes)));
+        let mut story = Box::new(Story::begin(self.net.lately(), self.request_id(head, bytes)));
         let path = head.path(bytes);
         let judged = receive::surface(head.method, path).and_then(|surface| {
             if matches!(surface, Surface::Live | Surface::Ready) {
@@ -439,11 +443,11 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
     ) -> Result<Option<Box<Errand<'r>>>, Unserved> {
         let body = tape.as_value();
         let ask = receive::ask(dialect, body)?;
-        story.note_ask(&ask);
+        story.note_ask(&ask, self.names.shared(&ask.model));
         client.fin_means_gone = ask.stream || deployment.settings.server.half_close == HalfClose::Abort;
 
         let rate = deployment.rates.get(caller.index).and_then(Option::as_deref);
-        let grant = admit::admit(caller, rate, &ask, self.net.now()).map_err(|refusal| {
+        let grant = admit::admit(caller, rate, &ask, self.net.lately()).map_err(|refusal| {
             *allowance = refusal.allowance;
             refusal.fault
         })?;

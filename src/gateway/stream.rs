@@ -131,11 +131,10 @@ impl Translation {
     }
 
     /// What a translated answer is called where the provider's dialect has no name for it.
-    pub(super) fn called(mut self, id: String, model: &str) -> Self {
+    pub(super) fn call(&mut self, id: impl FnOnce() -> String, model: &str) {
         if let Passage::Translated { stand_in, .. } = &mut self.course.route {
-            *stand_in = StandIn { id, model: model.to_owned() };
+            *stand_in = StandIn { id: id(), model: model.to_owned() };
         }
-        self
     }
 
     /// Feeds provider bytes; appends what the caller should see to `out`. An error means that the

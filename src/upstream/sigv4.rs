@@ -15,6 +15,7 @@ use ring::digest;
 use ring::hmac;
 use secrecy::ExposeSecret;
 use secrecy::SecretString;
+use std::ops::Range;
 
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 /// The last part of every scope.
@@ -69,11 +70,19 @@ impl Signer {
         Unsigned { time, signature_at: out.len() - SIGNATURE_DIGITS - b"\r\n".len() }
     }
 
-    /// Fills in the signature of the request in `out`, whose body begins at `body_at`; `path` is as it
-    /// stands on the request line.
-    pub fn sign(&self, unsigned: &Unsigned, method: &str, host: &str, path: &str, body_at: usize, out: &mut [u8]) {
+    /// Fills in the signature of the request in `out`, whose path stands at `path` and whose body begins at
+    /// `body_at`.
+    pub fn sign(
+        &self,
+        unsigned: &Unsigned,
+        method: &str,
+        host: &str,
+        path: Range<usize>,
+        body_at: usize,
+        out: &mut [u8],
+    ) {
         let Unsigned { time, signature_at } = unsigned;
-        let request = self.canonical_request(time, method, host, path, &out[body_at..]);
+        let request = self.canonical_request(time, method, host, &out[path], &out[body_at..]);
         let digest = hex(digest::digest(&digest::SHA256, request.as_bytes()).as_ref());
         let text = format!("{ALGORITHM}\n{time}\n{}\n{digest}", self.scope(time));
         let signature = hex(hmac::sign(&self.key(time), text.as_bytes()).as_ref());
@@ -82,9 +91,9 @@ impl Signer {
 
     /// The request in the one spelling that both sides agree on. Its path is encoded once more than on
     /// the wire, and its fields are sorted.
-    fn canonical_request(&self, time: &str, method: &str, host: &str, path: &str, body: &[u8]) -> String {
+    fn canonical_request(&self, time: &str, method: &str, host: &str, path: &[u8], body: &[u8]) -> String {
         let mut encoded = Vec::with_capacity(path.len());
-        percent::encode(path.as_bytes(), b"/", &mut encoded);
+        percent::encode(path, b"/", &mut encoded);
         let path = String::from_utf8(encoded).expect("percent-encoding is ASCII");
         let token = self
             .session_token
@@ -141,7 +150,8 @@ mod tests {
     }
 
     fn signed(signer: &Signer, method: &str, path: &str, body: &[u8]) -> String {
-        let mut out = b"POST / HTTP/1.1\r\n".to_vec();
+        let mut out = format!("{method} {path} HTTP/1.1\r\n").into_bytes();
+        let path = method.len() + 1..method.len() + 1 + path.len();
         let unsigned = signer.write_fields(THEN_MS, &mut out);
         out.extend_from_slice(b"\r\n");
         let body_at = out.len();

@@ -36,6 +36,7 @@ use crate::chat::Ask;
 use crate::chat::Request;
 use crate::fault::Fault;
 use crate::wire::json::Value;
+use std::borrow::Cow;
 
 /// Its name, also the mark on everything it keeps.
 pub(super) const NAME: &str = "anthropic_messages";
@@ -52,8 +53,8 @@ impl ProviderDialect for AnthropicMessages {
         NAME
     }
 
-    fn path(&self, _model: &str, _stream: bool) -> String {
-        "/v1/messages".to_owned()
+    fn path(&self, _model: &str, _stream: bool) -> Cow<'static, str> {
+        "/v1/messages".into()
     }
 
     fn write_request(

@@ -39,6 +39,7 @@ use crate::chat::Request;
 use crate::fault::Fault;
 use crate::wire::json::Value;
 use crate::wire::percent;
+use std::borrow::Cow;
 
 /// Its name, also the mark on everything it keeps.
 const NAME: &str = "bedrock_converse";
@@ -52,11 +53,11 @@ impl ProviderDialect for BedrockConverse {
         NAME
     }
 
-    fn path(&self, model: &str, stream: bool) -> String {
+    fn path(&self, model: &str, stream: bool) -> Cow<'static, str> {
         let mut path = b"/model/".to_vec();
         percent::encode(model.as_bytes(), b"", &mut path);
         path.extend_from_slice(if stream { b"/converse-stream" } else { b"/converse" });
-        String::from_utf8(path).expect("percent-encoding is ASCII")
+        String::from_utf8(path).expect("percent-encoding is ASCII").into()
     }
 
     fn framing(&self) -> Framing {

@@ -28,6 +28,7 @@ use crate::chat::Answer;
 use crate::chat::Request;
 use crate::fault::Fault;
 use crate::wire::json::Value;
+use std::borrow::Cow;
 
 /// Its name, also the mark on everything it keeps.
 const NAME: &str = "cohere_chat";
@@ -41,8 +42,8 @@ impl ProviderDialect for CohereChat {
         NAME
     }
 
-    fn path(&self, _model: &str, _stream: bool) -> String {
-        "/v2/chat".to_owned()
+    fn path(&self, _model: &str, _stream: bool) -> Cow<'static, str> {
+        "/v2/chat".into()
     }
 
     fn write_request(

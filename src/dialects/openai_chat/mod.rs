@@ -39,6 +39,7 @@ use crate::chat::Ask;
 use crate::chat::Request;
 use crate::fault::Fault;
 use crate::wire::json::Value;
+use std::borrow::Cow;
 
 /// Its name, also the mark on everything it keeps.
 const NAME: &str = "openai_chat";
@@ -59,8 +60,8 @@ impl ProviderDialect for OpenAiChat {
         NAME
     }
 
-    fn path(&self, _model: &str, _stream: bool) -> String {
-        "/chat/completions".to_owned()
+    fn path(&self, _model: &str, _stream: bool) -> Cow<'static, str> {
+        "/chat/completions".into()
     }
 
     fn write_request(
