@@ -161,12 +161,12 @@ pub struct VirtualKey {
 pub struct Provider {
     /// Its name in routes, prices, headers, logs and metrics. Letters, digits and `._-`; unique.
     pub name: String,
-    /// A known provider (`openai`, `anthropic`, `gemini`, `vertex`, `vertex_express`, `demo`) that supplies `dialect`,
-    /// `base_url` and quirks where they are left out (`vertex` has no `base_url`). Unless set, `name` if that is a
-    /// known provider.
+    /// A known provider (`openai`, `anthropic`, `bedrock`, `cohere`, `gemini`, `vertex`, `vertex_express`, `demo`) that
+    /// supplies `dialect`, `base_url` and quirks where they are left out (`vertex` has no `base_url`). Unless set,
+    /// `name` if that is a known provider.
     pub kind: Option<String>,
-    /// The wire format it speaks: `openai_chat`, `openai_responses`, `anthropic_messages` or `gemini`. The kind's unless
-    /// set.
+    /// The wire format it speaks: `openai_chat`, `openai_responses`, `anthropic_messages`, `gemini`,
+    /// `bedrock_converse` or `cohere_chat`. The kind's unless set.
     pub dialect: Option<String>,
     /// Wire formats that it speaks besides, at the same `base_url` and with the same credential: callers of one of
     /// them reach it untranslated. The kind's unless this, `dialect` or `base_url` is set; `openai` speaks
@@ -179,6 +179,8 @@ pub struct Provider {
     /// Its credential: `env:NAME` for an environment variable, `file:PATH` for a file. Never the credential itself.
     /// None is sent unless set.
     pub api_key: Option<String>,
+    /// AWS credentials, with which each request is signed (Signature Version 4), in place of `api_key`.
+    pub aws: Option<AwsCredentials>,
     /// Models, by this provider's own names, that `/v1/models` lists; a name may end with `*`.
     #[serde(default)]
     pub models: Vec<String>,
@@ -233,6 +235,22 @@ pub struct Provider {
     /// Extra request headers. A value may be `env:NAME` or `file:PATH`, and must be for credentials.
     #[serde(default)]
     pub headers: BTreeMap<String, String>,
+}
+
+/// `aws = { … }` of a provider.
+#[derive(Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct AwsCredentials {
+    /// The id of the access key: `env:NAME` or `file:PATH`.
+    pub access_key_id: String,
+    /// The secret of the access key: `env:NAME` or `file:PATH`.
+    pub secret_access_key: String,
+    /// The token of temporary credentials: `env:NAME` or `file:PATH`. They are read once, at start and at each
+    /// reload, so whoever renews them also reloads.
+    pub session_token: Option<String>,
+    /// The region requests are signed for, such as `us-east-1`. The one that `base_url` names unless set; without
+    /// `base_url` it also chooses the kind's address.
+    pub region: Option<String>,
 }
 
 /// `[[routes]]`

@@ -16,6 +16,7 @@ mod faults;
 mod forwarding;
 mod gemini;
 mod lifecycle;
+mod other_formats;
 mod process;
 mod profile;
 mod provider;
