@@ -61,7 +61,11 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         let same = provider.dialect.name() == request.dialect.name();
         let translated = match (&facts, same && !request.ask.stream) {
             (Err(_), _) | (_, true) => Ok(None),
-            (Ok(_), false) => provider.dialect.read_answer(tape.as_value()).map(|answer| {
+            (Ok(_), false) => provider.dialect.read_answer(tape.as_value()).map(|mut answer| {
+                // Not every provider says when; who is asked for it anyway means now.
+                if answer.created_s == 0 {
+                    answer.created_s = self.net.unix_ms() / 1000;
+                }
                 let mut out = Vec::with_capacity(1024);
                 if request.ask.stream {
                     let occasion = self.occasion(request.ask.include_usage);
