@@ -52,7 +52,7 @@ pub(super) fn read_request(body: Value<'_, '_>) -> Result<Request, Fault> {
             "generationConfig" => config::read(value, &mut request, &mut keeper)?,
             // The path decides.
             "model" => {}
-            _ => keeper.keep(written, value),
+            name => keeper.keep(name, value),
         }
     }
     if let Some(value) = tool_config {
@@ -241,16 +241,13 @@ mod tests {
             body
         };
         for (more, param) in [
-            (json!({"cachedContent": "cachedContents/x"}), "cachedContent"),
+            (json!({"cached_content": "cachedContents/x"}), "cachedContent"),
             (json!({"tools": [{"googleSearch": {}}]}), "tools[0]"),
             (
                 json!({"generationConfig": {"responseModalities": ["TEXT", "IMAGE"]}}),
                 "generationConfig.responseModalities",
             ),
-            (
-                json!({"generation_config": {"response_mime_type": "text/x.enum"}}),
-                "generationConfig.response_mime_type",
-            ),
+            (json!({"generation_config": {"response_mime_type": "text/x.enum"}}), "generationConfig.responseMimeType"),
         ] {
             for target in [&OpenAiChat as &dyn Dialect, &AnthropicMessages] {
                 let refused = translated(&Gemini, target, &asked(more.clone()), "m").expect_err(param);
