@@ -14,12 +14,13 @@ import tempfile
 import threading
 
 import chat_scenarios
+import genai_scenarios
 import messages_scenarios
 import provider
 
 FOLDER = pathlib.Path(__file__).parent
 # Which dialect with the SDK in which folder of the environment; the newest lie in the environment itself.
-SUITES = [("chat", ""), ("chat", "openai-2"), ("chat", "openai-1"), ("messages", "")]
+SUITES = [("chat", ""), ("chat", "openai-2"), ("chat", "openai-1"), ("messages", ""), ("genai", "")]
 START_PATIENCE_S = 30.0
 SUITE_PATIENCE_S = 240.0
 STOP_PATIENCE_S = 20.0
@@ -51,6 +52,12 @@ kind = "anthropic"
 base_url = "{provider}"
 api_key = "env:PROVIDER_KEY"
 
+[[providers]]
+name = "gemini-mock"
+kind = "gemini"
+base_url = "{provider}"
+api_key = "env:PROVIDER_KEY"
+
 # Port 1 is open nowhere.
 [[providers]]
 name = "nobody"
@@ -77,6 +84,11 @@ targets = ["claude-mock"]
 
 [[routes]]
 model = "case-*"
+caller = "gemini"
+targets = ["gemini-mock"]
+
+[[routes]]
+model = "case-*"
 targets = ["mock"]
 """
 
@@ -89,6 +101,7 @@ def main():
     scripted = provider.Provider({
         "/v1/chat/completions": (chat_scenarios.SCENARIOS, chat_scenarios.REFUSAL_OF_KEY),
         "/v1/messages": (messages_scenarios.SCENARIOS, messages_scenarios.REFUSAL_OF_KEY),
+        genai_scenarios.PATH: (genai_scenarios.SCENARIOS, genai_scenarios.REFUSAL_OF_KEY),
     })
     threading.Thread(target=scripted.serve_forever, daemon=True).start()
     made = {name: made_key(binary, name) for name in KEYS}
