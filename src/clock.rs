@@ -28,6 +28,11 @@ pub trait Clock {
     /// Monotonic now.
     fn now(&self) -> Tick;
 
+    /// Monotonic now, or some microseconds ago: cheap, for deadlines and ages, not for measuring.
+    fn lately(&self) -> Tick {
+        self.now()
+    }
+
     /// Wall-clock milliseconds since the Unix epoch: for `created` fields, logs and nothing else.
     fn unix_ms(&self) -> u64;
 

@@ -56,8 +56,10 @@ fn settings() -> Provider {
         name: "acme".into(),
         kind: None,
         dialect: None,
+        also_speaks: None,
         base_url: None,
         api_key: None,
+        aws: None,
         models: Vec::new(),
         timeouts: Timeouts {
             connect: seconds(2),

@@ -58,8 +58,10 @@ fn link(authority: &Authority, url: &str) -> ProviderLink {
         name: "acme".into(),
         kind: None,
         dialect: None,
+        also_speaks: None,
         base_url: None,
         api_key: None,
+        aws: None,
         models: Vec::new(),
         timeouts: Timeouts {
             connect: seconds(2),

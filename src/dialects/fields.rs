@@ -8,6 +8,7 @@
 //! dialect stand in for the usual spelling and knows nothing of what others kept, which is why the same
 //! writer gives back the same object and still speaks plainly to another dialect.
 
+use super::Dropped;
 use crate::chat::Extra;
 use crate::chat::RawJson;
 use crate::fault::Fault;
@@ -32,6 +33,7 @@ const SCOPES: &[&str] = &[
     "file/",
     "source/",
     "content/",
+    "refusal/",
     "generationConfig/",
     "toolConfig/",
 ];
@@ -39,6 +41,9 @@ const SCOPES: &[&str] = &[
 /// Fields that have a typed home in the neutral request, so that what a dialect keeps under these names
 /// is a spelling, and nothing is lost when another dialect does not write it.
 const TYPED_FIELDS: &[&str] = &[
+    "include",
+    "input",
+    "instructions",
     "max_completion_tokens",
     "max_tokens",
     "metadata",
@@ -55,6 +60,7 @@ const TYPED_FIELDS: &[&str] = &[
     "stream_options",
     "system",
     "temperature",
+    "text",
     "thinking",
     "tool_choice",
     "tools",
@@ -276,6 +282,18 @@ pub(super) fn foreign_fields<'a>(extras: &'a [Extra], dialect: &'static str) -> 
     })
 }
 
+/// What a request loses on its way to a provider, each field once.
+#[derive(Default)]
+pub(super) struct Losses(pub(super) Vec<Dropped>);
+
+impl Losses {
+    pub(super) fn add(&mut self, field: &str) {
+        if self.0.iter().all(|known| known.field != field) {
+            self.0.push(Dropped { field: field.to_owned() });
+        }
+    }
+}
+
 /// Refuses a field or content that the target's dialect cannot express.
 pub(super) fn untranslatable(param: &str, what: &str) -> Fault {
     Fault::bad_field(
@@ -416,12 +434,6 @@ pub(super) fn arguments_object(arguments: &str) -> Cow<'_, str> {
     }
     let text = written(|out| json::write_string(arguments, out));
     Cow::Owned(format!("{{\"invalid_arguments\":{text}}}"))
-}
-
-/// Is it a signature over reasoning that says whose it is (`gemini:…`)? Worth something only to its owner;
-/// those without a mark are base64, which holds no colon.
-pub(super) fn is_marked(signature: &str) -> bool {
-    signature.contains(':')
 }
 
 /// A provider's answer that is not what its dialect promises.

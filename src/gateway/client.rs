@@ -282,7 +282,7 @@ impl<'c, S: Stream> Client<'c, S> {
         match timeout(clock, self.write_timeout, self.stream.write_all(piece)).await {
             Some((Ok(()), piece)) => {
                 self.bytes_out += length;
-                self.first_byte.get_or_insert_with(|| clock.now());
+                self.first_byte.get_or_insert_with(|| clock.lately());
                 Ok(piece)
             }
             Some((Err(_), _)) => {

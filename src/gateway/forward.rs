@@ -132,11 +132,12 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         let mut first = Some(first);
         for target in plan.as_slice() {
             let (index, model) = way.target(request.deployment, *target, &request.ask.model);
-            let model: Arc<str> = Arc::from(&*model);
+            let model: Arc<str> = self.model_names.shared(&model);
             let before = self.net.now();
             let rendered = first.take().unwrap_or_else(|| self.rendered_again(request, index, &model));
-            let attempt = self.attempt(request, client, index, rendered, deadline, remembrance).await;
-            let duration = self.net.now().since(before);
+            let attempt = self.attempt(request, client, (index, &model), rendered, deadline, remembrance).await;
+            // The turn began when the provider's answer was here; the gateway's own part of it is not the provider's.
+            let duration = self.net.lately().since(before);
             story.upstream += duration;
             let mut noted = Try { provider: index, model, outcome: AttemptOutcome::Ok, status: Some(200), duration };
             match attempt {
@@ -151,7 +152,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
                     noted.status = failure.status;
                     story.tries.push(noted);
                     self.complain(request, index, &failure);
-                    let stop = !failure.failover || self.net.now() >= deadline;
+                    let stop = !failure.failover || self.net.lately() >= deadline;
                     last = failure;
                     if stop {
                         break;
@@ -171,8 +172,9 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
     /// Tells people that a provider fails, once a minute for each provider and sort of failure. What a
     /// caller did wrong is not a provider's failure.
     fn complain(&self, request: &Request<'_>, provider: usize, failure: &Failure) {
-        let callers_fault = matches!(failure.status, Some(400 | 404..=428 | 430..=499));
-        let inexpressible = failure.status.is_none() && failure.outcome == AttemptOutcome::ClientError;
+        let refused = failure.outcome == AttemptOutcome::ClientError;
+        let callers_fault = refused && matches!(failure.status, Some(400 | 404..=428 | 430..=499));
+        let inexpressible = failure.status.is_none() && refused;
         let Some(log) = self.shared.log.as_ref().filter(|_| !callers_fault && !inexpressible) else { return };
         let name = &request.deployment.providers[provider].name;
         let outcome = failure.outcome.word();
@@ -195,7 +197,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         &self,
         request: &Request<'_>,
         client: &mut Client<'_, N::Stream>,
-        provider: usize,
+        (provider, model): (usize, &str),
         rendered: Result<Rendered, Fault>,
         deadline: Tick,
         remembrance: &Remembrance,
@@ -208,7 +210,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
                 return Ok(Attempt::Failed(Failure { fault, outcome, status: None, failover: true }));
             }
         };
-        let sent = self.net.now();
+        let sent = self.net.lately();
         let exchanged = {
             let exchange = pin!(self.upstreams.exchange(&provider.link, bytes, deadline));
             self.unless_left(exchange, client, remembrance).await?
@@ -220,13 +222,16 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
             }
         };
         if exchange.status() != 200 {
-            return Ok(Attempt::Failed(Box::pin(self.refusal(exchange, client, provider, remembrance)).await?));
+            return Ok(Attempt::Failed(
+                Box::pin(self.refusal(exchange, request, client, provider, remembrance)).await?,
+            ));
         }
-        let is_stream = content_type(&exchange).is_some_and(|value| value.starts_with(b"text/event-stream"));
+        let streams = provider.dialect_for(request.dialect).framing().content_type().as_bytes();
+        let is_stream = content_type(&exchange).is_some_and(|value| value.starts_with(streams));
         if request.ask.stream && is_stream {
-            Box::pin(self.preamble(exchange, request, client, provider, dropped, sent, remembrance)).await
+            Box::pin(self.preamble(exchange, request, client, (provider, model), dropped, sent, remembrance)).await
         } else {
-            self.whole(exchange, request, client, provider, dropped, remembrance).await
+            self.whole(exchange, request, client, (provider, model), dropped, remembrance).await
         }
     }
 
@@ -252,7 +257,8 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
     ) -> Result<Rendered, Fault> {
         let provider = &request.deployment.providers[provider];
         let mut bytes = self.memory.take();
-        let dropped = render(request, body, provider, model, &self.instance, &mut bytes)?;
+        let clock = || self.net.unix_ms();
+        let dropped = render(request, body, provider, model, &self.instance, clock, &mut bytes)?;
         Ok(Rendered { bytes, dropped })
     }
 
@@ -273,18 +279,21 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         mut exchange: Exchange<N>,
         request: &Request<'_>,
         client: &mut Client<'_, N::Stream>,
-        provider: &Provider,
+        (provider, model): (&Provider, &str),
         dropped: Vec<Dropped>,
         sent: Tick,
         remembrance: &Remembrance,
     ) -> Result<Attempt<N>, Unserved> {
         let options = StreamOptions { include_usage: request.ask.include_usage, created_s: self.net.unix_ms() / 1000 };
         let keep = remembrance.is_wanted();
-        let mut translation = Translation::new(provider.dialect, request.dialect, options, request.ask.choices, keep);
+        let speaks = provider.dialect_for(request.dialect);
+        let mut translation = Translation::new(speaks, request.dialect, options, request.ask.choices, keep);
+        translation.repeat(request.incoming.body);
+        translation.call(|| request.dialect.answer_id(self.ids.random()), model);
         let mut out = self.memory.take();
         let limit = sent.after(provider.link.timeouts.first_byte);
         loop {
-            let left = limit.since(self.net.now());
+            let left = limit.since(self.net.lately());
             let fault = {
                 let next = pin!(timeout(&self.net, left.max(Duration::from_millis(1)), exchange.next()));
                 match self.unless_left(next, client, remembrance).await? {
@@ -315,7 +324,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         mut exchange: Exchange<N>,
         request: &Request<'_>,
         client: &mut Client<'_, N::Stream>,
-        provider: &Provider,
+        (provider, model): (&Provider, &str),
         dropped: Vec<Dropped>,
         remembrance: &Remembrance,
     ) -> Result<Attempt<N>, Unserved> {
@@ -329,7 +338,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         }
         let mut copy = self.memory.take();
         copy.extend_from_slice(exchange.body());
-        let understood = self.understand(&mut copy, request, provider);
+        let understood = self.understand(&mut copy, request, provider, model);
         self.memory.give(copy);
         match understood {
             Ok((facts, translated)) => {
@@ -347,6 +356,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
     async fn refusal(
         &self,
         mut exchange: Exchange<N>,
+        request: &Request<'_>,
         client: &mut Client<'_, N::Stream>,
         provider: &Provider,
         remembrance: &Remembrance,
@@ -357,7 +367,8 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
             self.unless_left(read, client, remembrance).await?
         };
         let body = if read.is_ok() { exchange.body() } else { &[] };
-        let mut fault = provider.dialect.read_fault(status, body);
+        let dialect = provider.dialect_for(request.dialect);
+        let mut fault = dialect.read_refusal(status, &|name| exchange.header(name), body);
         // A dialect may know better than the status what was refused.
         let status = if let Kind::Provider(judged) = fault.kind { judged } else { status };
         fault.retry_after = retry_after(&exchange).or(fault.retry_after);
@@ -366,7 +377,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
             Some(b"false") => Some(false),
             _ => fault.should_retry,
         };
-        Ok(judged_refusal(status, fault, &provider.name))
+        Ok(judged_refusal(status, fault, provider))
     }
 
     /// Runs `future` unless the caller leaves first. When others wait for the same answer, the caller's
@@ -407,6 +418,7 @@ fn render(
     provider: &Provider,
     model: &str,
     instance: &str,
+    clock: impl Fn() -> u64,
     out: &mut Vec<u8>,
 ) -> Result<Vec<Dropped>, Fault> {
     let options = TargetOptions {
@@ -414,25 +426,30 @@ fn render(
         inject_usage: request.ask.stream,
         legacy_max_tokens: provider.legacy_max_tokens,
     };
+    let dialect = provider.dialect_for(request.dialect);
     out.extend_from_slice(b"POST ");
+    let path_at = out.len();
     out.extend_from_slice(provider.link.endpoint.path_prefix.as_bytes());
-    let path = provider.dialect.path(model, request.ask.stream);
+    let path = dialect.path(model, request.ask.stream);
     out.extend_from_slice(provider.link.endpoint.below(&path).as_bytes());
+    let path = path_at..out.len();
     out.extend_from_slice(b" HTTP/1.1\r\n");
     out.extend_from_slice(&provider.fixed_head);
     pass_fields(request, provider, instance, out);
+    let unsigned = provider.signer.as_ref().map(|signer| (signer, signer.write_fields(clock(), out)));
     let length_at = out.len() + b"content-length: ".len();
     out.extend_from_slice(b"content-length:           0\r\n\r\n");
     let body_at = out.len();
     let mut dropped = Vec::new();
-    if provider.dialect.name() == request.dialect.name() {
+    if dialect.name() == request.dialect.name() {
         let raw = request.incoming.body;
-        provider.dialect.splice_request(raw, parsed, &request.ask, model, options, out);
+        request.dialect.splice_request(raw, parsed, &request.ask, model, options, out);
     } else {
+        request.dialect.check_portable(parsed)?;
         // The path may say what the body does not.
         let neutral = request.dialect.read_request(parsed)?;
         let neutral = chat::Request { model: request.ask.model.to_string(), stream: request.ask.stream, ..neutral };
-        dropped = provider.dialect.write_request(&neutral, model, options, out)?;
+        dropped = dialect.write_request(&neutral, model, options, out)?;
     }
     // The length is known only now: it goes, right-aligned, into the room that was left for it, which
     // saves a copy of the body. White space before a field's value means nothing (RFC 9110 §5.5).
@@ -440,6 +457,10 @@ fn render(
     let digits = digits.format(out.len() - body_at).as_bytes();
     let room = &mut out[length_at..length_at + LENGTH_ROOM];
     room[LENGTH_ROOM - digits.len()..].copy_from_slice(digits);
+    // The same for a signature over the body.
+    if let Some((signer, unsigned)) = unsigned {
+        signer.sign(&unsigned, "POST", &provider.link.endpoint.authority, path, body_at, out);
+    }
     Ok(dropped)
 }
 
@@ -510,19 +531,25 @@ fn transport(failure: &upstream::Failure, provider: &Provider, status: Option<u1
     Failure { fault, outcome, status, failover: true }
 }
 
-fn judged_refusal(status: u16, fault: Fault, provider: &str) -> Failure {
+fn judged_refusal(status: u16, fault: Fault, provider: &Provider) -> Failure {
+    let Provider { name, signer, .. } = provider;
     let ours = |message: String| Fault::new(Kind::Upstream, message);
-    let (fault, outcome, failover) = match status {
+    // Some dialects know better than the status what sort of refusal it is.
+    let judged = if let Kind::Provider(judged) = fault.kind { judged } else { status };
+    let (fault, outcome, failover) = match judged {
         401 => {
-            let advice = "rejects the gateway's credential; its operator must check api_key";
-            (ours(format!("the provider `{provider}` {advice}")), AttemptOutcome::ClientError, true)
+            let place = if signer.is_some() { "aws" } else { "api_key" };
+            let advice = format!("rejects the gateway's credential; its operator must check {place}");
+            (ours(format!("the provider `{name}` {advice}")), AttemptOutcome::ClientError, true)
         }
+        // The provider or its model took too long or failed, whatever the status blames.
+        408 | 424 => (fault, AttemptOutcome::ServerError, true),
         402 | 403 => (fault, AttemptOutcome::ClientError, true),
         429 => (fault, AttemptOutcome::RateLimited, true),
         500..=599 => (fault, AttemptOutcome::ServerError, true),
         400..=499 => (fault, AttemptOutcome::ClientError, false),
         _ => {
-            let message = format!("the provider `{provider}` answered with the unexpected status {status}");
+            let message = format!("the provider `{name}` answered with the unexpected status {status}");
             (ours(message), AttemptOutcome::Broken, true)
         }
     };

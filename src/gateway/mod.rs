@@ -12,6 +12,7 @@ mod deployment;
 mod follow;
 mod forward;
 mod listed;
+mod model_names;
 mod models;
 mod named;
 mod neighbours;
@@ -61,6 +62,7 @@ use follow::Followed;
 use forward::Forwarded;
 use forward::Rendered;
 use forward::Unserved;
+use model_names::ModelNames;
 use recall::Recalled;
 use recall::Remembrance;
 use replay::Occasion;
@@ -113,6 +115,7 @@ pub struct Gateway<N: Net, R: Resolve> {
     embedder: Companion,
     instance: String,
     ids: Ids,
+    model_names: ModelNames,
 }
 
 /// The deployment a shard works by. Requests hold it by a count of the shard's own: one shared by all
@@ -231,6 +234,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
             instance: shared.instance.clone(),
             shared,
             ids: Ids { prefix: seed, next: Cell::new(0) },
+            model_names: ModelNames::default(),
         }
     }
 
@@ -296,7 +300,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
     /// Judges a head: what is asked, and by whom.
     pub fn greet(&self, head: &RequestHead, bytes: &[u8]) -> Result<Visit, Box<Turned>> {
         let deployment = self.deployment();
-        let mut story = Box::new(Story::begin(self.net.now(), self.net.unix_ms(), self.request_id(head, bytes)));
+        let mut story = Box::new(Story::begin(self.net.lately(), self.request_id(head, bytes)));
         let path = head.path(bytes);
         let judged = receive::surface(head.method, path).and_then(|surface| {
             if matches!(surface, Surface::Live | Surface::Ready) {
@@ -447,11 +451,11 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         let listed = named.as_ref().is_some_and(|named| named.stream && named::wants_list(query));
         let ask = receive::ask(dialect, named, body)?;
         client.tell_as_list(listed);
-        story.note_ask(&ask);
+        story.note_ask(&ask, self.model_names.shared(&ask.model));
         client.fin_means_gone = ask.stream || deployment.settings.server.half_close == HalfClose::Abort;
 
         let rate = deployment.rates.get(caller.index).and_then(Option::as_deref);
-        let grant = admit::admit(caller, rate, &ask, self.net.now()).map_err(|refusal| {
+        let grant = admit::admit(caller, rate, &ask, self.net.lately()).map_err(|refusal| {
             *allowance = refusal.allowance;
             refusal.fault
         })?;
@@ -546,8 +550,13 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         }
     }
 
-    fn occasion(&self, include_usage: bool) -> Occasion {
-        Occasion { random: self.ids.random(), created_s: self.net.unix_ms() / 1000, include_usage }
+    fn occasion<'r>(&self, request: &Request<'r>) -> Occasion<'r> {
+        Occasion {
+            asked: request.incoming.body,
+            random: self.ids.random(),
+            created_s: self.net.unix_ms() / 1000,
+            include_usage: request.ask.include_usage,
+        }
     }
 }
 

@@ -39,7 +39,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         let Visit { deployment, caller, mut story, .. } = visit;
         let caller = deployment.keys.caller(caller).expect("greet found this caller in this deployment");
         let listed = list(&deployment, caller);
-        let created_s = story.started_unix_ms / 1000;
+        let created_s = self.net.unix_ms() / 1000;
         let mut body = Vec::with_capacity(64 + 96 * listed.len());
         match receive::model_id(incoming.head.path(incoming.bytes)) {
             None => write_list(&listed, anthropic, created_s, &mut body),

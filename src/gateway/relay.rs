@@ -53,22 +53,21 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         copy: &mut Vec<u8>,
         request: &Request<'_>,
         provider: &Provider,
+        model: &str,
     ) -> Result<(AnswerFacts, Option<Vec<u8>>), Fault> {
         let garbage = || Fault::new(Kind::Upstream, "the provider's answer is not the JSON of its dialect");
         let mut parser = self.parser.borrow_mut();
         let tape = parser.parse(copy).map_err(|_| garbage())?;
-        let facts = provider.dialect.answer_facts(tape.as_value());
-        let same = provider.dialect.name() == request.dialect.name();
+        let dialect = provider.dialect_for(request.dialect);
+        let facts = dialect.answer_facts(tape.as_value());
+        let same = dialect.name() == request.dialect.name();
         let translated = match (&facts, same && !request.ask.stream) {
             (Err(_), _) | (_, true) => Ok(None),
-            (Ok(_), false) => provider.dialect.read_answer(tape.as_value()).map(|mut answer| {
-                // Not every provider says when; who is asked for it anyway means now.
-                if answer.created_s == 0 {
-                    answer.created_s = self.net.unix_ms() / 1000;
-                }
+            (Ok(_), false) => dialect.read_answer(tape.as_value()).map(|mut answer| {
                 let mut out = Vec::with_capacity(1024);
+                let occasion = self.occasion(request);
+                replay::complete(&mut answer, model, request.dialect, occasion);
                 if request.ask.stream {
-                    let occasion = self.occasion(request.ask.include_usage);
                     replay::stream_answer(&answer, request.dialect, occasion, &mut out);
                 } else {
                     request.dialect.write_answer(&answer, &mut out);
@@ -127,7 +126,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         if let (Some(lead), Some(provider)) = (&remembrance.lead, story.provider) {
             let provider = &request.deployment.providers[provider];
             lead.begin(FlightMeta {
-                dialect: provider.dialect.name(),
+                dialect: provider.dialect_for(request.dialect).name(),
                 provider: provider.name.clone(),
                 model: story.model.clone().unwrap_or_else(|| "".into()),
                 status: 200,
@@ -220,8 +219,9 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
 
     /// The terminator that a pass-through stream still needs; translated streams wrote their own.
     fn stream_end(&self, request: &Request<'_>, story: &Story) -> &'static [u8] {
-        let provider = story.provider.map(|index| request.deployment.providers[index].dialect.name());
-        if provider == Some(request.dialect.name()) { request.dialect.stream_end() } else { b"" }
+        let provider = story.provider.map(|index| &request.deployment.providers[index]);
+        let speaks = provider.map(|provider| provider.dialect_for(request.dialect).name());
+        if speaks == Some(request.dialect.name()) { request.dialect.stream_end() } else { b"" }
     }
 
     /// Renders the head of an answer, up to but without its framing.
@@ -274,10 +274,13 @@ fn usage_of<N: Net>(answer: &StreamedAnswer<N>, request: &Request<'_>) -> Usage 
     })
 }
 
+/// What providers call the id of a request.
+const REQUEST_IDS: &[&[u8]] = &[b"x-request-id", b"request-id", b"x-amzn-requestid"];
+
 /// What the provider said about itself, under names that cannot be mistaken for ours.
 fn upstream_fields<N: Net>(head: &mut Vec<u8>, exchange: &Exchange<N>) {
     for (name, value) in exchange.headers() {
-        if name.eq_ignore_ascii_case(b"x-request-id") || name.eq_ignore_ascii_case(b"request-id") {
+        if REQUEST_IDS.iter().any(|known| name.eq_ignore_ascii_case(known)) {
             reply::field(head, "x-ringgate-upstream-request-id", value);
         } else if is_rate_header(name) {
             head.extend_from_slice(b"x-ringgate-upstream-");

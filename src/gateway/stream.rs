@@ -8,18 +8,22 @@
 //! provider closed the connection.
 
 use crate::chat::Event;
+use crate::chat::Extra;
 use crate::chat::Finish;
 use crate::chat::Usage;
+use crate::dialects;
 use crate::dialects::Dialect;
 use crate::dialects::EventFacts;
 use crate::dialects::EventReader;
 use crate::dialects::EventWriter;
+use crate::dialects::Framing;
+use crate::dialects::ProviderDialect;
 use crate::dialects::StreamOptions;
 use crate::fault::Fault;
 use crate::fault::Kind;
+use crate::wire::eventstream;
 use crate::wire::json::Parser;
 use crate::wire::sse;
-use crate::wire::sse::Splitter;
 use crate::wire::sse::SseError;
 use std::cell::RefCell;
 
@@ -62,6 +66,19 @@ pub(super) struct Translation {
     pub facts: StreamFacts,
 }
 
+/// Cuts the provider's bytes into events.
+enum Splitter {
+    Lines(sse::Splitter),
+    Messages(eventstream::Splitter),
+}
+
+/// What stands in for an id and a model that the provider's dialect does not tell.
+#[derive(Default)]
+struct StandIn {
+    id: String,
+    model: String,
+}
+
 struct Course {
     route: Passage,
     strip_usage: bool,
@@ -72,29 +89,46 @@ struct Course {
 
 enum Passage {
     Unchanged { dialect: &'static dyn Dialect },
-    Translated { reader: Box<dyn EventReader>, writer: Box<dyn EventWriter>, events: Vec<Event> },
+    Translated(Translated),
+}
+
+struct Translated {
+    caller: &'static dyn Dialect,
+    reader: Box<dyn EventReader>,
+    writer: Box<dyn EventWriter>,
+    events: Vec<Event>,
+    /// Settings of the request that the answer repeats.
+    settings: Vec<Extra>,
+    stand_in: StandIn,
 }
 
 impl Translation {
     /// From `provider`'s dialect to `caller`'s, for a request that asked for `answers` answers.
     pub(super) fn new(
-        provider: &'static dyn Dialect,
+        provider: &'static dyn ProviderDialect,
         caller: &'static dyn Dialect,
         options: StreamOptions,
         answers: u64,
         keep: bool,
     ) -> Self {
+        let splitter = match provider.framing() {
+            Framing::ServerSentEvents => Splitter::Lines(sse::Splitter::new(EVENT_BYTES_MAX)),
+            Framing::AmazonEventStream => Splitter::Messages(eventstream::Splitter::new(EVENT_BYTES_MAX)),
+        };
         let route = if provider.name() == caller.name() {
-            Passage::Unchanged { dialect: provider }
+            Passage::Unchanged { dialect: caller }
         } else {
-            Passage::Translated {
+            Passage::Translated(Translated {
+                caller,
                 reader: provider.event_reader(),
                 writer: caller.event_writer(options),
                 events: Vec::new(),
-            }
+                settings: Vec::new(),
+                stand_in: StandIn::default(),
+            })
         };
         Translation {
-            splitter: Splitter::new(EVENT_BYTES_MAX),
+            splitter,
             course: Course {
                 route,
                 strip_usage: !options.include_usage,
@@ -107,32 +141,70 @@ impl Translation {
         }
     }
 
+    /// Lets a translated answer repeat what its dialect repeats of the request `raw`.
+    pub(super) fn repeat(&mut self, raw: &[u8]) {
+        if let Passage::Translated(translated) = &mut self.course.route {
+            translated.settings = translated.caller.repeated_settings(raw);
+        }
+    }
+
+    /// The same for events that were kept of a stream, whose framing is normalised.
+    pub(super) fn of_kept(
+        provider: &'static dyn ProviderDialect,
+        caller: &'static dyn Dialect,
+        options: StreamOptions,
+        answers: u64,
+    ) -> Self {
+        let splitter = Splitter::Lines(sse::Splitter::new(EVENT_BYTES_MAX));
+        Translation { splitter, ..Translation::new(provider, caller, options, answers, false) }
+    }
+
+    /// What a translated answer is called where the provider's dialect has no name for it.
+    pub(super) fn call(&mut self, id: impl FnOnce() -> String, model: &str) {
+        if let Passage::Translated(translated) = &mut self.course.route {
+            translated.stand_in = StandIn { id: id(), model: model.to_owned() };
+        }
+    }
+
     /// Feeds provider bytes; appends what the caller should see to `out`. An error means that the
     /// stream is broken; `out` then holds what was right before it.
     pub(super) fn feed(&mut self, parser: &RefCell<Parser>, bytes: &[u8], out: &mut Vec<u8>) -> Result<(), Fault> {
         let Translation { splitter, course, json, kept, facts } = self;
-        let fed = splitter.feed(bytes, |event| {
+        let mut take = |name: Option<&str>, data: &str, failure: bool| {
             if facts.complete {
                 return Ok(()); // nothing after the terminator belongs to the answer
             }
             facts.events += 1;
-            facts.data_bytes += event.data.len() as u64;
+            facts.data_bytes += data.len() as u64;
             if let Some(kept) = kept {
-                sse::write_event(event.name, event.data, kept);
+                sse::write_event(name, data, kept);
             }
-            course.event(event.name, event.data, parser, json, facts, out)
-        });
-        fed.map_err(|error| match error {
-            SseError::Stopped(fault) => fault,
-            _ => Fault::new(Kind::Upstream, "the provider sent a stream that is not server-sent events"),
-        })
+            course.event(name, data, parser, json, facts, out)?;
+            // Whatever the dialect makes of it: a failure is no event of an answer.
+            if failure { Err(Fault::new(Kind::Upstream, "the provider's stream failed")) } else { Ok(()) }
+        };
+        match splitter {
+            Splitter::Lines(lines) => {
+                lines.feed(bytes, |event| take(event.name, event.data, false)).map_err(|error| match error {
+                    SseError::Stopped(fault) => fault,
+                    _ => Fault::new(Kind::Upstream, "the provider sent a stream that is not server-sent events"),
+                })
+            }
+            Splitter::Messages(messages) => messages
+                .feed(bytes, |message| take(Some(message.name), message.data, message.is_failure))
+                .map_err(|error| match error {
+                    eventstream::Broken::Stopped(fault) => fault,
+                    _ => Fault::new(Kind::Upstream, "the provider sent a damaged event stream"),
+                }),
+        }
     }
 
     /// The provider closed its stream properly: whoever leaves out the empty line behind the last event
     /// has said that event all the same, and some dialects end like this. Appends what it adds to `out`; the
     /// fault of a stream that is not complete even so.
     pub(super) fn finish(&mut self, parser: &RefCell<Parser>, out: &mut Vec<u8>) -> Option<Fault> {
-        if let Err(fault) = self.feed(parser, b"\n\n", out) {
+        let ending: &[u8] = if let Splitter::Lines(_) = self.splitter { b"\n\n" } else { b"" };
+        if let Err(fault) = self.feed(parser, ending, out) {
             return Some(fault);
         }
         self.course.end(&mut self.facts, out);
@@ -178,13 +250,18 @@ impl Course {
                 }
                 Ok(())
             }
-            Passage::Translated { reader, writer, events } => {
+            Passage::Translated(Translated { reader, writer, events, settings, stand_in, .. }) => {
                 events.clear();
                 reader.read(name, data, events)?;
-                for event in events.drain(..) {
-                    match &event {
+                for mut event in events.drain(..) {
+                    match &mut event {
                         Event::Error(fault) => return Err(fault.clone()),
                         Event::End => complete(facts, answers)?,
+                        Event::Start { id, model, extra, .. } => {
+                            dialects::add_settings(extra, settings);
+                            name_start(id, model, stand_in);
+                            note_event(facts, &event);
+                        }
                         other => note_event(facts, other),
                     }
                     writer.write(&event, out);
@@ -203,8 +280,16 @@ impl Course {
             return;
         }
         facts.complete = true;
-        if let Passage::Translated { writer, .. } = &mut self.route {
-            writer.write(&Event::End, out);
+        if let Passage::Translated(translated) = &mut self.route {
+            translated.writer.write(&Event::End, out);
+        }
+    }
+}
+
+fn name_start(id: &mut String, model: &mut String, stand_in: &StandIn) {
+    for (told, other) in [(id, &stand_in.id), (model, &stand_in.model)] {
+        if told.is_empty() {
+            told.clone_from(other);
         }
     }
 }
@@ -255,7 +340,7 @@ fn note(facts: &mut StreamFacts, event: EventFacts) {
 
 fn note_event(facts: &mut StreamFacts, event: &Event) {
     match event {
-        Event::Start { model, .. } => facts.model = Some(model.clone()),
+        Event::Start { model, .. } => facts.model = Some(model.clone()).filter(|model| !model.is_empty()),
         Event::Text { text, .. } | Event::Thinking { text, .. } => facts.content |= !text.is_empty(),
         Event::ToolCall { .. } => {
             facts.content = true;

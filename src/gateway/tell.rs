@@ -23,8 +23,8 @@ use crate::upstream::resolve::Resolve;
 use std::sync::Arc;
 
 impl Story {
-    pub(super) fn note_ask(&mut self, ask: &Ask<'_>) {
-        self.requested_model = ask.model.to_string();
+    pub(super) fn note_ask(&mut self, ask: &Ask<'_>, model: Arc<str>) {
+        self.requested_model = Some(model);
         self.stream = ask.stream;
     }
 }
@@ -85,7 +85,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         client: &mut Client<'_, N::Stream>,
         story: &mut Story,
     ) -> bool {
-        let occasion = self.occasion(request.ask.include_usage);
+        let occasion = self.occasion(request);
         let mut body = self.memory.take();
         let decoded = if request.ask.stream {
             replay::streamed(record, request.dialect, occasion, &self.parser, &mut body)
@@ -97,7 +97,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
             return false;
         }
         story.cache = outcome;
-        story.cache_age_s = Some(record.age(self.net.now()).as_secs());
+        story.cache_age_s = Some(record.age(self.net.lately()).as_secs());
         story.provider = request.deployment.providers.iter().position(|provider| provider.name == record.provider);
         story.model = Some(Arc::clone(&record.model));
         story.usage = record.usage.clone();

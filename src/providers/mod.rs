@@ -3,6 +3,8 @@
 //! To add one: a file beside this one and a line in [`ALL`].
 
 pub mod anthropic;
+pub mod bedrock;
+pub mod cohere;
 pub mod demo;
 pub mod gemini;
 pub mod openai;
@@ -25,7 +27,8 @@ pub enum Credential {
 pub struct Kind {
     /// The name used as `kind` (and assumed when a provider's own name equals it).
     pub name: &'static str,
-    /// Where it lives, without trailing slash; empty where every customer has an address of his own.
+    /// Where it lives, without trailing slash; `{region}` stands for the configured region, and it is empty where every
+    /// customer has an address of his own.
     pub base_url: &'static str,
     /// The dialect it speaks.
     pub dialect: &'static str,
@@ -42,12 +45,25 @@ pub struct Kind {
 }
 
 /// Every known provider.
-pub const ALL: &[&Kind] =
-    &[&openai::KIND, &anthropic::KIND, &gemini::KIND, &vertex::KIND, &vertex_express::KIND, &demo::KIND];
+pub const ALL: &[&Kind] = &[
+    &openai::KIND,
+    &anthropic::KIND,
+    &bedrock::KIND,
+    &cohere::KIND,
+    &gemini::KIND,
+    &vertex::KIND,
+    &vertex_express::KIND,
+    &demo::KIND,
+];
 
 /// The provider called `name`.
 pub fn named(name: &str) -> Option<&'static Kind> {
     ALL.iter().copied().find(|kind| kind.name == name)
+}
+
+/// Dialects that the provider called `kind` speaks besides its first one, at its usual address.
+pub fn also_speaks(kind: &str) -> &'static [&'static str] {
+    if kind == openai::KIND.name { openai::ALSO_SPEAKS } else { &[] }
 }
 
 /// What is assumed of a provider that is only an OpenAI-compatible (or other) address: the credential

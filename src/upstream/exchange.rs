@@ -90,12 +90,12 @@ impl<N: Net> Exchange<N> {
         let reused = connection.reused;
         let failed = |stage, reason| Failure { stage, reason, reused };
         let is_late = || Setback::Final(failed(Stage::Send, Reason::TimedOut(Deadline::Total)));
-        let left = remaining(deadline, shared.net.now()).ok_or_else(is_late)?;
+        let left = remaining(deadline, shared.net.lately()).ok_or_else(is_late)?;
         let sending = connection.link().write_all(request);
         let (sent, request) = net::timeout(&shared.net, left, sending).await.ok_or_else(is_late)?;
 
         let unsent = sent.is_err();
-        let now = shared.net.now();
+        let now = shared.net.lately();
         let first_byte_by = now.after(provider.timeouts.first_byte);
         // A provider may refuse a request before it has read all of it; then writing fails although an
         // answer is there.
@@ -284,7 +284,7 @@ impl<N: Net> Exchange<N> {
             // Bytes nobody asked for: whatever comes next on this connection cannot be trusted.
             drop(connection);
         } else if self.may_be_pooled {
-            connection.pool(self.shared.net.now());
+            connection.pool(self.shared.net.lately());
         } else {
             connection.retire();
         }
@@ -299,7 +299,7 @@ impl<N: Net> Exchange<N> {
     async fn read_more(&mut self) -> Result<(), Failure> {
         // Taken out, so that a dropped future takes the connection with it: its bytes are lost.
         let Some(mut connection) = self.connection.take() else { return Err(self.broken(Reason::Closed)) };
-        let now = self.shared.net.now();
+        let now = self.shared.net.lately();
         let Some(left) = remaining(self.deadline, now) else {
             return Err(self.broken(Reason::TimedOut(Deadline::Total)));
         };
@@ -374,7 +374,7 @@ async fn hear_head<N: Net>(
     let mut silent = true;
     loop {
         if silent || !is_final_head(&mut buffer, &mut head, &mut interim).map_err(garbage)? {
-            let left = remaining(by, shared.net.now()).ok_or(Unheard { reason: Reason::TimedOut(late), silent })?;
+            let left = remaining(by, shared.net.lately()).ok_or(Unheard { reason: Reason::TimedOut(late), silent })?;
             make_room(&mut buffer);
             let read = net::timeout(&shared.net, left, connection.link().read(buffer)).await;
             let (result, returned) = read.ok_or(Unheard { reason: Reason::TimedOut(late), silent })?;

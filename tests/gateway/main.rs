@@ -16,9 +16,11 @@ mod faults;
 mod forwarding;
 mod gemini;
 mod lifecycle;
+mod other_formats;
 mod process;
 mod profile;
 mod provider;
+mod responses;
 mod tls;
 mod vectors;
 

@@ -17,10 +17,15 @@ import chat_scenarios
 import genai_scenarios
 import messages_scenarios
 import provider
+import responses_scenarios
 
 FOLDER = pathlib.Path(__file__).parent
 # Which dialect with the SDK in which folder of the environment; the newest lie in the environment itself.
-SUITES = [("chat", ""), ("chat", "openai-2"), ("chat", "openai-1"), ("messages", ""), ("genai", "")]
+SUITES = [
+    ("chat", ""), ("chat", "openai-2"), ("chat", "openai-1"), ("messages", ""),
+    ("responses", ""), ("responses", "openai-2"), ("responses", "openai-1"),
+    ("genai", ""),
+]
 START_PATIENCE_S = 30.0
 SUITE_PATIENCE_S = 240.0
 STOP_PATIENCE_S = 20.0
@@ -58,6 +63,12 @@ kind = "gemini"
 base_url = "{provider}"
 api_key = "env:PROVIDER_KEY"
 
+[[providers]]
+name = "responses-mock"
+dialect = "openai_responses"
+base_url = "{provider}/v1"
+api_key = "env:PROVIDER_KEY"
+
 # Port 1 is open nowhere.
 [[providers]]
 name = "nobody"
@@ -89,6 +100,11 @@ targets = ["gemini-mock"]
 
 [[routes]]
 model = "case-*"
+caller = "openai_responses"
+targets = ["responses-mock"]
+
+[[routes]]
+model = "case-*"
 targets = ["mock"]
 """
 
@@ -102,6 +118,7 @@ def main():
         "/v1/chat/completions": (chat_scenarios.SCENARIOS, chat_scenarios.REFUSAL_OF_KEY),
         "/v1/messages": (messages_scenarios.SCENARIOS, messages_scenarios.REFUSAL_OF_KEY),
         genai_scenarios.PATH: (genai_scenarios.SCENARIOS, genai_scenarios.REFUSAL_OF_KEY),
+        "/v1/responses": (responses_scenarios.SCENARIOS, responses_scenarios.REFUSAL_OF_KEY),
     })
     threading.Thread(target=scripted.serve_forever, daemon=True).start()
     made = {name: made_key(binary, name) for name in KEYS}
