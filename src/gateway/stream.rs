@@ -244,6 +244,8 @@ impl Course {
                     complete(facts, answers)?;
                 }
                 if forward {
+                    // SDKs of formats without a terminator die of names of events as well.
+                    let name = name.filter(|_| !self.ends_with_body);
                     sse::write_event(name, data, out);
                 }
                 Ok(())
