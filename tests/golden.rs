@@ -28,6 +28,9 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 
+#[path = "golden/provider_only.rs"]
+mod provider_only;
+
 struct Recording {
     id: String,
     dialect: &'static dyn Dialect,
@@ -507,7 +510,7 @@ fn a_whole_answer_streams_as_the_same_answer() {
 }
 
 /// What every dialect can say about an answer.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 struct Digest {
     model: String,
     text: String,

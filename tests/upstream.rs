@@ -61,6 +61,7 @@ fn settings() -> Provider {
         api_key: None,
         api_keys: Vec::new(),
         rejected_key_retry: Duration::from_secs(60),
+        aws: None,
         models: Vec::new(),
         timeouts: Timeouts {
             connect: seconds(2),

@@ -144,6 +144,8 @@ pub struct Provider {
     pub api_keys: Vec<ProviderKey>,
     /// How long a rejected key is avoided before one request tries it again.
     pub rejected_key_retry: Duration,
+    /// With which each request is signed; `None` = none is.
+    pub aws: Option<AwsCredentials>,
     /// Models by this provider's own names that `/v1/models` lists; a pattern may end with `*`.
     pub models: Vec<String>,
     /// Deadlines.
@@ -183,6 +185,19 @@ pub struct ProviderKey {
     pub weight: u32,
     /// Models it may be used for: exact names or patterns with a trailing `*`; empty = all.
     pub models: Vec<String>,
+}
+
+/// `aws = { … }` of a provider.
+#[derive(Clone, Debug)]
+pub struct AwsCredentials {
+    /// Names the access key; kept from logs as its secret is.
+    pub access_key_id: SecretString,
+    /// Its secret.
+    pub secret_access_key: SecretString,
+    /// The token of temporary credentials.
+    pub session_token: Option<SecretString>,
+    /// The region requests are signed for; `None` = the one that the address names.
+    pub region: Option<String>,
 }
 
 /// How demanding a request is.

@@ -165,8 +165,8 @@ pub struct Provider {
     /// A known provider (providers.md lists them) that supplies `dialect`, `base_url` and quirks where they are left
     /// out. Unless set, `name` if that is a known provider.
     pub kind: Option<String>,
-    /// The wire format it speaks: `openai_chat`, `openai_responses`, `anthropic_messages` or `gemini`. The kind's unless
-    /// set.
+    /// The wire format it speaks: `openai_chat`, `openai_responses`, `anthropic_messages`, `gemini`,
+    /// `bedrock_converse` or `cohere_chat`. The kind's unless set.
     pub dialect: Option<String>,
     /// Wire formats that it speaks besides, at the same `base_url` and with the same credential: callers of one of
     /// them reach it untranslated. The kind's (providers.md) unless this, `dialect` or another `base_url` is set.
@@ -178,9 +178,10 @@ pub struct Provider {
     /// Its credential: `env:NAME` for an environment variable, `file:PATH` for a file. Never the credential itself.
     /// None is sent unless set.
     pub api_key: Option<String>,
-    /// More credentials, among which requests are spread by weight: each `"env:NAME"`, `"file:PATH"`, or a table. A key that the provider rejects (401, 402, 403)
-    /// or limits (429) is avoided for a while, and the request goes on with another one before another target is
-    /// tried. At most 64, `api_key` included, which counts as a key called `api_key` with weight 1.
+    /// More credentials, among which requests are spread by weight: each `"env:NAME"`, `"file:PATH"`, or a table. A
+    /// key that the provider rejects (401, 402, 403) or limits (429) is avoided for a while, and the request goes on
+    /// with another one before another target is tried. At most 64, `api_key` included, which counts as a key called
+    /// `api_key` with weight 1.
     #[serde(default)]
     pub api_keys: Vec<ProviderKey>,
     /// A key that the provider rejected is avoided for this long; then one request tries it again. A key that the
@@ -189,6 +190,8 @@ pub struct Provider {
     #[serde(default = "defaults::rejected_key_retry_ms")]
     #[schemars(range(min = 1, max = 86_400_000))]
     pub rejected_key_retry_ms: u64,
+    /// AWS credentials, with which each request is signed (Signature Version 4), in place of `api_key`.
+    pub aws: Option<AwsCredentials>,
     /// Models, by this provider's own names, that `/v1/models` lists; a name may end with `*`.
     #[serde(default)]
     pub models: Vec<String>,
@@ -271,6 +274,22 @@ pub struct ProviderKeyParts {
     /// Models, by the provider's own names, that it may be used for; a name may end with `*`. Empty: all.
     #[serde(default)]
     pub models: Vec<String>,
+}
+
+/// `aws = { … }` of a provider.
+#[derive(Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct AwsCredentials {
+    /// The id of the access key: `env:NAME` or `file:PATH`.
+    pub access_key_id: String,
+    /// The secret of the access key: `env:NAME` or `file:PATH`.
+    pub secret_access_key: String,
+    /// The token of temporary credentials: `env:NAME` or `file:PATH`. They are read once, at start and at each
+    /// reload, so whoever renews them also reloads.
+    pub session_token: Option<String>,
+    /// The region requests are signed for, such as `us-east-1`. The one that `base_url` names unless set; without
+    /// `base_url` it also chooses the kind's address.
+    pub region: Option<String>,
 }
 
 /// `[[routes]]`

@@ -8,6 +8,7 @@
 //! dialect stand in for the usual spelling and knows nothing of what others kept, which is why the same
 //! writer gives back the same object and still speaks plainly to another dialect.
 
+use super::Dropped;
 use crate::chat::Extra;
 use crate::chat::RawJson;
 use crate::fault::Fault;
@@ -279,6 +280,18 @@ pub(super) fn foreign_fields<'a>(extras: &'a [Extra], dialect: &'static str) -> 
         let spelling = TYPED_FIELDS.contains(&name) || SCOPES.iter().any(|scope| name.starts_with(scope));
         extra.dialect != dialect && !silent && !spelling
     })
+}
+
+/// What a request loses on its way to a provider, each field once.
+#[derive(Default)]
+pub(super) struct Losses(pub(super) Vec<Dropped>);
+
+impl Losses {
+    pub(super) fn add(&mut self, field: &str) {
+        if self.0.iter().all(|known| known.field != field) {
+            self.0.push(Dropped { field: field.to_owned() });
+        }
+    }
 }
 
 /// Refuses a field or content that the target's dialect cannot express.

@@ -1,10 +1,15 @@
 //! Wire formats. A dialect is not a provider: it is written once and used in both directions through
 //! the neutral [`chat`](crate::chat) types.
 //!
-//! To add one: a file beside this one and a line in [`ALL`]. The suites walk the list.
+//! Some are spoken by providers alone ([`ProviderDialect`]), most by callers as well ([`Dialect`]); the
+//! types say which, so that nothing can be asked to answer a caller in a dialect that has no words for it.
+//!
+//! To add one: a file beside this one and a line in [`ALL`] or [`PROVIDER_ONLY`]. The suites walk the lists.
 
 pub mod anthropic_messages;
 mod base64;
+pub mod bedrock_converse;
+pub mod cohere_chat;
 mod fields;
 pub mod gemini;
 mod media;
@@ -18,6 +23,7 @@ use crate::chat::Ask;
 use crate::chat::Event;
 use crate::chat::Extra;
 use crate::chat::Finish;
+use crate::chat::Part;
 use crate::chat::Request;
 use crate::chat::Usage;
 use crate::fault::Fault;
@@ -25,7 +31,7 @@ use crate::wire::json::Parser;
 use crate::wire::json::Value;
 use std::borrow::Cow;
 
-/// Every dialect, by the name used in configuration.
+/// Every dialect that callers and providers speak.
 pub const ALL: &[&dyn Dialect] = &[
     &openai_chat::OpenAiChat,
     &openai_responses::OpenAiResponses,
@@ -33,9 +39,23 @@ pub const ALL: &[&dyn Dialect] = &[
     &gemini::Gemini,
 ];
 
-/// The dialect called `name`.
+/// Every dialect that only providers speak.
+pub const PROVIDER_ONLY: &[&dyn ProviderDialect] = &[&bedrock_converse::BedrockConverse, &cohere_chat::CohereChat];
+
+/// The dialect of callers called `name`.
 pub fn named(name: &str) -> Option<&'static dyn Dialect> {
     ALL.iter().copied().find(|dialect| dialect.name() == name)
+}
+
+/// Every dialect that providers speak.
+pub fn of_providers() -> impl Iterator<Item = &'static dyn ProviderDialect> {
+    let both = ALL.iter().map(|dialect| *dialect as &'static dyn ProviderDialect);
+    both.chain(PROVIDER_ONLY.iter().copied())
+}
+
+/// The dialect of providers called `name`.
+pub fn of_provider(name: &str) -> Option<&'static dyn ProviderDialect> {
+    of_providers().find(|dialect| dialect.name() == name)
 }
 
 /// Something that the target cannot express and that was left out; shown in
@@ -72,6 +92,32 @@ pub struct AnswerFacts {
     pub refused: bool,
     /// Is there any content at all?
     pub content: bool,
+}
+
+impl AnswerFacts {
+    /// The facts of an answer that was read whole anyway.
+    fn of(answer: &Answer) -> AnswerFacts {
+        let finishes = || answer.choices.iter().map(|choice| &choice.finish);
+        let sound = |finish: &Option<Finish>| {
+            matches!(finish, Some(Finish::Stop | Finish::StopSequence(_) | Finish::ToolCalls))
+        };
+        let mut facts = AnswerFacts {
+            model: Some(answer.model.clone()).filter(|model| !model.is_empty()),
+            usage: answer.usage.clone(),
+            complete: !answer.choices.is_empty() && finishes().all(sound),
+            refused: finishes().any(|finish| matches!(finish, Some(Finish::ContentFilter | Finish::Refusal))),
+            ..AnswerFacts::default()
+        };
+        for part in answer.choices.iter().flat_map(|choice| &choice.parts) {
+            match part {
+                Part::Text { text, .. } | Part::Thinking { text, .. } => facts.content |= !text.is_empty(),
+                Part::Refusal(_) => (facts.content, facts.refused) = (true, true),
+                Part::ToolCall { .. } => (facts.content, facts.tool_calls) = (true, true),
+                _ => facts.content = true,
+            }
+        }
+        facts
+    }
 }
 
 /// What the gateway must know of one streamed event that passes through unchanged.
@@ -121,13 +167,80 @@ pub trait EventWriter {
     fn write(&mut self, event: &Event, out: &mut Vec<u8>);
 }
 
-/// One wire format, both directions.
-pub trait Dialect: Sync {
+/// How a provider of a dialect cuts its stream into events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Framing {
+    /// `text/event-stream`.
+    ServerSentEvents,
+    /// `application/vnd.amazon.eventstream`: binary messages with checksums.
+    AmazonEventStream,
+}
+
+impl Framing {
+    /// How the content type of such a stream begins.
+    pub fn content_type(self) -> &'static str {
+        match self {
+            Framing::ServerSentEvents => "text/event-stream",
+            Framing::AmazonEventStream => "application/vnd.amazon.eventstream",
+        }
+    }
+}
+
+/// A field of the head of a provider's answer, by its name in lower case.
+pub type HeadField<'a> = dyn Fn(&str) -> Option<&'a [u8]> + 'a;
+
+/// One wire format as providers speak it. Those that callers speak as well are a [`Dialect`].
+pub trait ProviderDialect: Sync {
     /// Its name in configuration, metrics and logs.
     fn name(&self) -> &'static str;
 
-    // As the caller's dialect.
+    /// The path below the provider's base URL.
+    fn path(&self, model: &str, stream: bool) -> Cow<'static, str>;
 
+    /// How streams are cut into events.
+    fn framing(&self) -> Framing {
+        Framing::ServerSentEvents
+    }
+
+    /// Is a stream without a terminator complete when every answer in it finished and its body came to its
+    /// proper end?
+    fn ends_with_body(&self) -> bool {
+        false
+    }
+
+    /// Appends the request body for `model`; tells what had to be left out, or refuses when leaving it
+    /// out would change the answer.
+    fn write_request(
+        &self,
+        request: &Request,
+        model: &str,
+        options: TargetOptions,
+        out: &mut Vec<u8>,
+    ) -> Result<Vec<Dropped>, Fault>;
+
+    /// A whole answer. What the provider does not tell (id, model, time) stays empty.
+    fn read_answer(&self, body: Value<'_, '_>) -> Result<Answer, Fault>;
+
+    /// A reader for one stream.
+    fn event_reader(&self) -> Box<dyn EventReader>;
+
+    /// The provider's error, with its own text, type and code kept.
+    fn read_fault(&self, status: u16, body: &[u8]) -> Fault;
+
+    /// The same where the head of the answer says more about the error than its body.
+    fn read_refusal(&self, status: u16, _field: &HeadField<'_>, body: &[u8]) -> Fault {
+        self.read_fault(status, body)
+    }
+
+    /// The facts of a whole answer.
+    fn answer_facts(&self, body: Value<'_, '_>) -> Result<AnswerFacts, Fault> {
+        self.read_answer(body).map(|answer| AnswerFacts::of(&answer))
+    }
+}
+
+/// One wire format, both directions: what callers speak, and what then passes through unchanged to a
+/// provider of the same dialect.
+pub trait Dialect: ProviderDialect {
     /// The judgeable facts of a request; refuses what cannot be one.
     fn read_ask<'input>(&self, body: Value<'_, 'input>) -> Result<Ask<'input>, Fault>;
 
@@ -168,43 +281,13 @@ pub trait Dialect: Sync {
     /// unchanged; empty where the last event is the terminator.
     fn stream_end(&self) -> &'static [u8];
 
-    /// Is a stream without a terminator complete when every answer in it finished and its body came to its
-    /// proper end?
-    fn ends_with_body(&self) -> bool {
-        false
-    }
-
     /// Appends a comment line that keeps an idle stream alive; empty where the dialect forbids comments.
     fn keep_alive(&self) -> &'static [u8];
 
     /// A new answer id in this dialect's shape.
     fn answer_id(&self, random: u128) -> String;
 
-    // As the provider's dialect.
-
-    /// The path below the provider's base URL.
-    fn path(&self, model: &str, stream: bool) -> Cow<'static, str>;
-
-    /// Appends the request body for `model`; tells what had to be left out, or refuses when leaving it
-    /// out would change the answer.
-    fn write_request(
-        &self,
-        request: &Request,
-        model: &str,
-        options: TargetOptions,
-        out: &mut Vec<u8>,
-    ) -> Result<Vec<Dropped>, Fault>;
-
-    /// A whole answer.
-    fn read_answer(&self, body: Value<'_, '_>) -> Result<Answer, Fault>;
-
-    /// A reader for one stream.
-    fn event_reader(&self) -> Box<dyn EventReader>;
-
-    /// The provider's error, with its own text, type and code kept.
-    fn read_fault(&self, status: u16, body: &[u8]) -> Fault;
-
-    // As both: the bytes pass through.
+    // The bytes pass through.
 
     /// Appends `raw` with the model's name replaced and, where asked, usage injected; every other byte
     /// is the caller's. `raw` is what `body` and `ask` were read from.
@@ -217,9 +300,6 @@ pub trait Dialect: Sync {
         options: TargetOptions,
         out: &mut Vec<u8>,
     );
-
-    /// The facts of a whole answer.
-    fn answer_facts(&self, body: Value<'_, '_>) -> Result<AnswerFacts, Fault>;
 
     /// The facts of one event; `body` is `None` for events whose data is not JSON (`[DONE]`).
     fn event_facts(&self, name: Option<&str>, data: &str, body: Option<Value<'_, '_>>) -> Result<EventFacts, Fault>;

@@ -3,7 +3,7 @@
 
 use super::named;
 use super::receive;
-use crate::dialects::Dialect;
+use crate::dialects::ProviderDialect;
 use crate::dialects::gemini::Gemini;
 use crate::fault::Fault;
 use crate::keys::Caller;

@@ -14,6 +14,7 @@ use crate::config::Settings;
 use crate::config::Tier;
 use crate::dialects;
 use crate::dialects::Dialect;
+use crate::dialects::ProviderDialect;
 use crate::dialects::openai_chat::OpenAiChat;
 use crate::dialects::openai_chat::Quirks;
 use crate::fault::Fault;
@@ -31,6 +32,7 @@ use crate::routing;
 use crate::routing::Strategy;
 use crate::routing::Table;
 use crate::upstream::ProviderLink;
+use crate::upstream::Signer;
 use crate::upstream::TlsConfigs;
 use secrecy::ExposeSecret;
 use secrecy::SecretString;
@@ -42,9 +44,9 @@ pub struct Provider {
     /// Its configured name.
     pub name: Arc<str>,
     /// What it speaks to callers of other dialects.
-    dialect: &'static dyn Dialect,
+    dialect: &'static dyn ProviderDialect,
     /// What else it speaks, to callers who do.
-    also_speaks: Vec<&'static dyn Dialect>,
+    also_speaks: Vec<&'static dyn ProviderDialect>,
     /// Where it is, with its deadlines and pool bounds.
     pub link: ProviderLink,
     /// `host` and fixed headers, rendered once; may hold a secret, hence never printed.
@@ -53,6 +55,8 @@ pub struct Provider {
     pub(super) keys: ProviderKeys,
     /// How it refuses them.
     pub(super) key_rules: KeyRules,
+    /// Signs each request, where a key alone is not enough.
+    pub(super) signer: Option<Signer>,
     /// Does the fixed head hold `anthropic-version`, to be left out when the caller sends its own?
     pub(super) default_headers: &'static [(&'static str, &'static str)],
     /// Sent when the dialect demands a bound.
@@ -69,8 +73,8 @@ pub struct Provider {
 
 impl Provider {
     /// What it speaks for a caller who speaks `caller`: the same where it can, because nothing is lost then.
-    pub fn dialect_for(&self, caller: &'static dyn Dialect) -> &'static dyn Dialect {
-        let same = |dialect: &&&'static dyn Dialect| dialect.name() == caller.name();
+    pub fn dialect_for(&self, caller: &'static dyn Dialect) -> &'static dyn ProviderDialect {
+        let same = |dialect: &&&'static dyn ProviderDialect| dialect.name() == caller.name();
         self.also_speaks.iter().find(same).copied().unwrap_or(self.dialect)
     }
 }
@@ -129,7 +133,7 @@ impl std::error::Error for AssemblyError {}
 
 impl Provider {
     /// What is adapted to in `dialect`, of those that it speaks: quirks are those of chat completions.
-    pub(super) fn quirks_of(&self, dialect: &'static dyn Dialect) -> Quirks {
+    pub(super) fn quirks_of(&self, dialect: &'static dyn ProviderDialect) -> Quirks {
         if dialect.name() == OpenAiChat.name() { self.quirks } else { Quirks::NONE }
     }
 
@@ -249,7 +253,7 @@ fn provider(
                 "provider `{name}`: set `base_url`, which is your own: \"{form}\" with your name in place of the capitals"
             )));
         }
-        (None, Some(kind)) => kind.base_url.to_owned(),
+        (None, Some(kind)) => regional(kind.base_url, written)?,
         (None, None) => return Err(AssemblyError(format!("provider `{name}`: set `base_url`"))),
     };
     // The address of this machine that is known of the kind is as good as one that was written.
@@ -268,6 +272,7 @@ fn provider(
         also_speaks,
         fixed_head: fixed_head(&link.endpoint.authority, written),
         keys: keys(written, credential, &link.endpoint.authority, previous),
+        signer: signer(&link.endpoint.authority, written)?,
         key_rules: kind.map_or(KeyRules::USUAL, |kind| kind.key_rules),
         default_headers: spoken.map_or(&[], |kind| kind.headers),
         default_max_tokens: written.default_max_tokens.or(spoken.and_then(|kind| kind.default_max_tokens)),
@@ -280,9 +285,9 @@ fn provider(
     })
 }
 
-fn dialect_named(dialect: &str, provider: &str) -> Result<&'static dyn Dialect, AssemblyError> {
-    dialects::named(dialect).ok_or_else(|| {
-        let known: Vec<&str> = dialects::ALL.iter().map(|dialect| dialect.name()).collect();
+fn dialect_named(dialect: &str, provider: &str) -> Result<&'static dyn ProviderDialect, AssemblyError> {
+    dialects::of_provider(dialect).ok_or_else(|| {
+        let known: Vec<&str> = dialects::of_providers().map(|dialect| dialect.name()).collect();
         let known = known.join(", ");
         AssemblyError(format!("provider `{provider}`: unknown dialect `{dialect}`; known dialects are {known}"))
     })
@@ -293,7 +298,7 @@ fn dialect_named(dialect: &str, provider: &str) -> Result<&'static dyn Dialect, 
 fn also_speaks(
     written: &crate::config::Provider,
     kind: Option<&Kind>,
-) -> Result<Vec<&'static dyn Dialect>, AssemblyError> {
+) -> Result<Vec<&'static dyn ProviderDialect>, AssemblyError> {
     if let Some(names) = &written.also_speaks {
         return names.iter().map(|name| dialect_named(name, &written.name)).collect();
     }
@@ -301,6 +306,40 @@ fn also_speaks(
     let usual = kind.filter(at_home).filter(|_| written.dialect.is_none());
     let names = usual.map_or(&[][..], |kind| kind.also_speaks);
     names.iter().map(|name| dialect_named(name, &written.name)).collect()
+}
+
+/// A kind's address with the configured region in it, where it has one address for each region. None is
+/// guessed: prompts must not leave the region that their operator chose.
+fn regional(base_url: &str, written: &crate::config::Provider) -> Result<String, AssemblyError> {
+    if !base_url.contains(REGION) {
+        return Ok(base_url.to_owned());
+    }
+    let region = written.aws.as_ref().and_then(|aws| aws.region.as_deref()).ok_or_else(|| {
+        let example = base_url.replace(REGION, "us-east-1");
+        AssemblyError(format!("provider `{}`: set `base_url` to your region's, for example {example}", written.name))
+    })?;
+    Ok(base_url.replace(REGION, region))
+}
+
+/// Where a kind's address names the region.
+const REGION: &str = "{region}";
+
+fn signer(authority: &str, written: &crate::config::Provider) -> Result<Option<Signer>, AssemblyError> {
+    let Some(aws) = &written.aws else { return Ok(None) };
+    let region = aws.region.as_deref().or_else(|| region_of(authority)).ok_or_else(|| {
+        AssemblyError(format!("provider `{}`: set `aws.region`; `base_url` does not tell it", written.name))
+    })?;
+    Ok(Some(Signer::new(aws, region, SIGNED_SERVICE)))
+}
+
+/// The only service whose models are asked with signed requests.
+const SIGNED_SERVICE: &str = "bedrock";
+
+/// `us-east-1` of `bedrock-runtime.us-east-1.amazonaws.com`, also behind a private endpoint's own name.
+fn region_of(authority: &str) -> Option<&str> {
+    let mut labels = authority.split(['.', ':']);
+    labels.find(|label| label.starts_with("bedrock-runtime"))?;
+    labels.next().filter(|label| label.contains('-'))
 }
 
 /// The header lines that are the same for every request to this provider.
@@ -380,4 +419,64 @@ fn route(written: &crate::config::Route, providers: &[Provider]) -> Result<Route
         ))
     })?;
     Ok(Route { name: Arc::from(written.model.as_str()), targets, tiers, strategy, cache: written.cache.clone() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config;
+    use crate::config::KnownNames;
+
+    fn assembled(provider: &str) -> Result<Provider, String> {
+        let text = format!("[[providers]]\n{provider}\n[[routes]]\nmodel = \"*\"\ntargets = [\"bedrock\"]\n");
+        let dialects: Vec<&str> = dialects::of_providers().map(|dialect| dialect.name()).collect();
+        let kinds: Vec<&str> = providers::ALL.iter().map(|kind| kind.name).collect();
+        let names = KnownNames { dialects: &dialects, callers: &[], kinds: &kinds, strategies: &["ordered"] };
+        let environment = |name: &str| Some(name.to_owned());
+        let settings = config::parse(&text, "test.toml", &environment, &names).expect("a valid file");
+        let mut deployment = Deployment::assemble(settings, None, None).map_err(|error| error.to_string())?;
+        Ok(deployment.providers.remove(0))
+    }
+
+    /// The line that a request's head says who asks with.
+    fn credential(provider: &Provider) -> String {
+        let chosen = provider.keys.choose("m", crate::keys::Tried::default(), crate::clock::Tick(0), 0);
+        String::from_utf8_lossy(provider.keys.line(chosen.expect("no model is refused"))).into_owned()
+    }
+
+    const KEYS: &str = "access_key_id = \"env:ID\", secret_access_key = \"env:SECRET\"";
+
+    #[test]
+    fn bedrock_is_where_its_operator_says_and_nowhere_else() {
+        let provider =
+            assembled(&format!("name = \"bedrock\"\naws = {{ {KEYS}, region = \"eu-west-3\" }}")).expect("complete");
+        assert_eq!(provider.link.endpoint.authority, "bedrock-runtime.eu-west-3.amazonaws.com");
+        assert!(provider.signer.is_some() && provider.dialect.name() == "bedrock_converse");
+        assert_eq!(credential(&provider), "");
+        let told = assembled("name = \"bedrock\"\napi_key = \"env:KEY\"").err().expect("no region");
+        assert!(told.contains("`bedrock`") && told.contains("base_url") && told.contains("us-east-1"), "{told}");
+        let url = "base_url = \"https://bedrock-runtime.us-west-2.amazonaws.com\"";
+        let provider = assembled(&format!("name = \"bedrock\"\n{url}\napi_key = \"env:KEY\"")).expect("complete");
+        assert!(provider.signer.is_none());
+        assert_eq!(credential(&provider), "authorization: Bearer KEY\r\n");
+        assert!(
+            assembled(&format!("name = \"bedrock\"\n{url}\naws = {{ {KEYS} }}")).is_ok_and(|it| it.signer.is_some())
+        );
+        let mock = format!("name = \"bedrock\"\nbase_url = \"http://127.0.0.1:9\"\naws = {{ {KEYS} }}");
+        assert!(assembled(&mock).is_err_and(|told| told.contains("aws.region")));
+    }
+
+    #[test]
+    fn addresses_tell_their_region() {
+        for (authority, region) in [
+            ("bedrock-runtime.us-east-1.amazonaws.com", Some("us-east-1")),
+            ("bedrock-runtime-fips.us-gov-west-1.amazonaws.com:443", Some("us-gov-west-1")),
+            ("bedrock-runtime.cn-north-1.amazonaws.com.cn", Some("cn-north-1")),
+            ("vpce-1-a.bedrock-runtime.eu-central-1.vpce.amazonaws.com", Some("eu-central-1")),
+            ("bedrock-runtime.internal", None),
+            ("127.0.0.1:9000", None),
+        ] {
+            assert_eq!(region_of(authority), region, "{authority}");
+        }
+    }
 }

@@ -178,7 +178,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         loop {
             let key = rendered.as_ref().ok().map(|rendered| rendered.key);
             let before = self.net.now();
-            let attempt = self.attempt(request, client, index, rendered, deadline, remembrance).await;
+            let attempt = self.attempt(request, client, (index, &model), rendered, deadline, remembrance).await;
             // The turn began when the provider's answer was here; the gateway's own part of it is not the provider's.
             let now = self.net.lately();
             let duration = now.since(before);
@@ -242,8 +242,9 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
     /// Tells people that a provider fails, once a minute for each provider and sort of failure. What a
     /// caller did wrong is not a provider's failure.
     fn complain(&self, request: &Request<'_>, provider: usize, failure: &Failure) {
-        let callers_fault = matches!(failure.status, Some(400 | 404..=428 | 430..=499));
-        let inexpressible = failure.status.is_none() && failure.outcome == AttemptOutcome::ClientError;
+        let refused = failure.outcome == AttemptOutcome::ClientError;
+        let callers_fault = refused && matches!(failure.status, Some(400 | 404..=428 | 430..=499));
+        let inexpressible = failure.status.is_none() && refused;
         let Some(log) = self.shared.log.as_ref().filter(|_| !callers_fault && !inexpressible) else { return };
         let name = &request.deployment.providers[provider].name;
         let outcome = failure.outcome.word();
@@ -266,7 +267,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         &self,
         request: &Request<'_>,
         client: &mut Client<'_, N::Stream>,
-        provider: usize,
+        (provider, model): (usize, &str),
         rendered: Result<Rendered, Fault>,
         deadline: Tick,
         remembrance: &Remembrance,
@@ -295,11 +296,12 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
                 Box::pin(self.refusal(exchange, request, client, provider, remembrance)).await?,
             ));
         }
-        let is_stream = content_type(&exchange).is_some_and(|value| value.starts_with(b"text/event-stream"));
+        let streams = provider.dialect_for(request.dialect).framing().content_type().as_bytes();
+        let is_stream = content_type(&exchange).is_some_and(|value| value.starts_with(streams));
         if request.ask.stream && is_stream {
-            Box::pin(self.preamble(exchange, request, client, provider, dropped, sent, remembrance)).await
+            Box::pin(self.preamble(exchange, request, client, (provider, model), dropped, sent, remembrance)).await
         } else {
-            self.whole(exchange, request, client, provider, dropped, remembrance).await
+            self.whole(exchange, request, client, (provider, model), dropped, remembrance).await
         }
     }
 
@@ -328,7 +330,8 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         let any = || provider.keys.choose(model, Tried::default(), self.net.now(), self.ids.random() as u64);
         let key = key.or_else(any).ok_or_else(|| no_key(provider, model))?;
         let mut bytes = self.memory.take();
-        let dropped = render(request, body, provider, key, model, &self.instance, &mut bytes)?;
+        let clock = || self.net.unix_ms();
+        let dropped = render(request, body, provider, key, model, &self.instance, clock, &mut bytes)?;
         Ok(Rendered { bytes, key, dropped })
     }
 
@@ -347,6 +350,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         let rendered = self.rendered_for(request, tape.as_value(), provider, model, key);
         self.parser.borrow_mut().recycle(tape);
         self.memory.give(copy);
+        self.worked_on(request.incoming.body.len());
         rendered
     }
 
@@ -356,7 +360,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         mut exchange: Exchange<N>,
         request: &Request<'_>,
         client: &mut Client<'_, N::Stream>,
-        provider: &Provider,
+        (provider, model): (&Provider, &str),
         dropped: Vec<Dropped>,
         sent: Tick,
         remembrance: &Remembrance,
@@ -367,6 +371,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         let mut translation = Translation::new(speaks, request.dialect, options, request.ask.choices, keep);
         translation.repeat(request.incoming.body);
         translation.silent_finish(provider.quirks_of(speaks).silent_finish);
+        translation.call(|| request.dialect.answer_id(self.ids.random()), model);
         let mut out = self.memory.take();
         let limit = sent.after(provider.link.timeouts.first_byte);
         loop {
@@ -401,7 +406,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         mut exchange: Exchange<N>,
         request: &Request<'_>,
         client: &mut Client<'_, N::Stream>,
-        provider: &Provider,
+        (provider, model): (&Provider, &str),
         dropped: Vec<Dropped>,
         remembrance: &Remembrance,
     ) -> Result<Attempt<N>, Unserved> {
@@ -415,7 +420,8 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         }
         let mut copy = self.memory.take();
         copy.extend_from_slice(exchange.body());
-        let understood = self.understand(&mut copy, request, provider);
+        let understood = self.understand(&mut copy, request, provider, model);
+        self.worked_on(copy.len());
         self.memory.give(copy);
         match understood {
             Ok((facts, translated)) => {
@@ -441,7 +447,8 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
             self.unless_left(read, client, remembrance).await?
         };
         let body = if read.is_ok() { exchange.body() } else { &[] };
-        let mut fault = provider.redacted(provider.dialect_for(request.dialect).read_fault(status, body));
+        let dialect = provider.dialect_for(request.dialect);
+        let mut fault = provider.redacted(dialect.read_refusal(status, &|name| exchange.header(name), body));
         // A dialect may know better than the status what was refused.
         let status = if let Kind::Provider(judged) = fault.kind { judged } else { status };
         fault.retry_after = self.retry_after(&exchange).or(fault.retry_after);
@@ -502,6 +509,7 @@ fn render(
     key: Chosen,
     model: &str,
     instance: &str,
+    clock: impl Fn() -> u64,
     out: &mut Vec<u8>,
 ) -> Result<Vec<Dropped>, Fault> {
     let dialect = provider.dialect_for(request.dialect);
@@ -512,20 +520,23 @@ fn render(
         legacy_max_tokens: provider.legacy_max_tokens(),
     };
     out.extend_from_slice(b"POST ");
+    let path_at = out.len();
     out.extend_from_slice(provider.link.endpoint.path_prefix.as_bytes());
     let path = dialect.path(model, request.ask.stream);
     out.extend_from_slice(provider.link.endpoint.below(&path).as_bytes());
+    let path = path_at..out.len();
     out.extend_from_slice(b" HTTP/1.1\r\n");
     out.extend_from_slice(&provider.fixed_head);
     out.extend_from_slice(provider.keys.line(key));
     pass_fields(request, provider, instance, out);
+    let unsigned = provider.signer.as_ref().map(|signer| (signer, signer.write_fields(clock(), out)));
     let length_at = out.len() + b"content-length: ".len();
     out.extend_from_slice(b"content-length:           0\r\n\r\n");
     let body_at = out.len();
     let mut dropped = Vec::new();
     if dialect.name() == request.dialect.name() {
         let raw = request.incoming.body;
-        dialect.splice_request(raw, parsed, &request.ask, model, options, out);
+        request.dialect.splice_request(raw, parsed, &request.ask, model, options, out);
     } else {
         request.dialect.check_portable(parsed)?;
         // The path may say what the body does not.
@@ -542,6 +553,10 @@ fn render(
     let digits = digits.format(out.len() - body_at).as_bytes();
     let room = &mut out[length_at..length_at + LENGTH_ROOM];
     room[LENGTH_ROOM - digits.len()..].copy_from_slice(digits);
+    // The same for a signature over the body.
+    if let Some((signer, unsigned)) = unsigned {
+        signer.sign(&unsigned, "POST", &provider.link.endpoint.authority, path, body_at, out);
+    }
     Ok(dropped)
 }
 
@@ -613,7 +628,8 @@ fn in_band(fault: Fault, outcome: AttemptOutcome, provider: &Provider) -> Failur
 }
 
 fn rejected(provider: &Provider) -> Fault {
-    let advice = "rejects the gateway's credential; its operator must check api_key";
+    let place = if provider.signer.is_some() { "aws" } else { "api_key" };
+    let advice = format!("rejects the gateway's credential; its operator must check {place}");
     Fault::new(Kind::Upstream, format!("the provider `{}` {advice}", provider.name))
 }
 
@@ -647,21 +663,26 @@ fn exhausted(mut failure: Failure, provider: &Provider, model: &str, now: Tick) 
 }
 
 fn judged_refusal(status: u16, fault: Fault, provider: &Provider) -> Failure {
+    let Provider { name, key_rules, .. } = provider;
     let ours = |message: String| Fault::new(Kind::Upstream, message);
-    let setback = providers::setback(&provider.key_rules, status, &fault);
-    let (fault, outcome, failover) = match status {
+    // Some dialects know better than the status what sort of refusal it is.
+    let judged = if let Kind::Provider(judged) = fault.kind { judged } else { status };
+    let setback = providers::setback(key_rules, judged, &fault);
+    let (fault, outcome, failover) = match judged {
         401 => (rejected(provider), AttemptOutcome::ClientError, true),
         402 => {
             let advice = "says that the gateway's account there is out of credit; its operator must fill it";
-            (ours(format!("the provider `{}` {advice}", provider.name)), AttemptOutcome::ClientError, true)
+            (ours(format!("the provider `{name}` {advice}")), AttemptOutcome::ClientError, true)
         }
+        // The provider or its model took too long or failed, whatever the status blames.
+        408 | 424 => (fault, AttemptOutcome::ServerError, true),
         403 => (fault, AttemptOutcome::ClientError, true),
         429 => (fault, AttemptOutcome::RateLimited, true),
         500..=599 => (fault, AttemptOutcome::ServerError, true),
         400..=499 if setback.is_some() => (rejected(provider), AttemptOutcome::ClientError, true),
         400..=499 => (fault, AttemptOutcome::ClientError, false),
         _ => {
-            let message = format!("the provider `{}` answered with the unexpected status {status}", provider.name);
+            let message = format!("the provider `{name}` answered with the unexpected status {status}");
             (ours(message), AttemptOutcome::Broken, true)
         }
     };

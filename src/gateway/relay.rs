@@ -20,7 +20,6 @@ use crate::chat::Answer;
 use crate::chat::Finish;
 use crate::chat::Part;
 use crate::chat::Usage;
-use crate::dialects;
 use crate::dialects::AnswerFacts;
 use crate::dialects::Dropped;
 use crate::fault::Fault;
@@ -57,6 +56,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         copy: &mut Vec<u8>,
         request: &Request<'_>,
         provider: &Provider,
+        model: &str,
     ) -> Result<(AnswerFacts, Option<Vec<u8>>), Fault> {
         let garbage = || Fault::new(Kind::Upstream, "the provider's answer is not the JSON of its dialect");
         let mut parser = self.parser.borrow_mut();
@@ -70,10 +70,10 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
                 if provider.quirks_of(dialect).silent_finish {
                     suppose_finishes(&mut answer);
                 }
-                dialects::add_settings(&mut answer.extra, &request.dialect.repeated_settings(request.incoming.body));
                 let mut out = Vec::with_capacity(1024);
+                let occasion = self.occasion(request);
+                replay::complete(&mut answer, model, request.dialect, occasion);
                 if request.ask.stream {
-                    let occasion = self.occasion(request);
                     replay::stream_answer(&answer, request.dialect, occasion, &mut out);
                 } else {
                     request.dialect.write_answer(&answer, &mut out);
@@ -291,10 +291,13 @@ fn usage_of<N: Net>(answer: &StreamedAnswer<N>, request: &Request<'_>) -> Usage 
     })
 }
 
+/// What providers call the id of a request.
+const REQUEST_IDS: &[&[u8]] = &[b"x-request-id", b"request-id", b"x-amzn-requestid"];
+
 /// What the provider said about itself, under names that cannot be mistaken for ours.
 fn upstream_fields<N: Net>(head: &mut Vec<u8>, exchange: &Exchange<N>) {
     for (name, value) in exchange.headers() {
-        if name.eq_ignore_ascii_case(b"x-request-id") || name.eq_ignore_ascii_case(b"request-id") {
+        if REQUEST_IDS.iter().any(|known| name.eq_ignore_ascii_case(known)) {
             reply::field(head, "x-ringgate-upstream-request-id", value);
         } else if is_rate_header(name) {
             head.extend_from_slice(b"x-ringgate-upstream-");

@@ -162,7 +162,7 @@ fn ends_a_snapshot(rest: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dialects::Dialect;
+    use crate::dialects::ProviderDialect;
     use crate::dialects::anthropic_messages::AnthropicMessages;
     use crate::wire::json::Parser;
 

@@ -5,8 +5,10 @@
 
 pub mod anthropic;
 pub mod azure;
+pub mod bedrock;
 pub mod catalogue;
 pub mod cerebras;
+pub mod cohere;
 pub mod deepseek;
 pub mod demo;
 pub mod fireworks;
@@ -57,8 +59,8 @@ pub struct Kind {
     pub name: &'static str,
     /// What people call it.
     pub title: &'static str,
-    /// Where it lives, without trailing slash. Where every customer has an address of its own, a word in
-    /// capitals stands for what the operator has to fill in.
+    /// Where it lives, without trailing slash; `{region}` stands for the configured region. Where every
+    /// customer has an address of its own, words in capitals stand for what the operator has to fill in.
     pub base_url: &'static str,
     /// The dialect it speaks.
     pub dialect: &'static str,
@@ -119,6 +121,8 @@ const FOREIGN_MESSAGE_FIELDS: &[&str] = &[
 pub const ALL: &[&Kind] = &[
     &openai::KIND,
     &anthropic::KIND,
+    &bedrock::KIND,
+    &cohere::KIND,
     &gemini::KIND,
     &vertex::KIND,
     &vertex_express::KIND,
@@ -151,6 +155,11 @@ impl Kind {
     /// Does every customer have an address of its own, so that `base_url` must be configured?
     pub fn wants_address(&self) -> bool {
         self.base_url.bytes().any(|byte| byte.is_ascii_uppercase())
+    }
+
+    /// Has it one address for each region, of which none is guessed?
+    pub fn wants_region(&self) -> bool {
+        self.base_url.contains("{region}")
     }
 
     /// Does it run on this machine unless configured otherwise?

@@ -81,7 +81,7 @@ pub fn page() -> String {
 pub fn table() -> String {
     let mut table = "| Provider | In the file | Dialect |\n|---|---|---|\n".to_owned();
     for kind in ALL {
-        let own = if kind.wants_address() { ", and `base_url`" } else { "" };
+        let own = if kind.wants_address() || kind.wants_region() { ", and `base_url`" } else { "" };
         line(&mut table, &[kind.title, &format!("`name = \"{}\"`{own}", kind.name), &dialects(kind)]);
     }
     line(&mut table, &["anybody else", "`dialect` and `base_url`", "the one named"]);
@@ -213,7 +213,7 @@ mod tests {
             assert!(names.insert(kind.name) && !kind.title.is_empty(), "{}", kind.name);
             assert!(kind.name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'), "{}", kind.name);
             let mut spoken = std::iter::once(&kind.dialect).chain(kind.also_speaks);
-            assert!(spoken.all(|dialect| crate::dialects::named(dialect).is_some()), "{}", kind.name);
+            assert!(spoken.all(|dialect| crate::dialects::of_provider(dialect).is_some()), "{}", kind.name);
             let local = kind.is_local() || kind.credential == Credential::None;
             assert!(kind.base_url.starts_with("https://") || local, "{}: a key must not travel in clear", kind.name);
             assert!(!kind.base_url.ends_with('/'), "{}", kind.name);

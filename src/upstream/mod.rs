@@ -13,6 +13,7 @@ mod failure;
 mod link;
 mod pool;
 pub mod resolve;
+mod sigv4;
 mod tls;
 
 pub use buffers::BUFFER_BYTES;
@@ -24,6 +25,7 @@ pub use failure::Deadline;
 pub use failure::Failure;
 pub use failure::Reason;
 pub use failure::Stage;
+pub use sigv4::Signer;
 pub use tls::TlsConfigs;
 pub use tls::TlsFault;
 pub use tls::TlsStream;

@@ -17,6 +17,7 @@ mod faults;
 mod forwarding;
 mod gemini;
 mod lifecycle;
+mod other_formats;
 mod prices;
 mod process;
 mod profile;

@@ -392,10 +392,11 @@ fn judge(head: &[u8]) -> Result<usize, &'static str> {
     if lines.iter().any(|line| line.iter().any(control)) {
         return Err("a control character");
     }
-    let known =
-        [&b"POST /v1/chat/completions HTTP/1.1"[..], b"POST /v1/responses HTTP/1.1", b"POST /v1/messages HTTP/1.1"];
-    let gemini = lines[0].starts_with(b"POST /v1beta/models/") && lines[0].ends_with(b" HTTP/1.1");
-    if !known.contains(&lines[0]) && !gemini {
+    let path = lines[0].strip_prefix(b"POST ").and_then(|rest| rest.strip_suffix(b" HTTP/1.1")).unwrap_or_default();
+    let known = [&b"/v1/chat/completions"[..], b"/v1/responses", b"/v1/messages", b"/v2/chat"].contains(&path)
+        || path.starts_with(b"/model/")
+        || path.starts_with(b"/v1beta/models/");
+    if !known || path.contains(&b' ') {
         return Err("an unexpected request line");
     }
     let (mut hosts, mut lengths) = (0, Vec::new());

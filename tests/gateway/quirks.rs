@@ -141,8 +141,9 @@ fn checked(provider: &str) -> (bool, String) {
 fn every_known_provider_is_used_by_its_kind_alone() {
     for kind in ringgate::providers::ALL {
         let (good, told) = checked(&format!("name = \"p\"\nkind = \"{}\"", kind.name));
-        assert_eq!(good, !kind.wants_address(), "{}: {told}", kind.name);
-        assert!(good || told.contains("set `base_url`") && told.contains(kind.base_url), "{told}");
+        assert_eq!(good, !kind.wants_address() && !kind.wants_region(), "{}: {told}", kind.name);
+        assert!(good || told.contains("set `base_url`"), "{told}");
+        assert!(!kind.wants_address() || told.contains(kind.base_url), "{told}");
         let own = "base_url = \"https://mine.example.com/v1\"";
         let (good, told) = checked(&format!("name = \"p\"\nkind = \"{}\"\n{own}", kind.name));
         assert!(good, "{}: {told}", kind.name);

@@ -17,7 +17,7 @@ import sys
 import tempfile
 
 FOLDER = pathlib.Path(__file__).parent
-NEWEST = ["openai", "anthropic"]
+NEWEST = ["openai", "anthropic", "google-genai"]
 OLDER = {"requirements-openai-2.txt": "openai==2.54.0", "requirements-openai-1.txt": "openai==1.109.1"}
 PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
 PROCESSORS = ["x86_64", "aarch64"]

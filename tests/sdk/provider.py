@@ -8,6 +8,7 @@ on no header of the caller's. Framing is written by hand, because half of the sc
 import dataclasses
 import http.server
 import json
+import re
 import select
 import socket
 import threading
@@ -23,6 +24,7 @@ class Request:
 
     body: dict
     headers: dict
+    path: str
     query: str
     attempt: int
 
@@ -57,7 +59,8 @@ class Seen:
 
 
 class Provider(http.server.ThreadingHTTPServer):
-    """Serves `endpoints`: path to (scenarios by name, refusal of a wrong key)."""
+    """Serves `endpoints`: pattern of a path to (scenarios by name, refusal of a wrong key). The group `model` of a
+    pattern, if it has one, is the model; else the body names it."""
 
     daemon_threads = True
     request_queue_size = 256
@@ -109,18 +112,20 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
         path = urllib.parse.urlsplit(self.path)
-        if path.path not in self.server.endpoints:
+        fitting = ((re.fullmatch(pattern, path.path), told) for pattern, told in self.server.endpoints.items())
+        match, (scenarios, refusal) = next((pair for pair in fitting if pair[0]), (None, (None, None)))
+        if match is None:
             return self.play(json_answer({"error": {"message": f"no such path: {path.path}"}}, 404))
-        scenarios, refusal = self.server.endpoints[path.path]
-        key = self.headers.get("authorization", "").removeprefix("Bearer ") or self.headers.get("x-api-key", "")
+        key = self.headers.get("authorization", "").removeprefix("Bearer ")
+        key = key or self.headers.get("x-api-key") or self.headers.get("x-goog-api-key", "")
         if key != KEY:
             return self.play(json_answer(refusal, 401))
-        model = body["model"]
+        model = urllib.parse.unquote(match.groupdict().get("model") or body["model"])
         self.seen = self.server.note(model, key)
         name = model.removeprefix("case-").partition("@")[0]
         headers = {name.lower(): value for name, value in self.headers.items()}
         try:
-            self.play(scenarios[name](Request(body, headers, path.query, self.seen.attempts)))
+            self.play(scenarios[name](Request(body, headers, path.path, path.query, self.seen.attempts)))
         except OSError:
             self.seen.left = True
             self.close_connection = True

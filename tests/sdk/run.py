@@ -14,6 +14,7 @@ import tempfile
 import threading
 
 import chat_scenarios
+import genai_scenarios
 import messages_scenarios
 import provider
 import responses_scenarios
@@ -23,6 +24,7 @@ FOLDER = pathlib.Path(__file__).parent
 SUITES = [
     ("chat", ""), ("chat", "openai-2"), ("chat", "openai-1"), ("messages", ""),
     ("responses", ""), ("responses", "openai-2"), ("responses", "openai-1"),
+    ("genai", ""),
 ]
 START_PATIENCE_S = 30.0
 SUITE_PATIENCE_S = 240.0
@@ -52,6 +54,12 @@ models = [{models}]
 [[providers]]
 name = "claude-mock"
 kind = "anthropic"
+base_url = "{provider}"
+api_key = "env:PROVIDER_KEY"
+
+[[providers]]
+name = "gemini-mock"
+kind = "gemini"
 base_url = "{provider}"
 api_key = "env:PROVIDER_KEY"
 
@@ -87,6 +95,11 @@ targets = ["claude-mock"]
 
 [[routes]]
 model = "case-*"
+caller = "gemini"
+targets = ["gemini-mock"]
+
+[[routes]]
+model = "case-*"
 caller = "openai_responses"
 targets = ["responses-mock"]
 
@@ -104,6 +117,7 @@ def main():
     scripted = provider.Provider({
         "/v1/chat/completions": (chat_scenarios.SCENARIOS, chat_scenarios.REFUSAL_OF_KEY),
         "/v1/messages": (messages_scenarios.SCENARIOS, messages_scenarios.REFUSAL_OF_KEY),
+        genai_scenarios.PATH: (genai_scenarios.SCENARIOS, genai_scenarios.REFUSAL_OF_KEY),
         "/v1/responses": (responses_scenarios.SCENARIOS, responses_scenarios.REFUSAL_OF_KEY),
     })
     threading.Thread(target=scripted.serve_forever, daemon=True).start()

@@ -242,7 +242,8 @@ fn settings(plan: &Plan) -> Settings {
 fn read_settings(plan: &Plan) -> Settings {
     let names = |all: &mut dyn Iterator<Item = &'static str>| all.collect::<Vec<_>>();
     let known = KnownNames {
-        dialects: &names(&mut dialects::ALL.iter().map(|dialect| dialect.name())),
+        dialects: &names(&mut dialects::of_providers().map(|dialect| dialect.name())),
+        callers: &names(&mut dialects::ALL.iter().map(|dialect| dialect.name())),
         kinds: &names(&mut providers::ALL.iter().map(|kind| kind.name)),
         strategies: &names(&mut routing::ALL.iter().map(|strategy| strategy.name())),
     };

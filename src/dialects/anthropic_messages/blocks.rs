@@ -275,7 +275,7 @@ fn write_tool_use(id: &str, name: &str, input: &str, marker: Option<&RawJson>, e
 }
 
 /// Ids of calls may hold letters, digits, `_` and `-` only; call and result are changed alike.
-pub(super) fn legal_id(id: &str) -> Cow<'_, str> {
+pub(in crate::dialects) fn legal_id(id: &str) -> Cow<'_, str> {
     let legal = |byte: char| byte.is_ascii_alphanumeric() || byte == '_' || byte == '-';
     if !id.is_empty() && id.chars().all(legal) {
         return Cow::Borrowed(id);

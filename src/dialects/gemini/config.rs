@@ -38,7 +38,7 @@ pub(super) fn read(value: Value<'_, '_>, request: &mut Request, keeper: &mut Kee
     for (written, value) in config.iter().filter(|(_, value)| !value.is_null()) {
         let name = spelling::camel(written);
         if !read_field(&name, value, request)? {
-            read_spelled(written, &name, value, request, keeper)?;
+            read_spelled(&name, value, request, keeper)?;
         }
     }
     request.response_format = read_format(&config);
@@ -71,13 +71,7 @@ fn read_field(name: &str, value: Value<'_, '_>, request: &mut Request) -> Result
     Ok(true)
 }
 
-fn read_spelled(
-    written: &str,
-    name: &str,
-    value: Value<'_, '_>,
-    request: &mut Request,
-    keeper: &mut Keeper,
-) -> Result<(), Fault> {
+fn read_spelled(name: &str, value: Value<'_, '_>, request: &mut Request, keeper: &mut Keeper) -> Result<(), Fault> {
     let known_format = matches!(value.as_str(), Some(JSON | PLAIN | ""));
     let typed = match name {
         "thinkingConfig" => {
@@ -90,7 +84,7 @@ fn read_spelled(
         "responseModalities" => is_text_alone(value),
         _ => false,
     };
-    let name = if typed { format!("generationConfig/{name}") } else { format!("generationConfig.{written}") };
+    let name = if typed { format!("generationConfig/{name}") } else { format!("generationConfig.{name}") };
     keeper.keep(name, value);
     Ok(())
 }

@@ -32,6 +32,7 @@ use super::Dropped;
 use super::EventFacts;
 use super::EventReader;
 use super::EventWriter;
+use super::ProviderDialect;
 use super::ReplayTemplate;
 use super::StreamOptions;
 use super::TargetOptions;
@@ -53,11 +54,47 @@ const VOLATILE_FIELDS: &[&str] = &["serviceTier", "service_tier"];
 #[derive(Clone, Copy, Debug)]
 pub struct Gemini;
 
-impl Dialect for Gemini {
+impl ProviderDialect for Gemini {
     fn name(&self) -> &'static str {
         NAME
     }
 
+    fn ends_with_body(&self) -> bool {
+        true
+    }
+
+    fn path(&self, model: &str, stream: bool) -> Cow<'static, str> {
+        path(model, stream).into()
+    }
+
+    fn write_request(
+        &self,
+        request: &Request,
+        model: &str,
+        options: TargetOptions,
+        out: &mut Vec<u8>,
+    ) -> Result<Vec<Dropped>, Fault> {
+        request::write_request(request, model, options, out)
+    }
+
+    fn read_answer(&self, body: Value<'_, '_>) -> Result<Answer, Fault> {
+        answer::read_answer(body)
+    }
+
+    fn event_reader(&self) -> Box<dyn EventReader> {
+        Box::new(stream::Reader::default())
+    }
+
+    fn read_fault(&self, status: u16, body: &[u8]) -> Fault {
+        fault::read_fault(status, body)
+    }
+
+    fn answer_facts(&self, body: Value<'_, '_>) -> Result<AnswerFacts, Fault> {
+        answer::facts(body)
+    }
+}
+
+impl Dialect for Gemini {
     fn read_ask<'input>(&self, body: Value<'_, 'input>) -> Result<Ask<'input>, Fault> {
         ask::read_ask(body)
     }
@@ -96,42 +133,12 @@ impl Dialect for Gemini {
         b""
     }
 
-    fn ends_with_body(&self) -> bool {
-        true
-    }
-
     fn keep_alive(&self) -> &'static [u8] {
         b""
     }
 
     fn answer_id(&self, random: u128) -> String {
         super::id_characters(random)
-    }
-
-    fn path(&self, model: &str, stream: bool) -> Cow<'static, str> {
-        path(model, stream).into()
-    }
-
-    fn write_request(
-        &self,
-        request: &Request,
-        model: &str,
-        options: TargetOptions,
-        out: &mut Vec<u8>,
-    ) -> Result<Vec<Dropped>, Fault> {
-        request::write_request(request, model, options, out)
-    }
-
-    fn read_answer(&self, body: Value<'_, '_>) -> Result<Answer, Fault> {
-        answer::read_answer(body)
-    }
-
-    fn event_reader(&self) -> Box<dyn EventReader> {
-        Box::new(stream::Reader::default())
-    }
-
-    fn read_fault(&self, status: u16, body: &[u8]) -> Fault {
-        fault::read_fault(status, body)
     }
 
     fn splice_request(
@@ -148,10 +155,6 @@ impl Dialect for Gemini {
             true => splice::splice(raw, body, &format!("models/{}", bare(model)), false, out),
             false => out.extend_from_slice(raw),
         }
-    }
-
-    fn answer_facts(&self, body: Value<'_, '_>) -> Result<AnswerFacts, Fault> {
-        answer::facts(body)
     }
 
     fn event_facts(&self, _name: Option<&str>, data: &str, body: Option<Value<'_, '_>>) -> Result<EventFacts, Fault> {

@@ -52,7 +52,7 @@ pub(super) fn read_request(body: Value<'_, '_>) -> Result<Request, Fault> {
             "generationConfig" => config::read(value, &mut request, &mut keeper)?,
             // The path decides.
             "model" => {}
-            _ => keeper.keep(written, value),
+            name => keeper.keep(name, value),
         }
     }
     if let Some(value) = tool_config {
@@ -125,4 +125,182 @@ fn refuse(request: &Request) -> Result<(), Fault> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::Dialect;
+    use super::super::super::anthropic_messages::AnthropicMessages;
+    use super::super::super::openai_chat::OpenAiChat;
+    use super::super::Gemini;
+    use super::*;
+    use crate::wire::json::Parser;
+    use serde_json::Value as Json;
+    use serde_json::json;
+
+    fn translated(
+        from: &dyn Dialect,
+        to: &dyn Dialect,
+        body: &Json,
+        model: &str,
+    ) -> Result<(Json, Vec<String>), Fault> {
+        let mut copy = body.to_string().into_bytes();
+        let mut parser = Parser::new();
+        let tape = parser.parse(&mut copy).expect("valid JSON");
+        let request = from.read_request(tape.as_value())?;
+        let mut out = Vec::new();
+        let dropped = to.write_request(&request, model, TargetOptions::default(), &mut out)?;
+        let dropped = dropped.into_iter().map(|dropped| dropped.field).collect();
+        Ok((serde_json::from_slice(&out).expect("valid JSON"), dropped))
+    }
+
+    fn to_gemini(body: &Json, model: &str) -> (Json, Vec<String>) {
+        translated(&OpenAiChat, &Gemini, body, model).expect("expressible")
+    }
+
+    #[test]
+    fn every_setting_of_an_openai_request_has_its_place() {
+        let body = json!({
+            "model": "x", "temperature": 0.5, "top_p": 0.25, "max_tokens": 7, "n": 2, "seed": 5, "stop": "END",
+            "presence_penalty": 1, "frequency_penalty": -1, "logprobs": true, "top_logprobs": 3, "logit_bias": {"1": 2},
+            "parallel_tool_calls": false, "user": "u",
+            "response_format": {"type": "json_schema", "json_schema": {"name": "n", "schema": {"type": "object"}}},
+            "tools": [{"type": "function", "function": {"name": "f", "description": "d", "strict": true,
+                "parameters": {"type": "object", "properties": {}}}}],
+            "tool_choice": {"type": "function", "function": {"name": "f"}},
+            "messages": [{"role": "user", "content": "hi"}],
+        });
+        let (written, dropped) = to_gemini(&body, "gemini-2.5-flash");
+        let wanted = json!({
+            "contents": [{"role": "user", "parts": [{"text": "hi"}]}],
+            "tools": [{"functionDeclarations": [
+                {"name": "f", "description": "d", "parametersJsonSchema": {"type": "object", "properties": {}}},
+            ]}],
+            "toolConfig": {"functionCallingConfig": {"mode": "ANY", "allowedFunctionNames": ["f"]}},
+            "generationConfig": {
+                "temperature": 0.5, "topP": 0.25, "maxOutputTokens": 7, "candidateCount": 2, "seed": 5,
+                "stopSequences": ["END"], "presencePenalty": 1, "frequencyPenalty": -1, "responseLogprobs": true,
+                "logprobs": 3, "responseMimeType": "application/json", "responseJsonSchema": {"type": "object"},
+            },
+        });
+        assert_eq!(written, wanted);
+        assert_eq!(dropped, ["tools[].function.strict", "parallel_tool_calls", "user", "logit_bias"]);
+    }
+
+    #[test]
+    fn results_of_calls_made_at_once_are_one_turn() {
+        let call = |id: &str| json!({"id": id, "type": "function", "function": {"name": "f", "arguments": "{}"}});
+        let body = json!({"model": "x", "messages": [
+            {"role": "system", "content": "s"},
+            {"role": "user", "content": "hi"},
+            {"role": "assistant", "content": null, "tool_calls": [call("a"), call("b")]},
+            {"role": "tool", "tool_call_id": "a", "content": "1"},
+            {"role": "tool", "tool_call_id": "b", "content": [{"type": "text", "text": "2"}]},
+            {"role": "user", "content": "go on"},
+        ]});
+        let (written, _) = to_gemini(&body, "gemini-2.5-flash");
+        let result =
+            |id: &str, text: &str| json!({"functionResponse": {"id": id, "name": "f", "response": {"output": text}}});
+        assert_eq!(written["contents"][2]["parts"], json!([result("a", "1"), result("b", "2"), {"text": "go on"}]));
+        assert_eq!(written["systemInstruction"], json!({"parts": [{"text": "s"}]}));
+        let orphan = json!({"model": "x", "messages": [{"role": "tool", "tool_call_id": "z", "content": "1"}]});
+        let refused = translated(&OpenAiChat, &Gemini, &orphan, "m").expect_err("an answer to nothing");
+        assert_eq!(refused.param.as_deref(), Some("messages[0].tool_call_id"));
+    }
+
+    #[test]
+    fn media_of_an_openai_request_have_their_places() {
+        let body = json!({"model": "x", "messages": [{"role": "user", "content": [
+            {"type": "image_url", "image_url": {"url": "data:image/png;base64,eA=="}},
+            {"type": "image_url", "image_url": {"url": "https://example.com/a.webp?x=1"}},
+            {"type": "image_url", "image_url": {"url": "https://example.com/a"}},
+            {"type": "input_audio", "input_audio": {"data": "eA==", "format": "mp3"}},
+            {"type": "file", "file": {"filename": "a.pdf", "file_data": "data:application/pdf;base64,eA=="}},
+        ]}]});
+        let (written, _) = to_gemini(&body, "gemini-2.5-flash");
+        let inline = |kind: &str| json!({"inlineData": {"mimeType": kind, "data": "eA=="}});
+        let file = |kind: &str, uri: &str| json!({"fileData": {"mimeType": kind, "fileUri": uri}});
+        let wanted = json!([
+            inline("image/png"),
+            file("image/webp", "https://example.com/a.webp?x=1"),
+            file("image/jpeg", "https://example.com/a"),
+            inline("audio/mp3"),
+            inline("application/pdf"),
+        ]);
+        assert_eq!(written["contents"][0]["parts"], wanted);
+        let upload = json!({"model": "x", "messages": [{"role": "user", "content": [
+            {"type": "file", "file": {"file_id": "file-1"}}]}]});
+        assert!(translated(&OpenAiChat, &Gemini, &upload, "m").is_err());
+    }
+
+    #[test]
+    fn what_only_gemini_does_is_refused_elsewhere_and_what_only_delivers_is_named() {
+        let asked = |more: Json| {
+            let mut body = json!({"contents": [{"role": "user", "parts": [{"text": "hi"}]}]});
+            body.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+            body
+        };
+        for (more, param) in [
+            (json!({"cached_content": "cachedContents/x"}), "cachedContent"),
+            (json!({"tools": [{"googleSearch": {}}]}), "tools[0]"),
+            (
+                json!({"generationConfig": {"responseModalities": ["TEXT", "IMAGE"]}}),
+                "generationConfig.responseModalities",
+            ),
+            (json!({"generation_config": {"response_mime_type": "text/x.enum"}}), "generationConfig.responseMimeType"),
+        ] {
+            for target in [&OpenAiChat as &dyn Dialect, &AnthropicMessages] {
+                let refused = translated(&Gemini, target, &asked(more.clone()), "m").expect_err(param);
+                assert_eq!(refused.param.as_deref(), Some(param), "{more}");
+            }
+            translated(&Gemini, &Gemini, &asked(more), "m").expect("its own");
+        }
+        let more = json!({"safetySettings": [{"category": "A"}], "labels": {"a": "b"},
+            "generationConfig": {"responseModalities": ["TEXT"], "mediaResolution": "LOW", "topK": 2}});
+        let (_, dropped) = translated(&Gemini, &OpenAiChat, &asked(more), "m").expect("expressible");
+        assert_eq!(dropped, ["top_k", "safetySettings", "labels", "generationConfig.mediaResolution"]);
+    }
+
+    #[test]
+    fn choices_of_tools_are_understood() {
+        let declared = json!([{"functionDeclarations": [{"name": "f"}, {"name": "g"}]}]);
+        let chosen = |calling: Json| {
+            let body = json!({"contents": {"parts": {"text": "hi"}}, "tools": declared,
+                "toolConfig": {"functionCallingConfig": calling}});
+            translated(&Gemini, &OpenAiChat, &body, "m").map(|(written, _)| written["tool_choice"].clone())
+        };
+        let f = json!({"type": "function", "function": {"name": "f"}});
+        for (calling, wanted) in [
+            (json!({"mode": "AUTO"}), json!("auto")),
+            (json!({"mode": "VALIDATED"}), json!("auto")),
+            (json!({"mode": "NONE"}), json!("none")),
+            (json!({"mode": "ANY"}), json!("required")),
+            (json!({"mode": "ANY", "allowed_function_names": ["f"]}), f),
+            (json!({"mode": "ANY", "allowedFunctionNames": ["f", "g"]}), json!("required")),
+            (json!({}), Json::Null),
+        ] {
+            assert_eq!(chosen(calling.clone()), Ok(wanted), "{calling}");
+        }
+        let three = json!([{"functionDeclarations": [{"name": "f"}, {"name": "g"}, {"name": "h"}]}]);
+        let body = json!({"contents": {"parts": {"text": "hi"}}, "tools": three,
+            "toolConfig": {"functionCallingConfig": {"mode": "ANY", "allowedFunctionNames": ["f", "g"]}}});
+        assert!(translated(&Gemini, &OpenAiChat, &body, "m").is_err(), "two of three");
+        assert_eq!(translated(&Gemini, &Gemini, &body, "m").expect("its own").0["toolConfig"], body["toolConfig"]);
+    }
+
+    #[test]
+    fn thinking_is_understood_in_either_spelling() {
+        let effort = |config: Json| {
+            let body = json!({"contents": {"parts": {"text": "hi"}}, "generationConfig": {"thinking_config": config}});
+            translated(&Gemini, &OpenAiChat, &body, "m").expect("expressible").0["reasoning_effort"].clone()
+        };
+        for (config, wanted) in [
+            (json!({"thinkingLevel": "HIGH"}), json!("high")),
+            (json!({"thinking_budget": 1024, "include_thoughts": true}), json!("low")),
+            (json!({"thinkingBudget": 0}), Json::Null),
+            (json!({"thinkingBudget": -1}), Json::Null),
+        ] {
+            assert_eq!(effort(config.clone()), wanted, "{config}");
+        }
+    }
 }

@@ -624,3 +624,173 @@ fn note_finish(finish: Option<Finish>, facts: &mut EventFacts) {
         (None, _) => {}
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fault::Kind;
+    use serde_json::Value as Json;
+    use serde_json::json;
+
+    fn written(events: &[Event]) -> Vec<Json> {
+        let mut writer = Writer::default();
+        let mut out = Vec::new();
+        events.iter().for_each(|event| writer.write(event, &mut out));
+        let text = String::from_utf8(out).expect("text");
+        let data = |event: &str| serde_json::from_str(event.strip_prefix("data: ").expect("nothing but data"));
+        text.split_terminator("\n\n").map(|event| data(event).expect("JSON")).collect()
+    }
+
+    fn read(chunks: &[Json]) -> Vec<Event> {
+        let mut reader = Reader::default();
+        let mut events = Vec::new();
+        for chunk in chunks {
+            reader.read(None, &chunk.to_string(), &mut events).expect("understood");
+        }
+        events
+    }
+
+    fn start() -> Event {
+        Event::Start { id: "r".into(), model: "m".into(), created_s: 0, extra: vec![] }
+    }
+
+    fn call(call: u64, id: &str) -> Event {
+        Event::ToolCall { choice: 0, call, id: id.into(), name: "f".into(), extra: vec![] }
+    }
+
+    fn arguments(call: u64, text: &str) -> Event {
+        Event::ToolArguments { choice: 0, call, text: text.into() }
+    }
+
+    fn part(chunk: &Json, place: usize) -> &Json {
+        &chunk["candidates"][0]["content"]["parts"][place]
+    }
+
+    #[test]
+    fn calls_are_told_whole_and_the_reason_last() {
+        let chunks = written(&[
+            start(),
+            Event::Text { choice: 0, text: "hm".into() },
+            call(0, "a"),
+            arguments(0, "{\"x\":"),
+            call(1, ""),
+            arguments(0, "1}"),
+            arguments(1, "{oops"),
+            Event::Finish { choice: 0, finish: Finish::ToolCalls },
+            Event::Usage(Usage { input_tokens: 5, output_tokens: 4, reasoning_tokens: Some(3), ..Usage::default() }),
+            Event::End,
+        ]);
+        let [text, last] = chunks.as_slice() else { panic!("{chunks:?}") };
+        assert_eq!(part(text, 0), &json!({"text": "hm"}));
+        assert_eq!(text["candidates"][0].get("finishReason"), None);
+        assert_eq!(part(last, 0), &json!({"functionCall": {"id": "a", "name": "f", "args": {"x": 1}}}));
+        assert_eq!(part(last, 1), &json!({"functionCall": {"name": "f", "args": {"invalid_arguments": "{oops"}}}));
+        assert_eq!(last["candidates"][0]["finishReason"], "STOP");
+        let usage =
+            json!({"promptTokenCount": 5, "candidatesTokenCount": 1, "thoughtsTokenCount": 3, "totalTokenCount": 9});
+        assert_eq!(last["usageMetadata"], usage);
+        assert!(chunks.iter().all(|chunk| chunk["responseId"] == "r" && chunk["modelVersion"] == "m"));
+    }
+
+    #[test]
+    fn arguments_for_a_call_that_was_told_already_fail_loudly() {
+        let chunks = written(&[
+            start(),
+            call(0, "a"),
+            Event::Text { choice: 0, text: "words".into() },
+            arguments(0, "{}"),
+            Event::Finish { choice: 0, finish: Finish::ToolCalls },
+            Event::End,
+        ]);
+        assert!(chunks.last().is_some_and(|last| last["error"]["code"] == 502), "{chunks:?}");
+        assert!(chunks.iter().all(|chunk| chunk["candidates"][0].get("finishReason").is_none()));
+    }
+
+    #[test]
+    fn signatures_survive_the_way_through_this_format() {
+        let foreign = "EqQB+/==";
+        let said = [
+            start(),
+            Event::Thinking { choice: 0, text: "hm".into() },
+            Event::ThinkingSignature { choice: 0, signature: foreign.into() },
+            Event::Whole { choice: 0, part: Part::RedactedThinking { data: "r".into() } },
+            Event::ThinkingSignature { choice: 0, signature: "gemini-text:T".into() },
+            Event::Text { choice: 0, text: "one".into() },
+            Event::ThinkingSignature { choice: 0, signature: "gemini-text:U".into() },
+            Event::Finish { choice: 0, finish: Finish::Stop },
+        ];
+        let chunks = written(&[said.as_slice(), &[Event::End]].concat());
+        let signed = |place: usize| part(&chunks[place], 0)["thoughtSignature"].as_str().expect("a signature");
+        assert_eq!((signed(1), signed(3)), (signature::enclosed(foreign).as_str(), "T"));
+        assert_eq!(part(&chunks[4], 0), &json!({"text": "", "thoughtSignature": "U"}));
+        assert_eq!(read(&chunks), said);
+    }
+
+    #[test]
+    fn ids_are_made_from_the_answers_and_results_are_joined_by_them() {
+        let chunk = json!({"responseId": "a/b_c", "candidates": [{"content": {"parts": [
+            {"functionCall": {"name": "f"}},
+            {"functionCall": {"id": "given", "name": "f", "args": {}}},
+        ]}}]});
+        let ids: Vec<String> = read(&[chunk.clone(), chunk])
+            .into_iter()
+            .filter_map(|event| if let Event::ToolCall { id, .. } = event { Some(id) } else { None })
+            .collect();
+        assert_eq!(ids, ["call_ab_c_0", "given", "call_ab_c_2", "given"]);
+        assert!(call_id_prefix(&"x".repeat(99)).len() + "call__10".len() <= 40, "some APIs take 40 characters");
+    }
+
+    #[test]
+    fn words_after_something_else_are_a_text_of_their_own() {
+        let chunk = |part: Json| json!({"candidates": [{"content": {"parts": [part]}}]});
+        let code = json!({"executableCode": {"language": "PYTHON", "code": "1"}});
+        let events =
+            read(&[chunk(json!({"text": "a"})), chunk(json!({"text": "b"})), chunk(code), chunk(json!({"text": "c"}))]);
+        let starts = events.iter().filter(|event| matches!(event, Event::TextStart { .. })).count();
+        assert_eq!((starts, events.len()), (1, 6), "{events:?}");
+    }
+
+    #[test]
+    fn a_reason_is_told_once_and_what_follows_it_still_counts() {
+        let finish = json!({"candidates": [{"content": {"parts": [{"text": "x"}]}, "finishReason": "RECITATION",
+            "safetyRatings": [{"category": "A"}]}]});
+        let usage = json!({"candidates": [{"finishReason": "RECITATION"}], "usageMetadata": {"promptTokenCount": 3}});
+        let events = read(&[finish, usage]);
+        let finishes = events.iter().filter(|event| matches!(event, Event::Finish { .. })).count();
+        assert_eq!(finishes, 1);
+        assert!(matches!(events.last(), Some(Event::Usage(usage)) if usage.input_tokens == 3));
+        let word = Event::ChoiceExtra { choice: 0, extra: own("finishReason", "\"RECITATION\"".into()) };
+        assert!(events.contains(&word), "{events:?}");
+    }
+
+    #[test]
+    fn garbage_is_no_stream_and_an_error_is_one() {
+        let mut reader = Reader::default();
+        let mut events = Vec::new();
+        for data in
+            ["{", "[]", "{}", "\"x\"", "{\"candidates\":[1]}", "{\"candidates\":[{\"content\":{\"parts\":[1]}}]}"]
+        {
+            assert!(reader.read(None, data, &mut events).is_err(), "{data}");
+        }
+        events.clear();
+        reader
+            .read(None, r#"{"error":{"code":429,"message":"busy","status":"RESOURCE_EXHAUSTED"}}"#, &mut events)
+            .expect("told");
+        let [Event::Error(fault)] = events.as_slice() else { panic!("{events:?}") };
+        assert_eq!((fault.kind, fault.message.as_ref()), (Kind::Provider(429), "busy"));
+        events.clear();
+        reader.read(None, " [DONE] ", &mut events).expect("a terminator of imitators");
+        assert_eq!(events, [Event::End]);
+    }
+
+    #[test]
+    fn every_answer_of_one_event_counts() {
+        let body =
+            json!({"candidates": [{"index": 0, "finishReason": "STOP"}, {"index": 1, "finishReason": "MAX_TOKENS"}]});
+        let mut copy = body.to_string().into_bytes();
+        let mut parser = Parser::new();
+        let tape = parser.parse(&mut copy).expect("valid JSON");
+        let facts = facts("", Some(tape.as_value())).expect("a chunk");
+        assert_eq!((facts.finish, facts.further_finishes), (Some(Finish::Stop), 1));
+    }
+}

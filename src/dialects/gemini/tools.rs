@@ -94,7 +94,7 @@ pub(super) fn read_tool_config(value: Value<'_, '_>, request: &mut Request, keep
                 request.tool_choice = read_choice(&calling, value, &request.tools);
                 keeper.keep("toolConfig/functionCallingConfig", value);
             }
-            _ => keeper.keep(format!("toolConfig.{written}"), value),
+            name => keeper.keep(format!("toolConfig.{name}"), value),
         }
     }
     if config.is_empty() {

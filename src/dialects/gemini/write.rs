@@ -70,8 +70,8 @@ impl<'a> Parts<'a> {
             }
             Part::ToolCall { id, name, arguments, extra, .. } => self.call(id, name, arguments, extra, param)?,
             Part::ToolResult { .. } => self.result(part, param, name_of)?,
-            Part::Image { source, extra, .. } => self.media(source, extra, param)?,
-            Part::File { source, extra, .. } => self.media(source, extra, param)?,
+            Part::Image { source, extra, .. } => self.media(source, "image/jpeg", extra, param)?,
+            Part::File { source, extra, .. } => self.media(source, "application/pdf", extra, param)?,
             Part::Audio { data, format } => write_audio(data, format, self.next()),
             Part::Opaque { dialect, json } if *dialect == NAME => self.next().extend_from_slice(json.0.as_bytes()),
             Part::Opaque { .. } if self.audience == Audience::Caller => {}
@@ -185,7 +185,8 @@ impl<'a> Parts<'a> {
         Ok(())
     }
 
-    fn media(&mut self, source: &MediaSource, extra: &[Extra], param: &str) -> Result<(), Fault> {
+    /// `usual` is what an address means that does not say what is there.
+    fn media(&mut self, source: &MediaSource, usual: &str, extra: &[Extra], param: &str) -> Result<(), Fault> {
         if let MediaSource::Text { text, .. } = source {
             match fields::kept(extra, NAME, "inlineData") {
                 Some(_) => ObjectWriter::open(self.next(), extra, NAME).close(),
@@ -194,7 +195,7 @@ impl<'a> Parts<'a> {
             return Ok(());
         }
         let mut written = Vec::new();
-        match write_media(source, extra, &mut written) {
+        match write_media(source, usual, extra, &mut written) {
             Ok(()) => self.next().extend_from_slice(&written),
             Err(what) if self.audience != Audience::Caller => return Err(fields::untranslatable(param, what)),
             Err(_) => {}
@@ -266,7 +267,7 @@ fn write_audio(data: &str, format: &str, out: &mut Vec<u8>) {
     out.push(b'}');
 }
 
-fn write_media(source: &MediaSource, extra: &[Extra], out: &mut Vec<u8>) -> Result<(), &'static str> {
+fn write_media(source: &MediaSource, usual: &str, extra: &[Extra], out: &mut Vec<u8>) -> Result<(), &'static str> {
     let mut part = ObjectWriter::open(out, extra, NAME);
     match source {
         MediaSource::Base64 { media_type, data } => {
@@ -282,8 +283,7 @@ fn write_media(source: &MediaSource, extra: &[Extra], out: &mut Vec<u8>) -> Resu
         MediaSource::Url(uri) | MediaSource::FileId(uri) => {
             if let Some(out) = part.field("fileData") {
                 let mut inner = ObjectWriter::open_scope(out, extra, NAME, "source/");
-                let kept = fields::kept(extra, NAME, "source/mimeType").is_some();
-                inner.optional_string("mimeType", media_type_of(uri).filter(|_| !kept));
+                inner.string("mimeType", media_type_of(uri).unwrap_or(usual));
                 inner.string("fileUri", uri);
                 inner.close();
             }

@@ -33,6 +33,7 @@ use super::Dropped;
 use super::EventFacts;
 use super::EventReader;
 use super::EventWriter;
+use super::ProviderDialect;
 use super::ReplayTemplate;
 use super::StreamOptions;
 use super::TargetOptions;
@@ -58,11 +59,43 @@ const VOLATILE_FIELDS: &[&str] =
 #[derive(Clone, Copy, Debug)]
 pub struct OpenAiChat;
 
-impl Dialect for OpenAiChat {
+impl ProviderDialect for OpenAiChat {
     fn name(&self) -> &'static str {
         NAME
     }
 
+    fn path(&self, _model: &str, _stream: bool) -> Cow<'static, str> {
+        "/chat/completions".into()
+    }
+
+    fn write_request(
+        &self,
+        request: &Request,
+        model: &str,
+        options: TargetOptions,
+        out: &mut Vec<u8>,
+    ) -> Result<Vec<Dropped>, Fault> {
+        request::write_request(request, model, options, out)
+    }
+
+    fn read_answer(&self, body: Value<'_, '_>) -> Result<Answer, Fault> {
+        answer::read_answer(body)
+    }
+
+    fn event_reader(&self) -> Box<dyn EventReader> {
+        Box::new(stream::Reader::default())
+    }
+
+    fn read_fault(&self, status: u16, body: &[u8]) -> Fault {
+        super::fields::read_error_body(status, body)
+    }
+
+    fn answer_facts(&self, body: Value<'_, '_>) -> Result<AnswerFacts, Fault> {
+        answer::facts(body)
+    }
+}
+
+impl Dialect for OpenAiChat {
     fn read_ask<'input>(&self, body: Value<'_, 'input>) -> Result<Ask<'input>, Fault> {
         ask::read_ask(body)
     }
@@ -109,32 +142,6 @@ impl Dialect for OpenAiChat {
         format!("chatcmpl-{}", super::id_characters(random))
     }
 
-    fn path(&self, _model: &str, _stream: bool) -> Cow<'static, str> {
-        "/chat/completions".into()
-    }
-
-    fn write_request(
-        &self,
-        request: &Request,
-        model: &str,
-        options: TargetOptions,
-        out: &mut Vec<u8>,
-    ) -> Result<Vec<Dropped>, Fault> {
-        request::write_request(request, model, options, out)
-    }
-
-    fn read_answer(&self, body: Value<'_, '_>) -> Result<Answer, Fault> {
-        answer::read_answer(body)
-    }
-
-    fn event_reader(&self) -> Box<dyn EventReader> {
-        Box::new(stream::Reader::default())
-    }
-
-    fn read_fault(&self, status: u16, body: &[u8]) -> Fault {
-        super::fields::read_error_body(status, body)
-    }
-
     fn splice_request(
         &self,
         raw: &[u8],
@@ -146,10 +153,6 @@ impl Dialect for OpenAiChat {
     ) {
         let inject_usage = options.inject_usage && ask.stream && !ask.include_usage;
         splice::splice(raw, body, model, inject_usage, out);
-    }
-
-    fn answer_facts(&self, body: Value<'_, '_>) -> Result<AnswerFacts, Fault> {
-        answer::facts(body)
     }
 
     fn event_facts(&self, _name: Option<&str>, data: &str, body: Option<Value<'_, '_>>) -> Result<EventFacts, Fault> {
