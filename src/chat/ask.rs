@@ -33,6 +33,17 @@ pub struct Ask<'a> {
     pub has_media: bool,
     /// Is a JSON form demanded?
     pub has_response_format: bool,
+    /// How vectors are wanted, where vectors are asked for.
+    pub vectors: Option<VectorForm>,
+}
+
+/// How a vector is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum VectorForm {
+    /// A list of numbers.
+    Floats,
+    /// 32-bit floats, the lowest byte first, as base64.
+    Base64,
 }
 
 impl Ask<'_> {

@@ -21,9 +21,19 @@ use crate::wire::json::Value;
 /// Every dialect, by the name used in configuration.
 pub const ALL: &[&dyn Dialect] = &[&openai_chat::OpenAiChat, &anthropic_messages::AnthropicMessages];
 
+/// Formats beside the dialects of providers: what only callers speak and providers of a dialect of
+/// [`ALL`] serve at a path of its own.
+pub const BESIDE: &[&dyn Dialect] =
+    &[&openai_chat::OpenAiCompletions, &openai_chat::OpenAiEmbeddings, &anthropic_messages::AnthropicCountTokens];
+
 /// The dialect called `name`.
 pub fn named(name: &str) -> Option<&'static dyn Dialect> {
     ALL.iter().copied().find(|dialect| dialect.name() == name)
+}
+
+/// The dialect or format beside one called `name`: whatever an answer can be written in.
+pub fn spoken(name: &str) -> Option<&'static dyn Dialect> {
+    ALL.iter().chain(BESIDE).copied().find(|dialect| dialect.name() == name)
 }
 
 /// Something that the target cannot express and that was left out; shown in
@@ -112,6 +122,21 @@ pub trait Dialect: Sync {
     /// Its name in configuration, metrics and logs.
     fn name(&self) -> &'static str;
 
+    /// The dialect whose callers these are, for routes that serve callers of one dialect only.
+    fn family(&self) -> &'static str {
+        self.name()
+    }
+
+    /// Do providers of the dialect called `provider` understand this one as it is? Then the bytes pass.
+    fn served_by(&self, provider: &str) -> bool {
+        provider == self.name()
+    }
+
+    /// Do its providers keep answers that callers come back to by id?
+    fn keeps_answers(&self) -> bool {
+        false
+    }
+
     // As the caller's dialect.
 
     /// The judgeable facts of a request; refuses what cannot be one.
@@ -186,6 +211,18 @@ pub trait Dialect: Sync {
         out: &mut Vec<u8>,
     );
 
+    /// A whole answer of a format that is too large to be parsed at once, or that has to be amended: its
+    /// facts, and it as `ask` wanted it, where the provider did otherwise. `None`: parse it.
+    fn whole_answer(&self, _raw: &[u8], _ask: &Ask<'_>) -> Option<Result<(AnswerFacts, Option<Vec<u8>>), Fault>> {
+        None
+    }
+
+    /// An answer that can be given without a provider, where none understands the question; it is marked
+    /// as an estimate.
+    fn estimate(&self, _body: Value<'_, '_>) -> Option<Vec<u8>> {
+        None
+    }
+
     /// The facts of a whole answer.
     fn answer_facts(&self, body: Value<'_, '_>) -> Result<AnswerFacts, Fault>;
 
@@ -206,6 +243,19 @@ pub struct ReplayTemplate {
     pub id_at: std::ops::Range<usize>,
     /// Where the digits of `created` stand, if the dialect has them.
     pub created_at: Option<std::ops::Range<usize>>,
+}
+
+/// The stream of a format that has none.
+struct Unstreamed;
+
+impl EventReader for Unstreamed {
+    fn read(&mut self, _name: Option<&str>, _data: &str, _into: &mut Vec<Event>) -> Result<(), Fault> {
+        Err(fields::not_understood("the provider streams what cannot be streamed"))
+    }
+}
+
+impl EventWriter for Unstreamed {
+    fn write(&mut self, _event: &Event, _out: &mut Vec<u8>) {}
 }
 
 /// A comment is legal in every event stream that permits comments at all.

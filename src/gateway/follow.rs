@@ -180,7 +180,7 @@ impl Live {
         if !request.ask.stream || meta.form != Form::Events {
             return None;
         }
-        let provider = dialects::named(meta.dialect)?;
+        let provider = dialects::spoken(meta.dialect)?;
         let options = StreamOptions { include_usage: request.ask.include_usage, created_s };
         Some(Live {
             translation: Translation::new(provider, request.dialect, options, request.ask.choices, false),

@@ -6,6 +6,7 @@
 //! said about a rejected credential stays with us: it may quote the key.
 
 use super::Gateway;
+use super::Incoming;
 use super::Request;
 use super::choose::Way;
 use super::client::Client;
@@ -279,7 +280,8 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
     ) -> Result<Attempt<N>, Unserved> {
         let options = StreamOptions { include_usage: request.ask.include_usage, created_s: self.net.unix_ms() / 1000 };
         let keep = remembrance.is_wanted();
-        let mut translation = Translation::new(provider.dialect, request.dialect, options, request.ask.choices, keep);
+        let spoken = request.spoken_with(provider);
+        let mut translation = Translation::new(spoken, request.dialect, options, request.ask.choices, keep);
         let mut out = self.memory.take();
         let limit = sent.after(provider.link.timeouts.first_byte);
         loop {
@@ -413,17 +415,18 @@ fn render(
     };
     out.extend_from_slice(b"POST ");
     out.extend_from_slice(provider.link.endpoint.path_prefix.as_bytes());
-    out.extend_from_slice(provider.dialect.path(model, request.ask.stream).as_bytes());
+    let spoken = request.spoken_with(provider);
+    out.extend_from_slice(spoken.path(model, request.ask.stream).as_bytes());
     out.extend_from_slice(b" HTTP/1.1\r\n");
     out.extend_from_slice(&provider.fixed_head);
-    pass_fields(request, provider, instance, out);
+    pass_fields(&request.incoming, provider, instance, out);
     let length_at = out.len() + b"content-length: ".len();
     out.extend_from_slice(b"content-length:           0\r\n\r\n");
     let body_at = out.len();
     let mut dropped = Vec::new();
-    if provider.dialect.name() == request.dialect.name() {
+    if spoken.name() == request.dialect.name() {
         let raw = request.incoming.body;
-        provider.dialect.splice_request(raw, parsed, &request.ask, model, options, out);
+        spoken.splice_request(raw, parsed, &request.ask, model, options, out);
     } else {
         let neutral = request.dialect.read_request(parsed)?;
         dropped = provider.dialect.write_request(&neutral, model, options, out)?;
@@ -451,21 +454,21 @@ const PASSED: &[(Known, &str)] = &[
     (Known::Tracestate, "tracestate"),
 ];
 
-fn pass_fields(request: &Request<'_>, provider: &Provider, instance: &str, out: &mut Vec<u8>) {
+pub(super) fn pass_fields(incoming: &Incoming<'_>, provider: &Provider, instance: &str, out: &mut Vec<u8>) {
     for (known, name) in PASSED {
-        if let Some(value) = request.incoming.header(*known) {
+        if let Some(value) = incoming.header(*known) {
             push_header(out, name, value);
         }
     }
     for (name, value) in provider.default_headers {
-        let sent = PASSED.iter().any(|(known, passed)| passed == name && request.incoming.header(*known).is_some());
+        let sent = PASSED.iter().any(|(known, passed)| passed == name && incoming.header(*known).is_some());
         if !sent {
             push_header(out, name, value.as_bytes());
         }
     }
     // The mark by which a gateway that is its own upstream recognises itself.
     out.extend_from_slice(b"via: ");
-    if let Some(before) = request.incoming.header(Known::Via) {
+    if let Some(before) = incoming.header(Known::Via) {
         out.extend_from_slice(before);
         out.extend_from_slice(b", ");
     }

@@ -55,6 +55,7 @@ use crate::wire::http1::RequestHead;
 use crate::wire::json::Parser;
 use crate::wire::json::Value;
 use arc_swap::ArcSwap;
+use deployment::Provider;
 use follow::Followed;
 use forward::Forwarded;
 use forward::Rendered;
@@ -177,6 +178,13 @@ struct Request<'r> {
     ask: Ask<'static>,
     rules: CacheRules,
     allowance: Option<Allowance>,
+}
+
+impl Request<'_> {
+    /// What is spoken with `provider`: the caller's own dialect where it understands that, else its own.
+    fn spoken_with(&self, provider: &Provider) -> &'static dyn Dialect {
+        if self.dialect.served_by(provider.dialect.name()) { self.dialect } else { provider.dialect }
+    }
 }
 
 /// The parsed body, while it is there.
@@ -449,12 +457,15 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         })?;
         *allowance = grant.allowance;
 
-        let way = choose::find_way(deployment, &ask.model, dialect.name())?;
+        let way = choose::find_way(deployment, &ask.model, dialect.family())?;
         story.route = way.route_index();
         let rules = rules::cache_rules(way.cache(), incoming.head, incoming.bytes)?;
         let allowance = grant.allowance;
         let request = Request { incoming, deployment, caller, dialect, ask: ask.detached(), rules, allowance };
 
+        if self.give_estimate(&request, body, &way, &ask, client, story).await {
+            return Ok(None);
+        }
         let parsed = Parsed { body, last_user_text: ask.last_user_text };
         let remembrance = match self.recall_or_follow(&request, parsed, &way, client, story).await? {
             Some(remembrance) => remembrance,

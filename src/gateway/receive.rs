@@ -13,7 +13,7 @@ use std::borrow::Cow;
 /// What a path offers.
 #[derive(Clone, Copy)]
 pub enum Surface {
-    /// A chat endpoint of this dialect.
+    /// An endpoint whose requests are read in this dialect: chat, or a format beside it.
     Chat(&'static dyn Dialect),
     /// The list of models, or one of them.
     Models,
@@ -23,10 +23,13 @@ pub enum Surface {
     Ready,
 }
 
-/// Chat endpoints, by path below an optional mount.
+/// Endpoints whose requests are read, by path below an optional mount.
 const CHAT: &[(&str, &dyn Dialect)] = &[
     ("/v1/chat/completions", &dialects::openai_chat::OpenAiChat),
     ("/v1/messages", &dialects::anthropic_messages::AnthropicMessages),
+    ("/v1/completions", &dialects::openai_chat::OpenAiCompletions),
+    ("/v1/embeddings", &dialects::openai_chat::OpenAiEmbeddings),
+    ("/v1/messages/count_tokens", &dialects::anthropic_messages::AnthropicCountTokens),
 ];
 
 /// Prefixes under which SDKs with one base URL per vendor find the same endpoints.

@@ -37,6 +37,15 @@ pub(super) struct Whole<N: Net> {
     pub dropped: Vec<Dropped>,
 }
 
+impl<N: Net> Whole<N> {
+    /// The answer as the caller wanted it, where its provider speaks the caller's dialect and wrote
+    /// something in another form: this, not the provider's own, is what is worth remembering.
+    fn amended(&self, request: &Request<'_>) -> Option<&[u8]> {
+        let companion = request.dialect.family() != request.dialect.name() && !request.ask.stream;
+        self.translated.as_deref().filter(|_| companion)
+    }
+}
+
 /// What a relayed answer leaves behind for the caches.
 pub(super) struct Remains {
     pub form: Form,
@@ -55,13 +64,17 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         provider: &Provider,
     ) -> Result<(AnswerFacts, Option<Vec<u8>>), Fault> {
         let garbage = || Fault::new(Kind::Upstream, "the provider's answer is not the JSON of its dialect");
+        let spoken = request.spoken_with(provider);
+        if let Some(read) = spoken.whole_answer(copy, &request.ask) {
+            return read;
+        }
         let mut parser = self.parser.borrow_mut();
         let tape = parser.parse(copy).map_err(|_| garbage())?;
-        let facts = provider.dialect.answer_facts(tape.as_value());
-        let same = provider.dialect.name() == request.dialect.name();
+        let facts = spoken.answer_facts(tape.as_value());
+        let same = spoken.name() == request.dialect.name();
         let translated = match (&facts, same && !request.ask.stream) {
             (Err(_), _) | (_, true) => Ok(None),
-            (Ok(_), false) => provider.dialect.read_answer(tape.as_value()).map(|answer| {
+            (Ok(_), false) => spoken.read_answer(tape.as_value()).map(|answer| {
                 let mut out = Vec::with_capacity(1024);
                 if request.ask.stream {
                     let occasion = self.occasion(request.ask.include_usage);
@@ -100,7 +113,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         story.ending = if sent.is_ok() && !client.is_absent() { Ending::Answered } else { Ending::Vanished };
         Remains {
             form: Form::Whole,
-            bytes: Bytes::copy_from_slice(whole.exchange.body()),
+            bytes: Bytes::copy_from_slice(whole.amended(request).unwrap_or(whole.exchange.body())),
             sound: whole.facts.complete && !whole.facts.refused && whole.facts.content,
             tool_calls: whole.facts.tool_calls,
         }
@@ -123,7 +136,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         if let (Some(lead), Some(provider)) = (&remembrance.lead, story.provider) {
             let provider = &request.deployment.providers[provider];
             lead.begin(FlightMeta {
-                dialect: provider.dialect.name(),
+                dialect: request.spoken_with(provider).name(),
                 provider: provider.name.clone(),
                 model: story.model.clone().unwrap_or_else(|| "".into()),
                 status: 200,
@@ -216,8 +229,8 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
 
     /// The terminator that a pass-through stream still needs; translated streams wrote their own.
     fn stream_end(&self, request: &Request<'_>, story: &Story) -> &'static [u8] {
-        let provider = story.provider.map(|index| request.deployment.providers[index].dialect.name());
-        if provider == Some(request.dialect.name()) { request.dialect.stream_end() } else { b"" }
+        let spoken = story.provider.map(|index| request.spoken_with(&request.deployment.providers[index]).name());
+        if spoken == Some(request.dialect.name()) { request.dialect.stream_end() } else { b"" }
     }
 
     /// Renders the head of an answer, up to but without its framing.

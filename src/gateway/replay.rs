@@ -96,7 +96,7 @@ fn renewed(answer: &Answer, caller: &dyn Dialect, occasion: Occasion) -> Answer 
 
 fn decoded(record: &Record, parser: &RefCell<Parser>) -> Option<Arc<Answer>> {
     record.answer_with(|record| {
-        let dialect = dialects::named(record.dialect)?;
+        let dialect = dialects::spoken(record.dialect)?;
         match record.form {
             Form::Whole => decode_whole(&record.bytes, dialect, parser),
             Form::Events => decode_events(&record.bytes, dialect),
