@@ -5,6 +5,7 @@
 
 pub mod anthropic_messages;
 mod fields;
+pub mod opaque;
 pub mod openai_chat;
 mod splice;
 

@@ -10,6 +10,7 @@ use super::Incoming;
 use super::Request;
 use super::choose::Way;
 use super::client::Client;
+use super::deployment::Deployment;
 use super::deployment::Provider;
 use super::deployment::push_header;
 use super::recall::Remembrance;
@@ -50,7 +51,7 @@ const PREAMBLE_BYTES_MAX: usize = 256 * 1024;
 /// How often an answer whose caller left is checked for others who still wait for it.
 const ORPHAN_CHECK: Duration = Duration::from_millis(50);
 /// Largest error body read for its message.
-const ERROR_BODY_BYTES_MAX: usize = 1024 * 1024;
+pub(super) const ERROR_BODY_BYTES_MAX: usize = 1024 * 1024;
 
 /// The caller has left and nobody else waits for the answer.
 pub(super) struct Vanished;
@@ -96,9 +97,9 @@ impl From<Vanished> for Unserved {
 }
 
 /// One failed attempt.
-struct Failure {
-    fault: Fault,
-    outcome: AttemptOutcome,
+pub(super) struct Failure {
+    pub(super) fault: Fault,
+    pub(super) outcome: AttemptOutcome,
     /// The provider's status, if it sent one.
     status: Option<u16>,
     /// May another target succeed where this one failed?
@@ -150,7 +151,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
                     noted.outcome = failure.outcome;
                     noted.status = failure.status;
                     story.tries.push(noted);
-                    self.complain(request, index, &failure);
+                    self.complain(request.deployment, index, &failure);
                     let stop = !failure.failover || self.net.now() >= deadline;
                     last = failure;
                     if stop {
@@ -170,11 +171,11 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
 
     /// Tells people that a provider fails, once a minute for each provider and sort of failure. What a
     /// caller did wrong is not a provider's failure.
-    fn complain(&self, request: &Request<'_>, provider: usize, failure: &Failure) {
+    pub(super) fn complain(&self, deployment: &Deployment, provider: usize, failure: &Failure) {
         let callers_fault = matches!(failure.status, Some(400 | 404..=428 | 430..=499));
         let inexpressible = failure.status.is_none() && failure.outcome == AttemptOutcome::ClientError;
         let Some(log) = self.shared.log.as_ref().filter(|_| !callers_fault && !inexpressible) else { return };
-        let name = &request.deployment.providers[provider].name;
+        let name = &deployment.providers[provider].name;
         let outcome = failure.outcome.word();
         let key = format!("provider {name} {outcome}");
         let fields: observe::log::Fields<'_> =
@@ -358,13 +359,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
             self.unless_left(read, client, remembrance).await?
         };
         let body = if read.is_ok() { exchange.body() } else { &[] };
-        let mut fault = provider.dialect.read_fault(status, body);
-        fault.retry_after = retry_after(&exchange).or(fault.retry_after);
-        fault.should_retry = match exchange.header("x-should-retry") {
-            Some(b"true") => Some(true),
-            Some(b"false") => Some(false),
-            _ => fault.should_retry,
-        };
+        let fault = refused(&exchange, provider.dialect.read_fault(status, body));
         Ok(judged_refusal(status, fault, &provider.name))
     }
 
@@ -477,7 +472,7 @@ pub(super) fn pass_fields(incoming: &Incoming<'_>, provider: &Provider, instance
     out.extend_from_slice(b"\r\n");
 }
 
-fn content_type<N: Net>(exchange: &Exchange<N>) -> Option<&[u8]> {
+pub(super) fn content_type<N: Net>(exchange: &Exchange<N>) -> Option<&[u8]> {
     exchange.header("content-type")
 }
 
@@ -496,8 +491,29 @@ fn retry_after<N: Net>(exchange: &Exchange<N>) -> Option<Duration> {
     (seconds <= WAIT_MAX_S).then(|| Duration::from_secs_f64(seconds))
 }
 
+/// The provider's fault with what its head says about trying again.
+pub(super) fn refused<N: Net>(exchange: &Exchange<N>, fault: Fault) -> Fault {
+    let should_retry = match exchange.header("x-should-retry") {
+        Some(b"true") => Some(true),
+        Some(b"false") => Some(false),
+        _ => fault.should_retry,
+    };
+    Fault { retry_after: retry_after(exchange).or(fault.retry_after), should_retry, ..fault }
+}
+
+/// How an attempt ended that was answered with `status`.
+pub(super) fn outcome_of(status: u16) -> AttemptOutcome {
+    match status {
+        200..=299 => AttemptOutcome::Ok,
+        429 => AttemptOutcome::RateLimited,
+        400..=499 => AttemptOutcome::ClientError,
+        500..=599 => AttemptOutcome::ServerError,
+        _ => AttemptOutcome::Broken,
+    }
+}
+
 /// A failure of the exchange itself.
-fn transport(failure: &upstream::Failure, provider: &Provider, status: Option<u16>) -> Failure {
+pub(super) fn transport(failure: &upstream::Failure, provider: &Provider, status: Option<u16>) -> Failure {
     let fault = failure.fault(&provider.name);
     let outcome = match (fault.kind, failure.stage) {
         (Kind::Timeout, _) => AttemptOutcome::Timeout,
@@ -507,27 +523,25 @@ fn transport(failure: &upstream::Failure, provider: &Provider, status: Option<u1
     Failure { fault, outcome, status, failover: true }
 }
 
-fn judged_refusal(status: u16, fault: Fault, provider: &str) -> Failure {
+pub(super) fn judged_refusal(status: u16, fault: Fault, provider: &str) -> Failure {
     let ours = |message: String| Fault::new(Kind::Upstream, message);
-    let (fault, outcome, failover) = match status {
+    let (fault, failover) = match status {
         401 => {
             let advice = "rejects the gateway's credential; its operator must check api_key";
-            (ours(format!("the provider `{provider}` {advice}")), AttemptOutcome::ClientError, true)
+            (ours(format!("the provider `{provider}` {advice}")), true)
         }
-        402 | 403 => (fault, AttemptOutcome::ClientError, true),
-        429 => (fault, AttemptOutcome::RateLimited, true),
-        500..=599 => (fault, AttemptOutcome::ServerError, true),
-        400..=499 => (fault, AttemptOutcome::ClientError, false),
+        402 | 403 | 429 | 500..=599 => (fault, true),
+        400..=499 => (fault, false),
         _ => {
             let message = format!("the provider `{provider}` answered with the unexpected status {status}");
-            (ours(message), AttemptOutcome::Broken, true)
+            (ours(message), true)
         }
     };
-    Failure { fault, outcome, status: Some(status), failover }
+    Failure { fault, outcome: outcome_of(status), status: Some(status), failover }
 }
 
 /// Says in the fault's own message that others were tried.
-fn told(mut fault: Fault, story: &Story) -> Fault {
+pub(super) fn told(mut fault: Fault, story: &Story) -> Fault {
     if story.tries.len() > 1 {
         let message = format!("{} ({} targets were tried)", fault.message, story.tries.len());
         fault.message = message.into();

@@ -11,8 +11,10 @@ mod client;
 mod deployment;
 mod follow;
 mod forward;
+mod homes;
 mod models;
 mod neighbours;
+mod opaque;
 mod recall;
 mod receive;
 mod relay;
@@ -29,8 +31,12 @@ pub use client::Client;
 pub use client::Progress;
 pub use deployment::AssemblyError;
 pub use deployment::Deployment;
+pub use homes::Home;
+pub use homes::Homes;
 pub use neighbours::Neighbours;
 pub use neighbours::Postbox;
+pub use opaque::Endpoint;
+pub use receive::ModelPath;
 pub use receive::Surface;
 pub use story::Story;
 
@@ -87,6 +93,8 @@ pub struct Shared {
     pub generation: std::sync::atomic::AtomicU64,
     /// Answers to identical requests.
     pub exact: Arc<ExactCache>,
+    /// Where responses, files and batches live.
+    pub homes: Homes,
     /// Where finished requests are written.
     pub request_log: Option<Box<dyn RequestLogSink>>,
     /// Lines for people.
@@ -325,7 +333,8 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         visit.story.bytes_in = incoming.body.len() as u64;
         match visit.surface {
             Surface::Chat(dialect) => self.serve_chat(dialect, visit, incoming, client).await,
-            Surface::Models => Box::pin(self.serve_models(visit, incoming, client)).await,
+            Surface::Models(path) => Box::pin(self.serve_models(path, visit, incoming, client)).await,
+            Surface::Opaque(endpoint) => Box::pin(self.serve_opaque(endpoint, visit, incoming, client)).await,
             Surface::Live => Box::pin(self.serve_plain(client, 200, "ok\n")).await,
             Surface::Ready if self.draining() => Box::pin(self.serve_plain(client, 503, "draining\n")).await,
             Surface::Ready => Box::pin(self.serve_plain(client, 200, "ready\n")).await,

@@ -1,5 +1,7 @@
 //! Stage 2: what is asked. The path alone decides the dialect; nothing else may change it.
 
+use super::opaque;
+use super::opaque::Endpoint;
 use crate::chat::Ask;
 use crate::dialects;
 use crate::dialects::Dialect;
@@ -15,12 +17,23 @@ use std::borrow::Cow;
 pub enum Surface {
     /// An endpoint whose requests are read in this dialect: chat, or a format beside it.
     Chat(&'static dyn Dialect),
-    /// The list of models, or one of them.
-    Models,
+    /// The list of models, or one of them; Gemini's where its path says so.
+    Models(ModelPath),
+    /// Passed through unread.
+    Opaque(&'static Endpoint),
     /// Is the process alive?
     Live,
     /// Can it serve?
     Ready,
+}
+
+/// Below which paths models are listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ModelPath {
+    /// `/v1/models`, OpenAI's and Anthropic's.
+    V1,
+    /// `/v1beta/models`, Gemini's.
+    V1Beta,
 }
 
 /// Endpoints whose requests are read, by path below an optional mount.
@@ -36,44 +49,62 @@ const CHAT: &[(&str, &dyn Dialect)] = &[
 const MOUNTS: &[(&str, &dyn Dialect)] = &[
     ("/openai", &dialects::openai_chat::OpenAiChat),
     ("/anthropic", &dialects::anthropic_messages::AnthropicMessages),
+    ("/genai", &dialects::openai_chat::OpenAiChat),
 ];
 
 /// The dialect in which even the refusal of `path` must be written.
 pub(super) fn dialect_of(path: &str) -> &'static dyn Dialect {
     let (rest, mounted) = unmounted(path);
+    if let Some(endpoint) = opaque::endpoint(rest, mounted).filter(|_| CHAT.iter().all(|(known, _)| *known != rest)) {
+        return endpoint.dialect;
+    }
     let chat = CHAT.iter().find(|(known, _)| *known == rest).map(|(_, dialect)| *dialect);
     chat.or(mounted).unwrap_or(&dialects::openai_chat::OpenAiChat)
 }
 
 /// What `method path` means, or a refusal.
 pub(super) fn surface(method: Method, path: &str) -> Result<Surface, Fault> {
-    let (rest, _) = unmounted(path);
+    let (rest, mount) = unmounted(path);
     if let Some((_, dialect)) = CHAT.iter().find(|(known, _)| *known == rest) {
         return only(method == Method::Post, "POST", Surface::Chat(*dialect));
     }
     let reading = matches!(method, Method::Get | Method::Head);
-    match rest {
-        "/v1/models" => only(reading, "GET, HEAD", Surface::Models),
+    if let Some((path, id)) = models_below(rest) {
         // Models have colons too (`llama3:8b`); behind a POST a colon is a verb of another dialect.
-        _ if rest.strip_prefix("/v1/models/").is_some_and(|id| !id.is_empty() && (reading || !id.contains(':'))) => {
-            only(reading, "GET, HEAD", Surface::Models)
+        if reading || !id.contains(':') {
+            return only(reading, "GET, HEAD", Surface::Models(path));
         }
+    }
+    match rest {
         "/livez" | "/health" => only(reading, "GET, HEAD", Surface::Live),
         "/readyz" => only(reading, "GET, HEAD", Surface::Ready),
-        _ => Err(Fault::new(
-            Kind::NotFound,
-            "this path does not exist; chat completions are at POST /v1/chat/completions, models at GET /v1/models",
-        )),
+        _ => opaque::endpoint(rest, mount).map(Surface::Opaque).ok_or_else(|| {
+            let advice = "this path does not exist; chat completions are at POST /v1/chat/completions, models at GET \
+                          /v1/models";
+            Fault::new(Kind::NotFound, advice)
+        }),
     }
 }
 
 /// The model id of `/v1/models/{id}`. SDKs escape what stands in it, the `/` of `provider/model` too.
 pub(super) fn model_id(path: &str) -> Option<Cow<'_, str>> {
-    unmounted(path).0.strip_prefix("/v1/models/").map(unescaped)
+    models_below(unmounted(path).0).map(|(_, id)| id).filter(|id| !id.is_empty()).map(unescaped)
+}
+
+/// Which list of models `path` is or is in, and what stands behind it.
+fn models_below(path: &str) -> Option<(ModelPath, &str)> {
+    for (list, known) in [("/v1/models", ModelPath::V1), ("/v1beta/models", ModelPath::V1Beta)] {
+        match path.strip_prefix(list) {
+            Some("") => return Some((known, "")),
+            Some(below) if below.len() > 1 && below.starts_with('/') => return Some((known, &below[1..])),
+            _ => {}
+        }
+    }
+    None
 }
 
 /// Undoes percent-encoding; what is not properly encoded stays as it is.
-fn unescaped(text: &str) -> Cow<'_, str> {
+pub(super) fn unescaped(text: &str) -> Cow<'_, str> {
     if !text.contains('%') {
         return text.into();
     }
@@ -95,7 +126,8 @@ fn unescaped(text: &str) -> Cow<'_, str> {
     String::from_utf8(bytes).map_or(text.into(), Cow::Owned)
 }
 
-fn unmounted(path: &str) -> (&str, Option<&'static dyn Dialect>) {
+/// The path below its mount, and the mount's dialect.
+pub(super) fn unmounted(path: &str) -> (&str, Option<&'static dyn Dialect>) {
     for (mount, dialect) in MOUNTS {
         if let Some(rest) = path.strip_prefix(mount).filter(|rest| rest.starts_with('/')) {
             return (rest, Some(*dialect));
@@ -128,7 +160,9 @@ mod tests {
     fn name(method: Method, path: &str) -> String {
         match surface(method, path) {
             Ok(Surface::Chat(dialect)) => dialect.name().to_owned(),
-            Ok(Surface::Models) => "models".to_owned(),
+            Ok(Surface::Models(ModelPath::V1)) => "models".to_owned(),
+            Ok(Surface::Models(ModelPath::V1Beta)) => "gemini models".to_owned(),
+            Ok(Surface::Opaque(endpoint)) => format!("opaque {}", endpoint.dialect.name()),
             Ok(Surface::Live) => "live".to_owned(),
             Ok(Surface::Ready) => "ready".to_owned(),
             Err(fault) => fault.kind.label().to_owned(),
@@ -144,6 +178,17 @@ mod tests {
         assert_eq!(name(Method::Get, "/v1/models/gpt-4o"), "models");
         assert_eq!(name(Method::Get, "/v1/models/openai/gpt-4o"), "models");
         assert_eq!(name(Method::Get, "/v1/models/llama3:8b"), "models");
+        assert_eq!(name(Method::Get, "/v1beta/models"), "gemini models");
+        assert_eq!(name(Method::Get, "/genai/v1beta/models/gemini-2"), "gemini models");
+        assert_eq!(name(Method::Get, "/v1beta/models/"), "not_found");
+        assert_eq!(name(Method::Post, "/v1beta/models"), "method_not_allowed");
+        assert_eq!(name(Method::Post, "/v1/embeddings"), "openai_embeddings");
+        assert_eq!(name(Method::Post, "/v1/completions"), "openai_completions");
+        assert_eq!(name(Method::Post, "/anthropic/v1/messages/count_tokens"), "anthropic_count_tokens");
+        assert_eq!(name(Method::Delete, "/v1/files/f"), "opaque openai_chat");
+        assert_eq!(name(Method::Delete, "/anthropic/v1/files/f"), "opaque anthropic_messages");
+        assert_eq!(name(Method::Get, "/v1/chat/completions/chatcmpl-1"), "opaque openai_chat");
+        assert_eq!(name(Method::Get, "/v1/organization/users"), "not_found");
         assert_eq!(name(Method::Post, "/v1/models/gemini:generateContent"), "not_found");
         assert_eq!(name(Method::Post, "/V1/chat/completions"), "not_found");
         assert_eq!(name(Method::Post, "/v1/chat/completions/"), "not_found");
@@ -164,6 +209,7 @@ mod tests {
         ] {
             assert_eq!(model_id(path).as_deref(), Some(id));
         }
+        assert_eq!(model_id("/v1beta/models/gemini-2").as_deref(), Some("gemini-2"));
         assert_eq!(model_id("/v1/models"), None);
     }
 
@@ -172,5 +218,8 @@ mod tests {
         assert_eq!(dialect_of("/anthropic/nowhere").name(), "anthropic_messages");
         assert_eq!(dialect_of("/nowhere").name(), "openai_chat");
         assert_eq!(dialect_of("/v1/messages").name(), "anthropic_messages");
+        assert_eq!(dialect_of("/v1/messages/batches/b").name(), "anthropic_messages");
+        assert_eq!(dialect_of("/anthropic/v1/files").name(), "anthropic_messages");
+        assert_eq!(dialect_of("/v1/files").name(), "openai_chat");
     }
 }

@@ -9,6 +9,7 @@ use super::client::Client;
 use super::deployment::Provider;
 use super::forward::StreamedAnswer;
 use super::forward::Vanished;
+use super::homes::answer_id;
 use super::recall::Remembrance;
 use super::replay;
 use super::reply;
@@ -111,6 +112,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         };
         self.memory.give(head);
         story.ending = if sent.is_ok() && !client.is_absent() { Ending::Answered } else { Ending::Vanished };
+        self.learn_home(whole.exchange.body(), request, story);
         Remains {
             form: Form::Whole,
             bytes: Bytes::copy_from_slice(whole.amended(request).unwrap_or(whole.exchange.body())),
@@ -143,6 +145,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
                 form: Form::Events,
             });
         }
+        self.learn_home(&answer.out, request, story);
         let ended = self.pump(answer, request, client, remembrance, story).await;
         story.events = answer.translation.facts.events;
         story.usage = Some(usage_of(answer, request));
@@ -171,6 +174,18 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
                 story.ending = Ending::Vanished;
                 None
             }
+        }
+    }
+
+    /// Remembers which provider keeps an answer that the caller may come back to by its id.
+    fn learn_home(&self, answer: &[u8], request: &Request<'_>, story: &Story) {
+        let Some(provider) = story.provider.map(|index| &request.deployment.providers[index]) else { return };
+        let spoken = request.spoken_with(provider);
+        if spoken.keeps_answers()
+            && spoken.name() == request.dialect.name()
+            && let Some(id) = answer_id(answer)
+        {
+            self.shared.homes.learn(&id, &provider.name, &request.caller.scope);
         }
     }
 
@@ -284,7 +299,7 @@ fn usage_of<N: Net>(answer: &StreamedAnswer<N>, request: &Request<'_>) -> Usage 
 }
 
 /// What the provider said about itself, under names that cannot be mistaken for ours.
-fn upstream_fields<N: Net>(head: &mut Vec<u8>, exchange: &Exchange<N>) {
+pub(super) fn upstream_fields<N: Net>(head: &mut Vec<u8>, exchange: &Exchange<N>) {
     for (name, value) in exchange.headers() {
         if name.eq_ignore_ascii_case(b"x-request-id") || name.eq_ignore_ascii_case(b"request-id") {
             reply::field(head, "x-ringgate-upstream-request-id", value);

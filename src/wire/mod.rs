@@ -1,6 +1,8 @@
-//! Bytes in, bytes out: HTTP/1.1 framing, server-sent events, JSON. No socket, no clock.
+//! Bytes in, bytes out: HTTP/1.1 framing, server-sent events, JSON, forms. No socket, no clock.
 
 pub mod chunked;
+pub mod glance;
 pub mod http1;
 pub mod json;
+pub mod multipart;
 pub mod sse;

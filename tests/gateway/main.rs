@@ -15,9 +15,11 @@ mod envelopes;
 mod faults;
 mod forwarding;
 mod lifecycle;
+mod opaque;
 mod process;
 mod profile;
 mod provider;
+mod surfaces;
 mod tls;
 mod vectors;
 
