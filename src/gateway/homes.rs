@@ -17,6 +17,8 @@ use std::sync::PoisonError;
 
 /// Longest id remembered, bytes.
 const ID_BYTES_MAX: usize = 128;
+/// Shorter ones would be words of paths.
+const ID_BYTES_MIN: usize = 6;
 /// A power of two, so that shards rarely meet at one lock.
 const SHELVES: usize = 16;
 /// Most ids on one of them; the oldest are forgotten first. All together: 65,536.
@@ -86,7 +88,7 @@ impl Homes {
 
 /// Words of paths and bodies are looked up, so what is obviously none costs nothing.
 fn is_id(text: &str) -> bool {
-    (8..=ID_BYTES_MAX).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
+    (ID_BYTES_MIN..=ID_BYTES_MAX).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 /// The id of an answer: of a JSON object its own; of a stream of events the first that is told, which is

@@ -336,13 +336,7 @@ impl Drop for Provider {
     }
 }
 
-fn converse(
-    socket: TcpStream,
-    tls: Option<Arc<ServerConfig>>,
-    lines: &[&str],
-    ledger: &Ledger,
-    script: &Script,
-) {
+fn converse(socket: TcpStream, tls: Option<Arc<ServerConfig>>, lines: &[&str], ledger: &Ledger, script: &Script) {
     let _ = socket.set_nodelay(true);
     let Ok(second) = socket.try_clone() else { return };
     let wire: Box<dyn Wire> = match tls {

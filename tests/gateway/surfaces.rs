@@ -9,6 +9,7 @@ use crate::process::Gateway;
 use crate::process::PROVIDER_SECRET;
 use crate::process::Setup;
 use crate::process::key;
+use crate::process::until;
 use crate::provider::DONE;
 use crate::provider::Provider;
 use crate::provider::STREAM_HEAD;
@@ -122,14 +123,15 @@ fn embeddings_are_remembered_per_scope_and_form(driver: Driver) {
 
 fn embeddings_are_counted_and_priced(driver: Driver) {
     let provider = embedder();
-    let price = "[[prices]]\nprovider = \"p\"\nmodel = \"vec-*\"\ninput_usd_per_mtok = 1000.0\noutput_usd_per_mtok = 0.0\n";
+    let price =
+        "[[prices]]\nprovider = \"p\"\nmodel = \"vec-*\"\ninput_usd_per_mtok = 1000.0\noutput_usd_per_mtok = 0.0\n";
     let gateway = Setup::new(driver).provider("p", &provider, "").route("vec-*", "\"p\"", "").tables(price).start();
     let answer = embed(&gateway, "", r#"{"model":"vec-1","input":"x"}"#);
     assert_eq!(answer.field("x-ringgate-cost-usd"), Some("0.009"));
     let again = embed(&gateway, "", r#"{"model":"vec-1","input":"x"}"#);
     assert_eq!((again.field("x-ringgate-cost-usd"), again.field("x-ringgate-saved-usd")), (Some("0"), Some("0.009")));
-    assert_eq!(gateway.metric("ringgate_requests_total", &["dialect=\"openai_embeddings\""]), 2.0);
-    assert_eq!(gateway.metric("ringgate_tokens_total", &["model=\"vec-1\"", "input"]), 9.0);
+    until("it is counted", || gateway.metric("ringgate_requests_total", &["dialect=\"openai_embeddings\""]) == 2.0);
+    until("it is counted", || gateway.metric("ringgate_tokens_total", &["model=\"vec-1\"", "input"]) == 9.0);
 }
 
 fn anthropic(name: &str, provider: &Provider) -> String {
@@ -148,8 +150,10 @@ fn what_a_provider_cannot_do_is_said_or_asked_of_another(driver: Driver) {
         .route("claude-only", "\"claude\"", "")
         .route("either", "\"claude\", \"p/base64-only\"", "")
         .start();
-    for (path, body) in [("/v1/embeddings", r#"{"model":"claude-only","input":"x"}"#), ("/v1/completions", r#"{"model":"claude-only","prompt":"x"}"#)]
-    {
+    for (path, body) in [
+        ("/v1/embeddings", r#"{"model":"claude-only","input":"x"}"#),
+        ("/v1/completions", r#"{"model":"claude-only","prompt":"x"}"#),
+    ] {
         let refused = gateway.ask(&post_to(path, "", body));
         assert_eq!((refused.status, refused.fault().param.as_str()), (400, "model"), "{path}");
         assert!(refused.fault().message.contains("has no"), "{}", refused.text());
@@ -199,24 +203,26 @@ fn complete(gateway: &Gateway, body: &str) -> crate::caller::Answer {
 
 fn completions_pass_whole_and_streamed(driver: Driver) {
     let provider = completer();
-    let gateway = Setup::new(driver)
-        .provider("p", &provider, "")
-        .route("*", "\"p\"", "cache = { exact = false }")
-        .start();
+    let gateway =
+        Setup::new(driver).provider("p", &provider, "").route("*", "\"p\"", "cache = { exact = false }").start();
     let body = r#"{ "model":"p/davinci","prompt":["this"],"best_of":2,"echo":false,"suffix":"!" }"#;
     assert_eq!(complete(&gateway, body).text(), COMPLETION);
     assert_eq!(provider.seen().pop().expect("it arrived").text(), body.replace("p/davinci", "davinci"));
 
     let streamed = complete(&gateway, r#"{"model":"m","prompt":"this","stream":true}"#);
     let wanted = [piece(" is", "null"), piece(" here", "null"), piece("", "\"stop\""), DONE.to_owned()].concat();
-    assert!(streamed.is_whole && streamed.field("content-type").is_some_and(|kind| kind.starts_with("text/event-stream")));
+    assert!(
+        streamed.is_whole && streamed.field("content-type").is_some_and(|kind| kind.starts_with("text/event-stream"))
+    );
     assert_eq!(streamed.text(), wanted);
     assert_eq!(provider.seen().pop().expect("it arrived").json()["stream_options"]["include_usage"], true);
     let options = r#""stream_options":{"include_usage":true}"#;
     let asked = complete(&gateway, &format!(r#"{{"model":"m","prompt":"this","stream":true,{options}}}"#));
     assert_eq!(asked.text(), wanted.replace(DONE, &format!("{USAGE}{DONE}")));
-    assert_eq!(gateway.metric("ringgate_requests_total", &["dialect=\"openai_completions\"", "ok"]), 3.0);
-    assert_eq!(gateway.metric("ringgate_tokens_total", &["output"]), 12.0);
+    until("it is counted", || {
+        gateway.metric("ringgate_requests_total", &["dialect=\"openai_completions\"", "ok"]) == 3.0
+    });
+    until("it is counted", || gateway.metric("ringgate_tokens_total", &["output"]) == 12.0);
 }
 
 fn a_broken_completion_never_ends_cleanly(driver: Driver) {
@@ -224,7 +230,12 @@ fn a_broken_completion_never_ends_cleanly(driver: Driver) {
     let gateway = Setup::new(driver).provider("p", &provider, "").start();
     for prompt in ["cut", "no done", "no finish", "error"] {
         let answer = complete(&gateway, &format!(r#"{{"model":"m","prompt":"{prompt}","stream":true}}"#));
-        assert_eq!(answer.status, 200, "{prompt}");
+        // What broke within the first packet has not begun for the caller.
+        if answer.status != 200 {
+            assert!(matches!(answer.status, 502 | 503), "{prompt}: {}", answer.text());
+            answer.fault();
+            continue;
+        }
         assert!(!answer.is_whole, "{prompt}: {}", answer.text());
         assert!(!answer.text().contains("[DONE]"), "{prompt}: {}", answer.text());
         let events = answer.events();
@@ -261,7 +272,8 @@ fn a_remembered_completion_is_told_in_either_form(driver: Driver) {
 fn tokens_are_counted_by_their_provider_or_estimated(driver: Driver) {
     let provider = Provider::start_at_any_path(|seen, peer| {
         assert_eq!(seen.line(), "POST /v1/messages/count_tokens");
-        let refusal = r#"{"type":"error","error":{"type":"not_found_error","message":"model: nobody"},"request_id":"r"}"#;
+        let refusal =
+            r#"{"type":"error","error":{"type":"not_found_error","message":"model: nobody"},"request_id":"r"}"#;
         match seen.json()["model"].as_str() {
             Some("nobody") => peer.send(json_answer(404, refusal)),
             _ => peer.send(json_answer(200, "{\"input_tokens\": 16}")),
@@ -374,10 +386,20 @@ fn the_rules_of_chat_hold_here_too(driver: Driver) {
     assert_eq!(embed(&gateway, "", &body("m")).status, 401);
     assert_eq!(embed(&gateway, &bearer(1), &body("other")).fault().code, "model_not_allowed");
     assert_eq!(embed(&gateway, &bearer(1), r#"{"model":"m"}"#).fault().param, "input");
-    assert_eq!(embed(&gateway, &bearer(1), r#"{"model":"m","input":"x","api_base":"http://x"}"#).fault().param, "api_base");
+    assert_eq!(
+        embed(&gateway, &bearer(1), r#"{"model":"m","input":"x","api_base":"http://x"}"#).fault().param,
+        "api_base"
+    );
     let over = embed(&gateway, &bearer(1), &body("over"));
-    assert_eq!((over.status, over.field("x-ringgate-attempts"), over.field("x-ringgate-fallback")), (200, Some("2"), Some("server_error")));
-    assert_eq!(embed(&gateway, &bearer(2), &body("openai-callers")).status, 200, "embeddings are asked for by OpenAI's callers");
+    assert_eq!(
+        (over.status, over.field("x-ringgate-attempts"), over.field("x-ringgate-fallback")),
+        (200, Some("2"), Some("server_error"))
+    );
+    assert_eq!(
+        embed(&gateway, &bearer(2), &body("openai-callers")).status,
+        200,
+        "embeddings are asked for by OpenAI's callers"
+    );
     let limited = embed(&gateway, &bearer(2), &body("m"));
     assert_eq!((limited.status, limited.field("x-ratelimit-remaining-requests")), (429, Some("0")));
     for path in ["/v1/embeddings", "/v1/completions", "/v1/messages/count_tokens"] {
