@@ -17,14 +17,24 @@ fn python() -> PathBuf {
     usual
 }
 
-#[test]
-fn sdks_see_the_same_with_and_without_the_gateway() {
+/// Runs a suite; it fails if the suite does.
+fn run(suite: &str) {
     let python = python();
-    let suite = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sdk/run.py");
+    let suite = Path::new(env!("CARGO_MANIFEST_DIR")).join(suite);
     let run = Command::new(&python).arg("-B").arg(suite).arg(env!("CARGO_BIN_EXE_ringgate")).output();
     let run = run.unwrap_or_else(|error| panic!("cannot run {}: {error}", python.display()));
     let told = String::from_utf8_lossy(&run.stdout);
     let complained = String::from_utf8_lossy(&run.stderr);
     assert!(run.status.success(), "{told}{complained}");
     println!("{told}");
+}
+
+#[test]
+fn sdks_see_the_same_with_and_without_the_gateway() {
+    run("tests/sdk/run.py");
+}
+
+#[test]
+fn sdks_see_the_same_of_everything_beside_chat() {
+    run("tests/sdk/surfaces.py");
 }
