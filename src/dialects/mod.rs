@@ -73,6 +73,9 @@ pub struct AnswerFacts {
     pub content: bool,
 }
 
+/// A whole answer's facts and, where it is not as it was asked for, the answer as it was.
+pub type ReadWhole = Result<(AnswerFacts, Option<Vec<u8>>), Fault>;
+
 /// What the gateway must know of one streamed event that passes through unchanged.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct EventFacts {
@@ -214,7 +217,7 @@ pub trait Dialect: Sync {
 
     /// A whole answer of a format that is too large to be parsed at once, or that has to be amended: its
     /// facts, and it as `ask` wanted it, where the provider did otherwise. `None`: parse it.
-    fn whole_answer(&self, _raw: &[u8], _ask: &Ask<'_>) -> Option<Result<(AnswerFacts, Option<Vec<u8>>), Fault>> {
+    fn whole_answer(&self, _raw: &[u8], _ask: &Ask<'_>) -> Option<ReadWhole> {
         None
     }
 

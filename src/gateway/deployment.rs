@@ -44,6 +44,18 @@ pub struct Provider {
     pub models: Vec<String>,
 }
 
+impl Provider {
+    /// Does it speak the dialect called `name`?
+    pub fn speaks(&self, name: &str) -> bool {
+        self.dialect.name() == name
+    }
+
+    /// What it speaks for a caller who speaks `caller`: the same where it can, because nothing is lost then.
+    pub fn dialect_for(&self, caller: &'static dyn Dialect) -> &'static dyn Dialect {
+        if caller.served_by(self.dialect.name()) { caller } else { self.dialect }
+    }
+}
+
 /// One way to serve a route.
 pub struct Target {
     /// Index of the provider.

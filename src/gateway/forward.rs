@@ -281,8 +281,8 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
     ) -> Result<Attempt<N>, Unserved> {
         let options = StreamOptions { include_usage: request.ask.include_usage, created_s: self.net.unix_ms() / 1000 };
         let keep = remembrance.is_wanted();
-        let spoken = request.spoken_with(provider);
-        let mut translation = Translation::new(spoken, request.dialect, options, request.ask.choices, keep);
+        let speaks = provider.dialect_for(request.dialect);
+        let mut translation = Translation::new(speaks, request.dialect, options, request.ask.choices, keep);
         let mut out = self.memory.take();
         let limit = sent.after(provider.link.timeouts.first_byte);
         loop {
@@ -410,8 +410,8 @@ fn render(
     };
     out.extend_from_slice(b"POST ");
     out.extend_from_slice(provider.link.endpoint.path_prefix.as_bytes());
-    let spoken = request.spoken_with(provider);
-    out.extend_from_slice(spoken.path(model, request.ask.stream).as_bytes());
+    let dialect = provider.dialect_for(request.dialect);
+    out.extend_from_slice(dialect.path(model, request.ask.stream).as_bytes());
     out.extend_from_slice(b" HTTP/1.1\r\n");
     out.extend_from_slice(&provider.fixed_head);
     pass_fields(&request.incoming, provider, instance, out);
@@ -419,12 +419,12 @@ fn render(
     out.extend_from_slice(b"content-length:           0\r\n\r\n");
     let body_at = out.len();
     let mut dropped = Vec::new();
-    if spoken.name() == request.dialect.name() {
+    if dialect.name() == request.dialect.name() {
         let raw = request.incoming.body;
-        spoken.splice_request(raw, parsed, &request.ask, model, options, out);
+        dialect.splice_request(raw, parsed, &request.ask, model, options, out);
     } else {
         let neutral = request.dialect.read_request(parsed)?;
-        dropped = provider.dialect.write_request(&neutral, model, options, out)?;
+        dropped = dialect.write_request(&neutral, model, options, out)?;
     }
     // The length is known only now: it goes, right-aligned, into the room that was left for it, which
     // saves a copy of the body. White space before a field's value means nothing (RFC 9110 §5.5).

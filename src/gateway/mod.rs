@@ -61,7 +61,6 @@ use crate::wire::http1::RequestHead;
 use crate::wire::json::Parser;
 use crate::wire::json::Value;
 use arc_swap::ArcSwap;
-use deployment::Provider;
 use follow::Followed;
 use forward::Forwarded;
 use forward::Rendered;
@@ -186,13 +185,6 @@ struct Request<'r> {
     ask: Ask<'static>,
     rules: CacheRules,
     allowance: Option<Allowance>,
-}
-
-impl Request<'_> {
-    /// What is spoken with `provider`: the caller's own dialect where it understands that, else its own.
-    fn spoken_with(&self, provider: &Provider) -> &'static dyn Dialect {
-        if self.dialect.served_by(provider.dialect.name()) { self.dialect } else { provider.dialect }
-    }
 }
 
 /// The parsed body, while it is there.

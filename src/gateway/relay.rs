@@ -65,17 +65,17 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         provider: &Provider,
     ) -> Result<(AnswerFacts, Option<Vec<u8>>), Fault> {
         let garbage = || Fault::new(Kind::Upstream, "the provider's answer is not the JSON of its dialect");
-        let spoken = request.spoken_with(provider);
-        if let Some(read) = spoken.whole_answer(copy, &request.ask) {
+        let dialect = provider.dialect_for(request.dialect);
+        if let Some(read) = dialect.whole_answer(copy, &request.ask) {
             return read;
         }
         let mut parser = self.parser.borrow_mut();
         let tape = parser.parse(copy).map_err(|_| garbage())?;
-        let facts = spoken.answer_facts(tape.as_value());
-        let same = spoken.name() == request.dialect.name();
+        let facts = dialect.answer_facts(tape.as_value());
+        let same = dialect.name() == request.dialect.name();
         let translated = match (&facts, same && !request.ask.stream) {
             (Err(_), _) | (_, true) => Ok(None),
-            (Ok(_), false) => spoken.read_answer(tape.as_value()).map(|answer| {
+            (Ok(_), false) => dialect.read_answer(tape.as_value()).map(|answer| {
                 let mut out = Vec::with_capacity(1024);
                 if request.ask.stream {
                     let occasion = self.occasion(request.ask.include_usage);
@@ -138,7 +138,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         if let (Some(lead), Some(provider)) = (&remembrance.lead, story.provider) {
             let provider = &request.deployment.providers[provider];
             lead.begin(FlightMeta {
-                dialect: request.spoken_with(provider).name(),
+                dialect: provider.dialect_for(request.dialect).name(),
                 provider: provider.name.clone(),
                 model: story.model.clone().unwrap_or_else(|| "".into()),
                 status: 200,
@@ -180,9 +180,9 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
     /// Remembers which provider keeps an answer that the caller may come back to by its id.
     fn learn_home(&self, answer: &[u8], request: &Request<'_>, story: &Story) {
         let Some(provider) = story.provider.map(|index| &request.deployment.providers[index]) else { return };
-        let spoken = request.spoken_with(provider);
-        if spoken.keeps_answers()
-            && spoken.name() == request.dialect.name()
+        let speaks = provider.dialect_for(request.dialect);
+        if speaks.keeps_answers()
+            && speaks.name() == request.dialect.name()
             && let Some(id) = answer_id(answer)
         {
             self.shared.homes.learn(&id, &provider.name, &request.caller.scope);
@@ -244,8 +244,9 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
 
     /// The terminator that a pass-through stream still needs; translated streams wrote their own.
     fn stream_end(&self, request: &Request<'_>, story: &Story) -> &'static [u8] {
-        let spoken = story.provider.map(|index| request.spoken_with(&request.deployment.providers[index]).name());
-        if spoken == Some(request.dialect.name()) { request.dialect.stream_end() } else { b"" }
+        let provider = story.provider.map(|index| &request.deployment.providers[index]);
+        let speaks = provider.map(|provider| provider.dialect_for(request.dialect).name());
+        if speaks == Some(request.dialect.name()) { request.dialect.stream_end() } else { b"" }
     }
 
     /// Renders the head of an answer, up to but without its framing.

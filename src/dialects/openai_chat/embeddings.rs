@@ -12,6 +12,7 @@ use super::super::Dropped;
 use super::super::EventFacts;
 use super::super::EventReader;
 use super::super::EventWriter;
+use super::super::ReadWhole;
 use super::super::ReplayTemplate;
 use super::super::StreamOptions;
 use super::super::TargetOptions;
@@ -138,7 +139,7 @@ impl Dialect for OpenAiEmbeddings {
         splice::splice(raw, body, model, false, out);
     }
 
-    fn whole_answer(&self, raw: &[u8], ask: &Ask<'_>) -> Option<Result<(AnswerFacts, Option<Vec<u8>>), Fault>> {
+    fn whole_answer(&self, raw: &[u8], ask: &Ask<'_>) -> Option<ReadWhole> {
         Some(read_whole(raw, ask.vectors))
     }
 
@@ -220,7 +221,7 @@ struct Embedding<'raw> {
     embedding: &'raw RawValue,
 }
 
-fn read_whole(raw: &[u8], wanted: Option<VectorForm>) -> Result<(AnswerFacts, Option<Vec<u8>>), Fault> {
+fn read_whole(raw: &[u8], wanted: Option<VectorForm>) -> ReadWhole {
     let garbage = |_| fields::not_understood(NOT_UNDERSTOOD);
     let envelope: Envelope<'_> = serde_json::from_slice(raw).map_err(garbage)?;
     let Some(data) = envelope.data else {

@@ -143,7 +143,7 @@ fn position(deployment: &Deployment, name: &[u8]) -> Option<usize> {
 }
 
 fn serves(deployment: &Deployment, endpoint: &Endpoint, provider: usize) -> bool {
-    endpoint.providers.contains(&deployment.providers[provider].dialect.name())
+    endpoint.providers.iter().any(|dialect| deployment.providers[provider].speaks(dialect))
 }
 
 /// `openai/gpt-x` asked of the provider `openai` is its model `gpt-x`.
