@@ -415,9 +415,7 @@ fn render(
     out.extend_from_slice(b" HTTP/1.1\r\n");
     out.extend_from_slice(&provider.fixed_head);
     pass_fields(&request.incoming, provider, instance, out);
-    let length_at = out.len() + b"content-length: ".len();
-    out.extend_from_slice(b"content-length:           0\r\n\r\n");
-    let body_at = out.len();
+    let body_at = open_body(out);
     let mut dropped = Vec::new();
     if dialect.name() == request.dialect.name() {
         let raw = request.incoming.body;
@@ -426,17 +424,24 @@ fn render(
         let neutral = request.dialect.read_request(parsed)?;
         dropped = dialect.write_request(&neutral, model, options, out)?;
     }
-    // The length is known only now: it goes, right-aligned, into the room that was left for it, which
-    // saves a copy of the body. White space before a field's value means nothing (RFC 9110 §5.5).
-    let mut digits = itoa::Buffer::new();
-    let digits = digits.format(out.len() - body_at).as_bytes();
-    let room = &mut out[length_at..length_at + LENGTH_ROOM];
-    room[LENGTH_ROOM - digits.len()..].copy_from_slice(digits);
+    close_body(body_at, out);
     Ok(dropped)
 }
 
-/// Room for the digits of a content length: ten times the largest body there can be.
-const LENGTH_ROOM: usize = 11;
+/// Ends a head with room for the length of a body that is still to be written, which saves a copy of it.
+pub(super) fn open_body(out: &mut Vec<u8>) -> usize {
+    out.extend_from_slice(b"content-length:           0\r\n\r\n");
+    out.len()
+}
+
+/// Tells the length of the body that was written since [`open_body`]: right-aligned into the room that was
+/// left. White space before a field's value means nothing (RFC 9110 §5.5).
+pub(super) fn close_body(body_at: usize, out: &mut [u8]) {
+    let mut digits = itoa::Buffer::new();
+    let digits = digits.format(out.len() - body_at).as_bytes();
+    let room_ends = body_at - b"\r\n\r\n".len();
+    out[room_ends - digits.len()..room_ends].copy_from_slice(digits);
+}
 
 /// Caller fields that providers are meant to see.
 const PASSED: &[(Known, &str)] = &[

@@ -36,6 +36,8 @@ on_both_drivers! {
     only_who_could_not_be_reached_is_replaced,
     a_caller_that_leaves_cancels_the_provider,
     everything_is_metered,
+    looking_at_a_stored_answer_spends_nothing,
+    recorded_exchanges_pass_unchanged,
 }
 
 fn bearer(number: u8) -> String {
@@ -616,4 +618,101 @@ fn everything_is_metered(driver: Driver) {
     let first: serde_json::Value = serde_json::from_str(text.lines().next().expect("a line")).expect("JSON");
     assert_eq!((&first["key"], &first["provider"], &first["model"]), (&"k".into(), &"p".into(), &"img".into()));
     assert_eq!((&first["route"], &first["status"]), (&"pictures".into(), &200.into()));
+}
+
+fn looking_at_a_stored_answer_spends_nothing(driver: Driver) {
+    let stored = r#"{"id":"resp_0123456789","usage":{"input_tokens":1000,"output_tokens":2000}}"#;
+    let provider = Provider::start_at_any_path(move |_, peer| peer.send(json_answer(200, stored)));
+    let gateway = alone(driver, &provider);
+    for (method, path) in [
+        ("GET", "/v1/responses/resp_0123456789"),
+        ("POST", "/v1/responses/resp_0123456789/cancel"),
+        ("DELETE", "/v1/responses/resp_0123456789"),
+    ] {
+        assert_eq!(gateway.ask(&request(method, path, &bearer(1), b"")).text(), stored, "{method}");
+    }
+    let spent = gateway.ask(&post_to("/v1/responses/compact", &bearer(1), r#"{"model":"m","input":"x"}"#));
+    assert_eq!(spent.status, 200);
+    until("all are counted", || gateway.metric("ringgate_requests_total", &["opaque", "ok"]) == 4.0);
+    assert_eq!(gateway.metric("ringgate_tokens_total", &["output"]), 2000.0);
+}
+
+/// One recorded call beside chat.
+#[derive(Clone)]
+struct Recorded {
+    method: String,
+    path: String,
+    request: Option<String>,
+    status: u16,
+    content_type: String,
+    body: String,
+}
+
+fn recorded(line: &str) -> Recorded {
+    let line: serde_json::Value = serde_json::from_str(line).expect("a recording");
+    let text = |name: &str| line[name].as_str().expect("a text").to_owned();
+    Recorded {
+        method: text("method"),
+        path: text("path"),
+        request: Some(&line["request"]).filter(|request| !request.is_null()).map(ToString::to_string),
+        status: u16::try_from(line["status"].as_u64().expect("a status")).expect("a status"),
+        content_type: text("content_type"),
+        body: text("body"),
+    }
+}
+
+fn recorded_exchanges_pass_unchanged(driver: Driver) {
+    let lines = [
+        include_str!("../recordings/beside/openai.jsonl").lines(),
+        include_str!("../recordings/beside/anthropic.jsonl").lines(),
+    ];
+    let all: Vec<Recorded> = lines.into_iter().flatten().map(recorded).collect();
+    assert!(all.len() >= 40, "recordings are missing: {}", all.len());
+    let played = Arc::new(std::sync::Mutex::new(all[0].clone()));
+    let next = Arc::clone(&played);
+    let provider = Provider::start_at_any_path(move |_, peer| {
+        let Recorded { status, content_type, body, .. } = next.lock().expect("nobody panics under this lock").clone();
+        peer.send(answer(status, &content_type, "", &body));
+    });
+    let claude = format!(
+        "[[providers]]\nname = \"claude\"\ndialect = \"anthropic_messages\"\nbase_url = \"http://{}\"\n",
+        provider.address
+    );
+    let gateway = Setup::new(driver)
+        .provider("p", &provider, "")
+        .tables(&claude)
+        .key("k", &key(1), "")
+        .route("claude-*", "\"claude\"", "cache = { exact = false }")
+        .route("*", "\"p\"", "cache = { exact = false }")
+        .start();
+    for exchange in all {
+        *played.lock().expect("nobody panics under this lock") = exchange.clone();
+        let asking = match &exchange.request {
+            Some(body) => {
+                let lines = format!("{}content-type: application/json\r\n", bearer(1));
+                request(&exchange.method, &exchange.path, &lines, body.as_bytes())
+            }
+            None if exchange.method == "POST" => {
+                request("POST", &exchange.path, &format!("{}{FORM}", bearer(1)), &form("x"))
+            }
+            None => request(&exchange.method, &exchange.path, &bearer(1), b""),
+        };
+        let told = gateway.ask(&asking);
+        let name = format!("{} {}", exchange.method, exchange.path);
+        assert_eq!((told.status, told.is_whole), (exchange.status, true), "{name}: {}", told.text());
+        let (was, is) = (exchange.body, told.text());
+        if exchange.status == 200 {
+            assert_eq!(is, was, "{name}");
+        } else {
+            let error = |text: &str| serde_json::from_str::<serde_json::Value>(text).expect("JSON")["error"].clone();
+            assert_eq!(error(&is), error(&was), "{name}");
+        }
+        assert!(told.field("content-type").is_some_and(|kind| exchange.content_type.starts_with(kind)), "{name}");
+        let seen = provider.seen().pop().expect("it arrived");
+        let path = if exchange.path.contains("/messages/") { "/v1/messages/count_tokens" } else { &exchange.path };
+        assert_eq!(seen.line(), format!("{} {path}", exchange.method));
+        if let Some(request) = exchange.request {
+            assert_eq!(seen.text(), request, "{name}");
+        }
+    }
 }

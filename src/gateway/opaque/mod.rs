@@ -186,8 +186,6 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
     /// Head and body, made anew: of the caller's head only what is on the list.
     fn render_unread(&self, call: &Call<'_>, provider: &Provider, model: Option<&str>) -> Vec<u8> {
         let incoming = &call.incoming;
-        let mut body = self.memory.take();
-        call.said.write(incoming.body, model, &self.parser, &mut body);
         let mut out = self.memory.take();
         out.extend_from_slice(call.method.as_bytes());
         out.push(b' ');
@@ -204,12 +202,13 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         betas.for_each(|(name, value, _)| push_header(&mut out, name, value));
         forward::pass_fields(incoming, provider, &self.instance, &mut out);
         let expects_body = matches!(incoming.head.method, Method::Post | Method::Put | Method::Patch);
-        if expects_body || !body.is_empty() {
-            push_header(&mut out, "content-length", itoa::Buffer::new().format(body.len()).as_bytes());
+        if expects_body || !incoming.body.is_empty() {
+            let body_at = forward::open_body(&mut out);
+            call.said.write(incoming.body, model, &self.parser, &mut out);
+            forward::close_body(body_at, &mut out);
+        } else {
+            out.extend_from_slice(b"\r\n");
         }
-        out.extend_from_slice(b"\r\n");
-        out.extend_from_slice(&body);
-        self.memory.give(body);
         out
     }
 }

@@ -179,18 +179,20 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         upstream_fields(head, exchange);
     }
 
-    /// What an answer said about itself: tokens for the account, ids for later calls.
+    /// What an answer said about itself: tokens for the account, ids for later calls. A call that only looks
+    /// at what was made before (or stops it) is told the tokens of the making, and spends none.
     fn take_down(&self, watch: &Watch, call: &Call<'_>, provider: usize, story: &mut Story) {
         let provider = &call.deployment.providers[provider];
-        story.usage = watch.usage(&self.parser);
-        story.cost_usd = story.model.as_deref().zip(story.usage.as_ref()).and_then(|(model, usage)| {
-            let price = call.deployment.price(&provider.name, model)?;
-            Some(price_of(price, usage))
-        });
         let path = call.incoming.head.path(call.incoming.bytes);
-        let named = |id: &str| paths::segments(path).any(|segment| segment == id);
-        // What a call creates is its caller's; what it names was somebody's before.
-        let creates = call.incoming.head.method == Method::Post && !watch.ids().any(named);
+        let is_named = |id: &str| paths::segments(path).any(|segment| segment == id);
+        let creates = call.incoming.head.method == Method::Post && !watch.ids().any(is_named);
+        if creates {
+            story.usage = watch.usage(&self.parser);
+            story.cost_usd = story.model.as_deref().zip(story.usage.as_ref()).and_then(|(model, usage)| {
+                let price = call.deployment.price(&provider.name, model)?;
+                Some(price_of(price, usage))
+            });
+        }
         let comes_back = || {
             let mut homes = paths::segments(path).filter_map(|segment| self.shared.homes.find(segment));
             homes.any(|home| home.scope == call.caller.scope)
