@@ -89,6 +89,8 @@ pub struct EventFacts {
     pub refusal: bool,
     /// A choice ended.
     pub finish: Option<Finish>,
+    /// Choices that ended in the same event beside that one.
+    pub further_finishes: u64,
     /// Tokens so far.
     pub usage: Option<Usage>,
     /// Exists only to carry usage: stripped when the caller did not ask for it.

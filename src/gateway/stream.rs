@@ -215,6 +215,7 @@ fn note(facts: &mut StreamFacts, event: EventFacts) {
     facts.refused |= event.refusal;
     if let Some(finish) = event.finish {
         note_finish(facts, &finish);
+        facts.finishes += event.further_finishes;
     }
     if let Some(usage) = event.usage {
         note_usage(facts, usage);

@@ -280,6 +280,11 @@ fn a_cut_answer_never_looks_whole(driver: Driver) {
     let provider = Provider::start_at_any_path(|seen, peer| {
         let part = "x".repeat(5000);
         match seen.line().as_str() {
+            "GET /v1/files/silent/content" => {
+                peer.send("HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: 9000\r\n\r\n");
+                std::thread::sleep(Duration::from_millis(30));
+                peer.close();
+            }
             "GET /v1/files/length/content" => {
                 peer.send(format!("HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: 9000\r\n\r\n{part}"));
                 peer.close();
@@ -297,6 +302,8 @@ fn a_cut_answer_never_looks_whole(driver: Driver) {
         }
     });
     let gateway = alone(driver, &provider);
+    let silent = gateway.ask(&get("/v1/files/silent/content", &bearer(1)));
+    assert_eq!((silent.status, silent.fault().code.as_str()), (502, "upstream_error"), "nothing was begun");
     for kind in ["length", "chunked", "reset"] {
         for version in ["1.1", "1.0"] {
             let asking = request("GET", &format!("/v1/files/{kind}/content"), &bearer(1), b"");

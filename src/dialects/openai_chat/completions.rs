@@ -24,6 +24,7 @@ use crate::chat::Ask;
 use crate::chat::Choice;
 use crate::chat::Event;
 use crate::chat::Extra;
+use crate::chat::Finish;
 use crate::chat::Part;
 use crate::chat::RawJson;
 use crate::chat::Request;
@@ -329,7 +330,11 @@ fn event_facts(data: &str, body: Option<Value<'_, '_>>) -> Result<EventFacts, Fa
     facts.usage_only = facts.usage.is_some() && choices.is_empty();
     for (_, choice) in &choices {
         facts.content |= fields::string_of(choice, "text").is_some_and(|text| !text.is_empty());
-        facts.finish = fields::string_of(choice, "finish_reason").and_then(answer::finish_of).or(facts.finish);
+        if let Some(finish) = fields::string_of(choice, "finish_reason").and_then(answer::finish_of) {
+            // One that was cut or filtered tells more about the answer than one that was not.
+            facts.further_finishes += u64::from(facts.finish.is_some());
+            facts.finish = facts.finish.filter(|first| *first != Finish::Stop).or(Some(finish));
+        }
     }
     Ok(facts)
 }
@@ -531,6 +536,9 @@ mod tests {
         let of = |text: &str| parsed(text, |body| event_facts(text, Some(body))).expect("an event");
         assert!(of(r#"{"choices":[{"text":"x","index":0,"finish_reason":null}]}"#).content);
         assert!(of(r#"{"choices":[{"text":"","index":0,"finish_reason":"stop"}]}"#).finish.is_some());
+        let two =
+            of(r#"{"choices":[{"text":"","index":0,"finish_reason":"length"},{"text":"","finish_reason":"stop"}]}"#);
+        assert_eq!((two.finish, two.further_finishes), (Some(Finish::Length), 1));
         assert!(of(r#"{"choices":[],"usage":{"prompt_tokens":1}}"#).usage_only);
         assert!(of(r#"{"error":{"message":"x"}}"#).error.is_some());
         assert!(event_facts("[DONE]", None).expect("the end").end);

@@ -164,6 +164,7 @@ pub(super) fn write_query(query: Option<&str>, out: &mut Vec<u8>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn found(path: &str, mount: Option<&'static dyn Dialect>) -> Option<(&'static str, &'static str)> {
         endpoint(path, mount).map(|endpoint| (endpoint.prefix, endpoint.dialect.name()))
@@ -248,6 +249,23 @@ mod tests {
         assert_eq!(method_name(Method::Delete).expect("a method"), "DELETE");
         for method in [Method::Options, Method::Other] {
             assert!(matches!(method_name(method).expect_err("refused").kind, Kind::MethodNotAllowed(_)));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_way_of_decoding_leads_out_of_the_list(tail in "[./%2fF5cCeEab\\\\?#]{0,24}") {
+            let path = format!("/v1/files/{tail}");
+            let Some(Ok(mut upstream)) = endpoint(&path, None).map(|found| found.upstream_path(&path).map(str::to_owned)) else {
+                return Ok(());
+            };
+            for _ in 0..3 {
+                prop_assert!(upstream.starts_with("/files/"), "{upstream}");
+                let mut words = upstream.split(['/', '\\']).skip(1);
+                prop_assert!(words.all(|word| !word.is_empty() && word != "." && word != ".."), "{upstream}");
+                let Some(plain) = unescaped(&upstream) else { break };
+                upstream = String::from_utf8_lossy(&plain).into_owned();
+            }
         }
     }
 }

@@ -8,6 +8,7 @@
 use super::super::Gateway;
 use super::super::client::Client;
 use super::super::client::Extent;
+use super::super::deployment::Provider;
 use super::super::forward;
 use super::super::forward::Unserved;
 use super::super::forward::Vanished;
@@ -51,7 +52,7 @@ enum Interrupted {
 }
 
 impl<N: Net, R: Resolve> Gateway<N, R> {
-    /// Passes a good answer on.
+    /// Passes a good answer on. It begins with its first piece: who has nothing to say has not answered.
     pub(super) async fn relay_unread(
         &self,
         mut exchange: Exchange<N>,
@@ -60,6 +61,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         client: &mut Client<'_, N::Stream>,
         story: &mut Story,
     ) -> Result<(), Unserved> {
+        let provider = &call.deployment.providers[provider];
         let content_type = forward::content_type(&exchange).unwrap_or_default();
         let is_events = starts_with(content_type, b"text/event-stream");
         let mut watch = match () {
@@ -67,17 +69,21 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
             () if starts_with(content_type, b"application/json") => Watch::Json(Glance::new(WATCHED_FIELDS)),
             () => Watch::Nothing,
         };
+        client.fin_means_gone |= is_events;
+        let mut out = self.memory.take();
+        let more = match self.next_piece(&mut exchange, &provider.name, &mut out, client, story).await {
+            Ok(more) => more,
+            Err(Interrupted::Broken(fault)) => return Err(Unserved::Fault(fault)),
+            Err(Interrupted::Vanished) => return Err(Unserved::Vanished),
+        };
         story.stream = is_events;
         story.status = exchange.status();
         let head = self.unread_head(&exchange, call, story);
         client.begin(&head, extent(&exchange, call.incoming.head.method));
         self.memory.give(head);
         let _under_way = is_events.then(|| self.recorder.stream());
-        client.fin_means_gone |= is_events;
 
-        let mut out = self.memory.take();
-        let name = &call.deployment.providers[provider].name;
-        let passed = self.pass(&mut exchange, name, &mut watch, &mut out, client, story).await;
+        let passed = self.pass(&mut exchange, &provider.name, more, &mut watch, &mut out, client, story).await;
         self.take_down(&watch, call, provider, story);
         match passed {
             Ok(()) => story.ending = Ending::Answered,
@@ -99,38 +105,19 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         Ok(())
     }
 
-    /// Piece by piece: the next one is read when the last one was taken.
+    /// Piece by piece: the next one is read when the last one was taken. `out` holds the first.
     async fn pass(
         &self,
         exchange: &mut Exchange<N>,
         provider: &str,
+        mut more: bool,
         watch: &mut Watch,
         out: &mut Vec<u8>,
         client: &mut Client<'_, N::Stream>,
         story: &mut Story,
     ) -> Result<(), Interrupted> {
-        loop {
-            if self.expired() {
-                return Err(Interrupted::Broken(super::super::shutting_down()));
-            }
-            let before = self.net.now();
-            let next = {
-                let next = pin!(exchange.next());
-                self.unless_left(next, client, &Remembrance::default()).await
-            };
-            story.upstream += self.net.now().since(before);
-            let seen = out.len();
-            match next {
-                Err(Vanished) if self.expired() => continue,
-                Err(Vanished) => return Err(Interrupted::Vanished),
-                Ok(Err(failure)) => return Err(Interrupted::Broken(failure.fault(provider))),
-                Ok(Ok(Some(piece))) => out.extend_from_slice(piece),
-                Ok(Ok(None)) => {
-                    watch.look(out, &self.parser, story);
-                    let sent = client.end_stream(&self.net, out).await;
-                    return sent.map_err(|_| Interrupted::Vanished);
-                }
-            }
+        let mut seen = 0;
+        while more {
             let ready = if watch.by_event() { whole_events(out, seen) } else { out.len() };
             if out.len() - ready > EVENT_BYTES_MAX {
                 return Err(Interrupted::Broken(Fault::new(Kind::Upstream, "the provider sent an event without end")));
@@ -141,6 +128,41 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
                 client.push(&self.net, out).await.map_err(|_| Interrupted::Vanished)?;
                 out.extend_from_slice(&rest);
             }
+            seen = out.len();
+            more = self.next_piece(exchange, provider, out, client, story).await?;
+        }
+        watch.look(out, &self.parser, story);
+        client.end_stream(&self.net, out).await.map_err(|_| Interrupted::Vanished)
+    }
+
+    /// Appends the next piece of the answer; `false` at its proper end.
+    async fn next_piece(
+        &self,
+        exchange: &mut Exchange<N>,
+        provider: &str,
+        out: &mut Vec<u8>,
+        client: &mut Client<'_, N::Stream>,
+        story: &mut Story,
+    ) -> Result<bool, Interrupted> {
+        let shutting_down = || Interrupted::Broken(super::super::shutting_down());
+        if self.expired() {
+            return Err(shutting_down());
+        }
+        let before = self.net.now();
+        let next = {
+            let next = pin!(exchange.next());
+            self.unless_left(next, client, &Remembrance::default()).await
+        };
+        story.upstream += self.net.now().since(before);
+        match next {
+            Err(Vanished) if self.expired() && !client.is_absent() => Err(shutting_down()),
+            Err(Vanished) => Err(Interrupted::Vanished),
+            Ok(Err(failure)) => Err(Interrupted::Broken(failure.fault(provider))),
+            Ok(Ok(Some(piece))) => {
+                out.extend_from_slice(piece);
+                Ok(true)
+            }
+            Ok(Ok(None)) => Ok(false),
         }
     }
 
@@ -181,8 +203,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
 
     /// What an answer said about itself: tokens for the account, ids for later calls. A call that only looks
     /// at what was made before (or stops it) is told the tokens of the making, and spends none.
-    fn take_down(&self, watch: &Watch, call: &Call<'_>, provider: usize, story: &mut Story) {
-        let provider = &call.deployment.providers[provider];
+    fn take_down(&self, watch: &Watch, call: &Call<'_>, provider: &Provider, story: &mut Story) {
         let path = call.incoming.head.path(call.incoming.bytes);
         let is_named = |id: &str| paths::segments(path).any(|segment| segment == id);
         let creates = call.incoming.head.method == Method::Post && !watch.ids().any(is_named);
