@@ -459,6 +459,15 @@ fn a_limited_key_cannot_spend_what_nobody_sees(driver: Driver) {
     assert_eq!(gateway.ask(&get("/v1/responses/thing_p", &bearer(1))).status, 403);
     assert_eq!(gateway.ask(&post_to("/v1/images/generations", &bearer(1), r#"{"model":"m"}"#)).status, 200);
     assert_eq!(gateway.ask(&get("/v1/responses/thing_p", &bearer(1))).status, 200);
+    // Its own id elsewhere in a request is no key to anything.
+    for (method, path, body) in [
+        ("POST", "/v1/batches", r#"{"input_file_id":"file-of-another","note":"thing_p"}"#),
+        ("GET", "/v1/responses/resp_of_another/thing_p", ""),
+        ("GET", "/v1/files?after=thing_p", ""),
+    ] {
+        let answer = gateway.ask(&request(method, path, &format!("{}{json}", bearer(1)), body.as_bytes()));
+        assert_eq!(answer.status, 403, "{method} {path}");
+    }
 }
 
 fn a_caller_names_a_provider_but_never_an_address(driver: Driver) {

@@ -107,8 +107,9 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
 
         let words = paths::segments(path).chain(said.strings.iter().map(String::as_str));
         let home = words.into_iter().find_map(|word| self.shared.homes.find(word));
+        let subject = endpoint.subject(path).and_then(|id| self.shared.homes.find(id));
         let provider = incoming.header(Known::XRinggateProvider);
-        let wish = Wish { model: said.model.as_deref(), provider, home: home.as_ref() };
+        let wish = Wish { model: said.model.as_deref(), provider, home: home.as_ref(), subject: subject.as_ref() };
         whom::permit(caller, endpoint, &wish)?;
         let rate = deployment.rates.get(caller.index).and_then(Option::as_deref);
         let grant = admit::admit_rate(rate, self.net.now()).map_err(|refusal| {

@@ -80,6 +80,11 @@ pub(in crate::gateway) fn endpoint(path: &str, mount: Option<&'static dyn Dialec
 }
 
 impl Endpoint {
+    /// The id of what a path is about: the part right behind the family's name.
+    pub(super) fn subject<'p>(&self, path: &'p str) -> Option<&'p str> {
+        path.strip_prefix(self.prefix)?.strip_prefix('/')?.split('/').next()
+    }
+
     /// The path below a provider's base URL, or why it may not reach one.
     pub(super) fn upstream_path<'p>(&self, path: &'p str) -> Result<&'p str, Fault> {
         if path.split('/').skip(1).all(is_segment) {
@@ -224,6 +229,8 @@ mod tests {
         ] {
             assert!(files.upstream_path(path).is_err(), "{path}");
         }
+        assert_eq!(files.subject("/v1/files/file-1/content"), Some("file-1"));
+        assert_eq!(files.subject("/v1/files"), None);
         let batches = endpoint("/v1/messages/batches", None).expect("listed");
         assert_eq!(batches.upstream_path("/v1/messages/batches/b"), Ok("/v1/messages/batches/b"));
     }

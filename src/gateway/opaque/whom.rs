@@ -30,8 +30,11 @@ pub(super) struct Wish<'r> {
     pub(super) model: Option<&'r str>,
     /// `x-ringgate-provider`
     pub(super) provider: Option<&'r [u8]>,
-    /// Where something lives that the request names by id.
+    /// Where something lives that the request names by id, anywhere.
     pub(super) home: Option<&'r Home>,
+    /// Where the very thing lives that the path is about: only this gives a right, since other words of a
+    /// request may be of no meaning to the provider.
+    pub(super) subject: Option<&'r Home>,
 }
 
 /// May `caller` make this call at all? A key that is limited to some models cannot be held to them where
@@ -44,7 +47,7 @@ pub(super) fn permit(caller: &Caller, endpoint: &Endpoint, wish: &Wish<'_>) -> R
         // Told in full by the common admission.
         return if caller.may_use(model) { Ok(()) } else { Err(super::super::admit::model_refused(model)) };
     }
-    if wish.home.is_some_and(|home| home.scope == caller.scope) && wish.model.is_none() {
+    if wish.subject.is_some_and(|home| home.scope == caller.scope) && wish.model.is_none() {
         return Ok(());
     }
     let advice = if endpoint.model_decides { "name one of them as `model`, or " } else { "" };
