@@ -45,6 +45,9 @@ const CHAT: &[(&str, &dyn Dialect)] = &[
     ("/v1/messages/count_tokens", &dialects::anthropic_messages::AnthropicCountTokens),
 ];
 
+/// Where the lists of models are Google's.
+const GEMINI_MOUNT: &str = "/genai/";
+
 /// Prefixes under which SDKs with one base URL per vendor find the same endpoints.
 const MOUNTS: &[(&str, &dyn Dialect)] = &[
     ("/openai", &dialects::openai_chat::OpenAiChat),
@@ -69,10 +72,12 @@ pub(super) fn surface(method: Method, path: &str) -> Result<Surface, Fault> {
         return only(method == Method::Post, "POST", Surface::Chat(*dialect));
     }
     let reading = matches!(method, Method::Get | Method::Head);
-    if let Some((path, id)) = models_below(rest) {
+    if let Some((list, id)) = models_below(rest) {
+        // Google's newer clients ask for `/v1/models`, too.
+        let list = if path.starts_with(GEMINI_MOUNT) { ModelPath::V1Beta } else { list };
         // Models have colons too (`llama3:8b`); behind a POST a colon is a verb of another dialect.
         if reading || !id.contains(':') {
-            return only(reading, "GET, HEAD", Surface::Models(path));
+            return only(reading, "GET, HEAD", Surface::Models(list));
         }
     }
     match rest {
@@ -180,6 +185,7 @@ mod tests {
         assert_eq!(name(Method::Get, "/v1/models/llama3:8b"), "models");
         assert_eq!(name(Method::Get, "/v1beta/models"), "gemini models");
         assert_eq!(name(Method::Get, "/genai/v1beta/models/gemini-2"), "gemini models");
+        assert_eq!(name(Method::Get, "/genai/v1/models"), "gemini models");
         assert_eq!(name(Method::Get, "/v1beta/models/"), "not_found");
         assert_eq!(name(Method::Post, "/v1beta/models"), "method_not_allowed");
         assert_eq!(name(Method::Post, "/v1/embeddings"), "openai_embeddings");

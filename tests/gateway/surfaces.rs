@@ -348,7 +348,7 @@ fn models_are_listed_in_three_shapes(driver: Driver) {
     assert_eq!((missing.status, missing.json()["error"]["type"].as_str()), (404, Some("not_found_error")));
 
     let google = format!("x-goog-api-key: {}\r\n", key(2).secret);
-    for path in ["/v1beta/models", "/genai/v1beta/models?pageSize=50"] {
+    for path in ["/v1beta/models", "/genai/v1beta/models?pageSize=50", "/genai/v1/models"] {
         let gemini = gateway.ask(&get(path, &google));
         assert_eq!(ids(&gemini, "models", "name"), ["models/v-1", "models/v-2"], "{path}");
         assert!(gemini.json().get("nextPageToken").is_none());
