@@ -11,6 +11,7 @@ use crate::process::PROVIDER_SECRET;
 use crate::process::Setup;
 use crate::process::key;
 use crate::process::until;
+use crate::provider::Gate;
 use crate::provider::Provider;
 use crate::provider::Seen;
 use crate::provider::answer;
@@ -38,6 +39,9 @@ on_both_drivers! {
     everything_is_metered,
     looking_at_a_stored_answer_spends_nothing,
     recorded_exchanges_pass_unchanged,
+    deadlines_hold,
+    a_drain_lets_answers_go_by_until_its_deadline,
+    large_uploads_pass_up_to_the_bound,
 }
 
 fn bearer(number: u8) -> String {
@@ -304,6 +308,7 @@ fn a_cut_answer_never_looks_whole(driver: Driver) {
     let gateway = alone(driver, &provider);
     let silent = gateway.ask(&get("/v1/files/silent/content", &bearer(1)));
     assert_eq!((silent.status, silent.fault().code.as_str()), (502, "upstream_error"), "nothing was begun");
+    until("it is counted", || gateway.metric("ringgate_upstream_attempts_total", &["\"broken\""]) == 1.0);
     for kind in ["length", "chunked", "reset"] {
         for version in ["1.1", "1.0"] {
             let asking = request("GET", &format!("/v1/files/{kind}/content"), &bearer(1), b"");
@@ -731,4 +736,93 @@ fn recorded_exchanges_pass_unchanged(driver: Driver) {
             assert_eq!(seen.text(), request, "{name}");
         }
     }
+}
+
+fn deadlines_hold(driver: Driver) {
+    let gate = Gate::default();
+    let inner = gate.clone();
+    let provider = Provider::start_at_any_path(move |seen, peer| {
+        if seen.line().contains("stalled") {
+            peer.send("HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: 100\r\n\r\nbegun");
+        }
+        inner.wait("never");
+    });
+    let gateway = Setup::new(driver)
+        .provider("p", &provider, "first_byte_timeout_ms = 400\nidle_timeout_ms = 400")
+        .key("k", &key(1), "")
+        .route("*", "\"p\"", "")
+        .start();
+    let silent = gateway.ask(&get("/v1/files/silent", &bearer(1)));
+    assert_eq!((silent.status, silent.fault().code.as_str()), (504, "timeout"));
+    let hurried = gateway.ask(&get("/v1/files/silent", &format!("{}x-ringgate-timeout-ms: 50\r\n", bearer(1))));
+    assert_eq!((hurried.status, hurried.fault().code.as_str()), (504, "timeout"));
+    let stalled = gateway.ask(&get("/v1/files/stalled", &bearer(1)));
+    assert_eq!((stalled.status, stalled.is_whole, stalled.text().as_str()), (200, false, "begun"));
+    let wrong = gateway.ask(&get("/v1/files/silent", &format!("{}x-ringgate-timeout-ms: soon\r\n", bearer(1))));
+    assert_eq!((wrong.status, wrong.fault().param.as_str()), (400, "x-ringgate-timeout-ms"));
+    until("both are counted", || gateway.metric("ringgate_upstream_attempts_total", &["\"timeout\""]) == 2.0);
+    gate.open("never");
+}
+
+fn a_drain_lets_answers_go_by_until_its_deadline(driver: Driver) {
+    let gate = Gate::default();
+    let inner = gate.clone();
+    let provider = Provider::start_at_any_path(move |seen, peer| {
+        peer.send("HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: 10\r\n\r\nbegun");
+        let name = if seen.line().contains("quick") { "quick" } else { "never" };
+        inner.wait(name);
+        peer.send("ended");
+    });
+    let mut gateway = Setup::new(driver)
+        .server("drain_timeout_ms = 1500")
+        .provider("p", &provider, "")
+        .route("*", "\"p\"", "")
+        .start();
+    let mut callers: Vec<_> = ["quick", "slow"]
+        .map(|name| {
+            let mut caller = gateway.caller();
+            caller.send(&get(&format!("/v1/files/{name}/content"), ""));
+            caller.wait_for("begun");
+            caller
+        })
+        .into_iter()
+        .collect();
+    gateway.signal("TERM");
+    gateway.stderr.wait_for("drain", "");
+    gate.open("quick");
+    let quick = callers[0].answer();
+    assert_eq!((quick.is_whole, quick.text().as_str()), (true, "begunended"));
+    let slow = callers[1].answer();
+    assert_eq!((slow.is_whole, slow.text().as_str()), (false, "begun"));
+    assert_eq!(gateway.wait().code(), Some(0));
+    gate.open("never");
+}
+
+fn large_uploads_pass_up_to_the_bound(driver: Driver) {
+    const BYTES: usize = 6 << 20;
+    let provider = Provider::start_at_any_path(|_, peer| peer.send(json_answer(200, r#"{"id":"file-0001"}"#)));
+    let gateway = Setup::new(driver)
+        .server("body_bytes_max = 8000000")
+        .provider("p", &provider, "")
+        .route("*", "\"p\"", "")
+        .start();
+    let mut upload = b"--b0und\r\ncontent-disposition: form-data; name=\"file\"; filename=\"f\"\r\n\r\n".to_vec();
+    upload.extend((0..=250u8).cycle().take(BYTES));
+    upload.extend_from_slice(b"\r\n--b0und--\r\n");
+    assert_eq!(gateway.ask(&request("POST", "/v1/files", FORM, &upload)).status, 200);
+    assert!(provider.only().body == upload, "every byte arrives");
+    let mut chunked =
+        format!("POST /v1/files HTTP/1.1\r\nhost: g\r\n{FORM}transfer-encoding: chunked\r\n\r\n").into_bytes();
+    for piece in upload.chunks(100_000) {
+        chunked.extend(crate::provider::chunk(piece));
+    }
+    chunked.extend_from_slice(b"0\r\n\r\n");
+    assert_eq!(gateway.ask(&chunked).status, 200);
+    assert!(provider.seen().pop().expect("it arrived").body == upload, "with a length of its own");
+    let head = |path: &str| format!("POST {path} HTTP/1.1\r\nhost: g\r\n{FORM}content-length: 8000001\r\n\r\n");
+    let large = gateway.ask(head("/v1/files").as_bytes());
+    assert_eq!((large.status, large.fault().code.as_str()), (413, "request_too_large"));
+    let large = gateway.ask(head("/v1/messages/batches").as_bytes());
+    assert_eq!((large.status, large.json()["error"]["type"].as_str()), (413, Some("request_too_large")));
+    assert_eq!(provider.count(), 2);
 }

@@ -29,6 +29,7 @@ use crate::dialects::opaque;
 use crate::fault::Fault;
 use crate::fault::Kind;
 use crate::net::Net;
+use crate::observe::AttemptOutcome;
 use crate::upstream::Exchange;
 use crate::upstream::resolve::Resolve;
 use crate::wire::glance::Glance;
@@ -73,8 +74,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         let mut out = self.memory.take();
         let more = match self.next_piece(&mut exchange, &provider.name, &mut out, client, story).await {
             Ok(more) => more,
-            Err(Interrupted::Broken(fault)) => return Err(Unserved::Fault(fault)),
-            Err(Interrupted::Vanished) => return Err(Unserved::Vanished),
+            Err(interrupted) => return Err(unbegun(interrupted, story)),
         };
         story.stream = is_events;
         story.status = exchange.status();
@@ -264,6 +264,19 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
     fn is_enveloped(&self, body: &[u8], family: &str) -> bool {
         read_json(body, &self.parser, |body| opaque::is_enveloped(body, family)).unwrap_or_default()
     }
+}
+
+/// An answer of which nothing was given: the attempt has failed, and the caller can be told.
+fn unbegun(interrupted: Interrupted, story: &mut Story) -> Unserved {
+    let (outcome, unserved) = match interrupted {
+        Interrupted::Vanished => (AttemptOutcome::Abandoned, Unserved::Vanished),
+        Interrupted::Broken(fault) if fault.kind == Kind::Timeout => (AttemptOutcome::Timeout, Unserved::Fault(fault)),
+        Interrupted::Broken(fault) => (AttemptOutcome::Broken, Unserved::Fault(fault)),
+    };
+    if let Some(tried) = story.tries.last_mut() {
+        tried.outcome = outcome;
+    }
+    unserved
 }
 
 /// What is looked for while an answer goes by.
