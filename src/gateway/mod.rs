@@ -309,7 +309,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
             self.refuse_loop(head, bytes)?;
             let caller = authenticate::authenticate(&deployment.keys, head, bytes)?;
             story.caller = Some(caller.index);
-            Ok((surface, caller.index))
+            Ok((receive::of_client(surface, head, bytes), caller.index))
         });
         match judged {
             Ok((surface, caller)) => Ok(Visit { surface, caller, story, deployment }),

@@ -7,7 +7,9 @@ use crate::dialects;
 use crate::dialects::Dialect;
 use crate::fault::Fault;
 use crate::fault::Kind;
+use crate::wire::http1::Known;
 use crate::wire::http1::Method;
+use crate::wire::http1::RequestHead;
 use crate::wire::json::JsonFault;
 use crate::wire::json::Value;
 use std::borrow::Cow;
@@ -89,6 +91,17 @@ pub(super) fn surface(method: Method, path: &str) -> Result<Surface, Fault> {
             Fault::new(Kind::NotFound, advice)
         }),
     }
+}
+
+/// The same for the vendor whose client asks, where two vendors have a path of one name (`/v1/files`) and no
+/// mount says whose is meant. Only Anthropic's clients tell a version.
+pub(super) fn of_client(surface: Surface, head: &RequestHead, bytes: &[u8]) -> Surface {
+    let Surface::Opaque(endpoint) = surface else { return surface };
+    let (path, mount) = unmounted(head.path(bytes));
+    let is_anthropic = mount.is_none() && head.header(bytes, Known::AnthropicVersion).is_some();
+    let anthropic: Option<&'static dyn Dialect> =
+        is_anthropic.then_some(&dialects::anthropic_messages::AnthropicMessages);
+    Surface::Opaque(opaque::endpoint(path, anthropic.or(mount)).unwrap_or(endpoint))
 }
 
 /// The model id of `/v1/models/{id}`. SDKs escape what stands in it, the `/` of `provider/model` too.

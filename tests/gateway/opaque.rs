@@ -508,6 +508,12 @@ fn a_caller_names_a_provider_but_never_an_address(driver: Driver) {
     let elsewhere = gateway.ask(&get("/anthropic/v1/files", &bearer(1)));
     assert_eq!((elsewhere.status, elsewhere.json()["line"].as_str()), (200, Some("GET /v1/files")));
     assert_eq!(elsewhere.field("x-ringgate-provider"), Some("claude"));
+    let lines = format!("{}anthropic-version: 2023-06-01\r\n", bearer(1));
+    let of_client = gateway.ask(&get("/v1/files/f?beta=true", &lines));
+    assert_eq!(of_client.field("x-ringgate-provider"), Some("claude"), "{}", of_client.text());
+    assert_eq!(of_client.json()["line"], "GET /v1/files/f?beta=true");
+    assert_eq!(gateway.ask(&get("/openai/v1/files", &lines)).field("x-ringgate-provider"), Some("a"));
+    assert_eq!(gateway.ask(&get("/v1/batches", &lines)).field("x-ringgate-provider"), Some("a"));
     let batches = gateway.ask(&post_to("/v1/messages/batches", &bearer(1), r#"{"requests":[]}"#));
     assert_eq!(batches.json()["line"], "POST /v1/messages/batches");
 }
