@@ -138,6 +138,18 @@ pub trait Dialect: Sync {
         provider == self.name()
     }
 
+    /// The same for a provider that means the same and says it otherwise: what takes requests and gives
+    /// answers of this dialect, and speaks that provider's words towards it.
+    fn through(&self, _provider: &str) -> Option<&'static dyn Dialect> {
+        None
+    }
+
+    /// What of a request cannot be said to a provider that is spoken to like this: fields that are left out,
+    /// or a refusal, because leaving it out would change the answer. Nothing, where the bytes pass.
+    fn left_unsaid(&self, _body: Value<'_, '_>) -> Result<Vec<Dropped>, Fault> {
+        Ok(Vec::new())
+    }
+
     /// Do its providers keep answers that callers come back to by id?
     fn keeps_answers(&self) -> bool {
         false

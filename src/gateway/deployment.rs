@@ -52,7 +52,8 @@ impl Provider {
 
     /// What it speaks for a caller who speaks `caller`: the same where it can, because nothing is lost then.
     pub fn dialect_for(&self, caller: &'static dyn Dialect) -> &'static dyn Dialect {
-        if caller.served_by(self.dialect.name()) { caller } else { self.dialect }
+        let own = self.dialect.name();
+        caller.through(own).unwrap_or(if caller.served_by(own) { caller } else { self.dialect })
     }
 }
 

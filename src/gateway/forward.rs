@@ -416,8 +416,9 @@ fn render(
     out.extend_from_slice(&provider.fixed_head);
     pass_fields(&request.incoming, provider, instance, out);
     let body_at = open_body(out);
-    let mut dropped = Vec::new();
+    let dropped;
     if dialect.name() == request.dialect.name() {
+        dropped = dialect.left_unsaid(parsed)?;
         let raw = request.incoming.body;
         dialect.splice_request(raw, parsed, &request.ask, model, options, out);
     } else {

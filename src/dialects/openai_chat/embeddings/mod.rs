@@ -1,10 +1,14 @@
 //! Embeddings: texts in, vectors out.
 //!
 //! A dialect of callers alone, like legacy completions: whoever speaks OpenAI's chat or responses serves
-//! it under `/embeddings`. Two things make it a format of its own. Its answers are mostly numbers, up to
+//! it under `/embeddings`; a few others serve it in words of their own (`elsewhere.rs`). Two things make it a format of its own. Its answers are mostly numbers, up to
 //! millions of them, so they are not put on the parser's tape: only the envelope is read and the vectors
 //! stay where they stand. And OpenAI's SDKs ask for `base64` without being told to, which half of all
 //! compatible servers ignore: a vector that came in the other form than was asked for is rewritten.
+
+mod cohere;
+mod elsewhere;
+mod gemini;
 
 use super::super::AnswerFacts;
 use super::super::Dialect;
@@ -56,6 +60,10 @@ impl Dialect for OpenAiEmbeddings {
 
     fn served_by(&self, provider: &str) -> bool {
         super::is_openai(provider)
+    }
+
+    fn through(&self, provider: &str) -> Option<&'static dyn Dialect> {
+        elsewhere::of(provider)
     }
 
     fn read_ask<'input>(&self, body: Value<'_, 'input>) -> Result<Ask<'input>, Fault> {
