@@ -103,6 +103,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
     ) -> Remains {
         story.usage = whole.facts.usage.take();
         story.cost_usd = self.cost(request, story);
+        self.learn_home(whole.exchange.body(), request, story);
         let mut head = self.memory.take();
         self.answer_head(&mut head, request, story, &whole.dropped, Some(&whole.exchange));
         let sent = match &whole.translated {
@@ -115,7 +116,6 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         };
         self.memory.give(head);
         story.ending = if sent.is_ok() && !client.is_absent() { Ending::Answered } else { Ending::Vanished };
-        self.learn_home(whole.exchange.body(), request, story);
         Remains {
             form: Form::Whole,
             bytes: Bytes::copy_from_slice(whole.amended(request).unwrap_or(whole.exchange.body())),
@@ -180,7 +180,8 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         }
     }
 
-    /// Remembers which provider keeps an answer that the caller may come back to by its id.
+    /// Remembers which provider keeps an answer that the caller may come back to by its id: before it has it,
+    /// because it may come back at once.
     fn learn_home(&self, answer: &[u8], request: &Request<'_>, story: &Story) {
         let Some(provider) = story.provider.map(|index| &request.deployment.providers[index]) else { return };
         if provider.passing(request.dialect).is_some_and(|passing| passing.keeps_answers())
