@@ -72,10 +72,26 @@ pub struct Provider {
 }
 
 impl Provider {
-    /// What it speaks for a caller who speaks `caller`: the same where it can, because nothing is lost then.
+    /// Does it speak the dialect called `name`?
+    pub fn speaks(&self, name: &str) -> bool {
+        self.spoken().any(|spoken| spoken == name)
+    }
+
+    fn spoken(&self) -> impl Iterator<Item = &'static str> {
+        std::iter::once(self.dialect).chain(self.also_speaks.iter().copied()).map(ProviderDialect::name)
+    }
+
+    /// In what a caller who speaks `caller` is served untranslated, if it can be: nothing is lost then.
+    pub fn passing(&self, caller: &'static dyn Dialect) -> Option<&'static dyn Dialect> {
+        if self.spoken().any(|own| caller.served_by(own)) {
+            return Some(caller);
+        }
+        self.spoken().find_map(|own| caller.through(own))
+    }
+
+    /// What it speaks for a caller who speaks `caller`.
     pub fn dialect_for(&self, caller: &'static dyn Dialect) -> &'static dyn ProviderDialect {
-        let same = |dialect: &&&'static dyn ProviderDialect| dialect.name() == caller.name();
-        self.also_speaks.iter().find(same).copied().unwrap_or(self.dialect)
+        self.passing(caller).map_or(self.dialect, |passing| passing as &dyn ProviderDialect)
     }
 }
 
@@ -195,8 +211,14 @@ impl Deployment {
         self.settings.request_log.as_ref().is_some_and(|log| log.bodies)
     }
 
+    /// What an answer cost: what its provider says, else what its tokens cost, if their price is known.
+    pub(super) fn cost(&self, provider: &Provider, model: &str, usage: &Usage) -> Option<f64> {
+        let told = usage.cost_usd.filter(|_| provider.reports_cost);
+        told.or_else(|| self.rates(provider, model, usage).map(|rates| rates.cost(usage)))
+    }
+
     /// What a request with this usage is charged by: the operator's own price, else the catalogue's.
-    pub(super) fn rates(&self, provider: &Provider, model: &str, usage: &Usage) -> Option<Rates> {
+    fn rates(&self, provider: &Provider, model: &str, usage: &Usage) -> Option<Rates> {
         let own = self.own_price(&provider.name, model).map(Rates::configured);
         own.or_else(|| catalogue::listing(provider.kind?, model)?.rates_for(usage))
     }

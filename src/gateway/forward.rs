@@ -8,9 +8,11 @@
 //! taken out of all its words.
 
 use super::Gateway;
+use super::Incoming;
 use super::Request;
 use super::choose::Way;
 use super::client::Client;
+use super::deployment::Deployment;
 use super::deployment::Provider;
 use super::deployment::push_header;
 use super::recall::Remembrance;
@@ -58,7 +60,7 @@ const PREAMBLE_BYTES_MAX: usize = 256 * 1024;
 /// How often an answer whose caller left is checked for others who still wait for it.
 const ORPHAN_CHECK: Duration = Duration::from_millis(50);
 /// Largest error body read for its message.
-const ERROR_BODY_BYTES_MAX: usize = 1024 * 1024;
+pub(super) const ERROR_BODY_BYTES_MAX: usize = 1024 * 1024;
 
 /// The caller has left and nobody else waits for the answer.
 pub(super) struct Vanished;
@@ -106,15 +108,15 @@ impl From<Vanished> for Unserved {
 }
 
 /// One failed attempt.
-struct Failure {
-    fault: Fault,
-    outcome: AttemptOutcome,
+pub(super) struct Failure {
+    pub(super) fault: Fault,
+    pub(super) outcome: AttemptOutcome,
     /// The provider's status, if it sent one.
     status: Option<u16>,
     /// May another target succeed where this one failed?
     failover: bool,
     /// What it says about the key that was used.
-    setback: Option<Setback>,
+    pub setback: Option<Setback>,
 }
 
 enum Attempt<N: Net> {
@@ -213,7 +215,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
             noted.status = failure.status;
             noted.setback = failure.setback.filter(|_| key.is_some());
             story.tries.push(noted);
-            self.complain(request, index, &failure);
+            self.complain(request.deployment, index, &failure);
             let (Some(key), Some(setback)) = (key, failure.setback) else { return Ok(Attempt::Failed(failure)) };
             tried.note(key);
             self.rest(provider, key, setback, now);
@@ -227,7 +229,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
     }
 
     /// Avoids a key for a while, and tells people where others take its place.
-    fn rest(&self, provider: &Provider, key: Chosen, setback: Setback, now: Tick) {
+    pub(super) fn rest(&self, provider: &Provider, key: Chosen, setback: Setback, now: Tick) {
         let avoided = provider.keys.refused(key, setback, now);
         let worth_telling = provider.keys.count() > 1 && !avoided.is_zero();
         let Some(log) = self.shared.log.as_ref().filter(|_| worth_telling) else { return };
@@ -241,12 +243,12 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
 
     /// Tells people that a provider fails, once a minute for each provider and sort of failure. What a
     /// caller did wrong is not a provider's failure.
-    fn complain(&self, request: &Request<'_>, provider: usize, failure: &Failure) {
+    pub(super) fn complain(&self, deployment: &Deployment, provider: usize, failure: &Failure) {
         let refused = failure.outcome == AttemptOutcome::ClientError;
         let callers_fault = refused && matches!(failure.status, Some(400 | 404..=428 | 430..=499));
         let inexpressible = failure.status.is_none() && refused;
         let Some(log) = self.shared.log.as_ref().filter(|_| !callers_fault && !inexpressible) else { return };
-        let name = &request.deployment.providers[provider].name;
+        let name = &deployment.providers[provider].name;
         let outcome = failure.outcome.word();
         let key = format!("provider {name} {outcome}");
         let fields: observe::log::Fields<'_> =
@@ -448,16 +450,21 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         };
         let body = if read.is_ok() { exchange.body() } else { &[] };
         let dialect = provider.dialect_for(request.dialect);
-        let mut fault = provider.redacted(dialect.read_refusal(status, &|name| exchange.header(name), body));
+        let fault = dialect.read_refusal(status, &|name| exchange.header(name), body);
         // A dialect may know better than the status what was refused.
         let status = if let Kind::Provider(judged) = fault.kind { judged } else { status };
-        fault.retry_after = self.retry_after(&exchange).or(fault.retry_after);
-        fault.should_retry = match exchange.header("x-should-retry") {
+        Ok(judged_refusal(status, self.refused(&exchange, fault, provider), provider))
+    }
+
+    /// The provider's fault without any credential, and with what its head says about trying again.
+    pub(super) fn refused(&self, exchange: &Exchange<N>, fault: Fault, provider: &Provider) -> Fault {
+        let fault = provider.redacted(fault);
+        let should_retry = match exchange.header("x-should-retry") {
             Some(b"true") => Some(true),
             Some(b"false") => Some(false),
             _ => fault.should_retry,
         };
-        Ok(judged_refusal(status, fault, provider))
+        Fault { retry_after: self.retry_after(exchange).or(fault.retry_after), should_retry, ..fault }
     }
 
     /// When the provider wants to be asked again. Where a limit returns is only of interest where one
@@ -528,15 +535,14 @@ fn render(
     out.extend_from_slice(b" HTTP/1.1\r\n");
     out.extend_from_slice(&provider.fixed_head);
     out.extend_from_slice(provider.keys.line(key));
-    pass_fields(request, provider, instance, out);
+    pass_fields(&request.incoming, provider, instance, out);
     let unsigned = provider.signer.as_ref().map(|signer| (signer, signer.write_fields(clock(), out)));
-    let length_at = out.len() + b"content-length: ".len();
-    out.extend_from_slice(b"content-length:           0\r\n\r\n");
-    let body_at = out.len();
-    let mut dropped = Vec::new();
-    if dialect.name() == request.dialect.name() {
+    let body_at = open_body(out);
+    let mut dropped;
+    if let Some(passing) = provider.passing(request.dialect) {
+        dropped = passing.left_unsaid(parsed)?;
         let raw = request.incoming.body;
-        request.dialect.splice_request(raw, parsed, &request.ask, model, options, out);
+        passing.splice_request(raw, parsed, &request.ask, model, options, out);
     } else {
         request.dialect.check_portable(parsed)?;
         // The path may say what the body does not.
@@ -547,21 +553,27 @@ fn render(
     if quirks.change_requests() {
         dropped.append(&mut openai_chat::adapt(out, body_at, &quirks));
     }
-    // The length is known only now: it goes, right-aligned, into the room that was left for it, which
-    // saves a copy of the body. White space before a field's value means nothing (RFC 9110 §5.5).
-    let mut digits = itoa::Buffer::new();
-    let digits = digits.format(out.len() - body_at).as_bytes();
-    let room = &mut out[length_at..length_at + LENGTH_ROOM];
-    room[LENGTH_ROOM - digits.len()..].copy_from_slice(digits);
-    // The same for a signature over the body.
+    close_body(body_at, out);
     if let Some((signer, unsigned)) = unsigned {
         signer.sign(&unsigned, "POST", &provider.link.endpoint.authority, path, body_at, out);
     }
     Ok(dropped)
 }
 
-/// Room for the digits of a content length: ten times the largest body there can be.
-const LENGTH_ROOM: usize = 11;
+/// Ends a head with room for the length of a body that is still to be written, which saves a copy of it.
+pub(super) fn open_body(out: &mut Vec<u8>) -> usize {
+    out.extend_from_slice(b"content-length:           0\r\n\r\n");
+    out.len()
+}
+
+/// Tells the length of the body that was written since [`open_body`]: right-aligned into the room that was
+/// left. White space before a field's value means nothing (RFC 9110 §5.5).
+pub(super) fn close_body(body_at: usize, out: &mut [u8]) {
+    let mut digits = itoa::Buffer::new();
+    let digits = digits.format(out.len() - body_at).as_bytes();
+    let room_ends = body_at - b"\r\n\r\n".len();
+    out[room_ends - digits.len()..room_ends].copy_from_slice(digits);
+}
 
 /// Caller fields that providers are meant to see.
 const PASSED: &[(Known, &str)] = &[
@@ -574,21 +586,21 @@ const PASSED: &[(Known, &str)] = &[
     (Known::Tracestate, "tracestate"),
 ];
 
-fn pass_fields(request: &Request<'_>, provider: &Provider, instance: &str, out: &mut Vec<u8>) {
+pub(super) fn pass_fields(incoming: &Incoming<'_>, provider: &Provider, instance: &str, out: &mut Vec<u8>) {
     for (known, name) in PASSED {
-        if let Some(value) = request.incoming.header(*known) {
+        if let Some(value) = incoming.header(*known) {
             push_header(out, name, value);
         }
     }
     for (name, value) in provider.default_headers {
-        let sent = PASSED.iter().any(|(known, passed)| passed == name && request.incoming.header(*known).is_some());
+        let sent = PASSED.iter().any(|(known, passed)| passed == name && incoming.header(*known).is_some());
         if !sent {
             push_header(out, name, value.as_bytes());
         }
     }
     // The mark by which a gateway that is its own upstream recognises itself.
     out.extend_from_slice(b"via: ");
-    if let Some(before) = request.incoming.header(Known::Via) {
+    if let Some(before) = incoming.header(Known::Via) {
         out.extend_from_slice(before);
         out.extend_from_slice(b", ");
     }
@@ -597,7 +609,7 @@ fn pass_fields(request: &Request<'_>, provider: &Provider, instance: &str, out: 
     out.extend_from_slice(b"\r\n");
 }
 
-fn content_type<N: Net>(exchange: &Exchange<N>) -> Option<&[u8]> {
+pub(super) fn content_type<N: Net>(exchange: &Exchange<N>) -> Option<&[u8]> {
     exchange.header("content-type")
 }
 
@@ -605,8 +617,19 @@ fn first_byte_fault(provider: &Provider) -> Fault {
     Fault::new(Kind::Timeout, format!("the provider `{}` sent no content within first_byte_timeout_ms", provider.name))
 }
 
+/// How an attempt ended that was answered with `status`.
+pub(super) fn outcome_of(status: u16) -> AttemptOutcome {
+    match status {
+        200..=299 => AttemptOutcome::Ok,
+        429 => AttemptOutcome::RateLimited,
+        400..=499 => AttemptOutcome::ClientError,
+        500..=599 => AttemptOutcome::ServerError,
+        _ => AttemptOutcome::Broken,
+    }
+}
+
 /// A failure of the exchange itself.
-fn transport(failure: &upstream::Failure, provider: &Provider, status: Option<u16>) -> Failure {
+pub(super) fn transport(failure: &upstream::Failure, provider: &Provider, status: Option<u16>) -> Failure {
     let fault = failure.fault(&provider.name);
     let outcome = match (fault.kind, failure.stage) {
         (Kind::Timeout, _) => AttemptOutcome::Timeout,
@@ -633,7 +656,7 @@ fn rejected(provider: &Provider) -> Fault {
     Fault::new(Kind::Upstream, format!("the provider `{}` {advice}", provider.name))
 }
 
-fn no_key(provider: &Provider, model: &str) -> Fault {
+pub(super) fn no_key(provider: &Provider, model: &str) -> Fault {
     let (name, model) = (&provider.name, super::admit::shown(model));
     let advice = "add it to `models` of one of its api_keys, or ask for another model";
     let message = format!("no key of the provider `{name}` may be used for the model `{model}`: {advice}");
@@ -662,25 +685,23 @@ fn exhausted(mut failure: Failure, provider: &Provider, model: &str, now: Tick) 
     failure
 }
 
-fn judged_refusal(status: u16, fault: Fault, provider: &Provider) -> Failure {
+pub(super) fn judged_refusal(status: u16, fault: Fault, provider: &Provider) -> Failure {
     let Provider { name, key_rules, .. } = provider;
     let ours = |message: String| Fault::new(Kind::Upstream, message);
     // Some dialects know better than the status what sort of refusal it is.
     let judged = if let Kind::Provider(judged) = fault.kind { judged } else { status };
     let setback = providers::setback(key_rules, judged, &fault);
     let (fault, outcome, failover) = match judged {
-        401 => (rejected(provider), AttemptOutcome::ClientError, true),
+        401 => (rejected(provider), outcome_of(judged), true),
         402 => {
             let advice = "says that the gateway's account there is out of credit; its operator must fill it";
-            (ours(format!("the provider `{name}` {advice}")), AttemptOutcome::ClientError, true)
+            (ours(format!("the provider `{name}` {advice}")), outcome_of(judged), true)
         }
         // The provider or its model took too long or failed, whatever the status blames.
         408 | 424 => (fault, AttemptOutcome::ServerError, true),
-        403 => (fault, AttemptOutcome::ClientError, true),
-        429 => (fault, AttemptOutcome::RateLimited, true),
-        500..=599 => (fault, AttemptOutcome::ServerError, true),
-        400..=499 if setback.is_some() => (rejected(provider), AttemptOutcome::ClientError, true),
-        400..=499 => (fault, AttemptOutcome::ClientError, false),
+        403 | 429 | 500..=599 => (fault, outcome_of(judged), true),
+        400..=499 if setback.is_some() => (rejected(provider), outcome_of(judged), true),
+        400..=499 => (fault, outcome_of(judged), false),
         _ => {
             let message = format!("the provider `{name}` answered with the unexpected status {status}");
             (ours(message), AttemptOutcome::Broken, true)
@@ -690,7 +711,7 @@ fn judged_refusal(status: u16, fault: Fault, provider: &Provider) -> Failure {
 }
 
 /// Says in the fault's own message that it was not the only one.
-fn told(mut fault: Fault, story: &Story) -> Fault {
+pub(super) fn told(mut fault: Fault, story: &Story) -> Fault {
     let same = |two: &&[Try]| two[0].provider == two[1].provider && two[0].model == two[1].model;
     let targets = story.tries.len() - story.tries.windows(2).filter(same).count();
     let others = match (targets, story.tries.len()) {

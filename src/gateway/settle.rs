@@ -26,14 +26,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 impl<N: Net, R: Resolve> Gateway<N, R> {
-    /// What the answer cost: what its provider says, else what its tokens cost, if their price is known.
+    /// What the answer cost, if that is known.
     pub(super) fn cost(&self, request: &Request<'_>, story: &Story) -> Option<f64> {
         let provider = &request.deployment.providers[story.provider?];
-        let usage = story.usage.as_ref()?;
-        let told = usage.cost_usd.filter(|_| provider.reports_cost);
-        told.or_else(|| {
-            request.deployment.rates(provider, story.model.as_deref()?, usage).map(|rates| rates.cost(usage))
-        })
+        request.deployment.cost(provider, story.model.as_deref()?, story.usage.as_ref()?)
     }
 
     /// Puts a sound answer where it will be found, and tells everybody who waited for it.

@@ -256,6 +256,12 @@ impl ProviderKeys {
         }
     }
 
+    /// Does a provider's answer quote a credential?
+    pub fn are_quoted_in(&self, body: &[u8]) -> bool {
+        let mut secrets = self.keys.iter().filter_map(Held::secret);
+        secrets.any(|secret| memchr::memmem::find(body, secret.as_bytes()).is_some())
+    }
+
     /// How many keys there are.
     pub fn count(&self) -> usize {
         self.keys.len()
@@ -450,6 +456,7 @@ mod tests {
         let mut text = Cow::Borrowed("sk-two is wrong; sk-one and sk-two, too");
         keys.redact(&mut text);
         assert_eq!(text, "[key] is wrong; [key] and [key], too");
+        assert!(keys.are_quoted_in(b"{\"sk-one\"}") && !keys.are_quoted_in(b"sk-thre"));
         let none = ProviderKey { name: "".into(), line: Vec::new(), secret_bytes: 0, weight: 1, models: Vec::new() };
         ProviderKeys::new(vec![none], RETRY, None).redact(&mut text);
         assert_eq!(text, "[key] is wrong; [key] and [key], too");

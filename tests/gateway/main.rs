@@ -17,6 +17,7 @@ mod faults;
 mod forwarding;
 mod gemini;
 mod lifecycle;
+mod opaque;
 mod other_formats;
 mod prices;
 mod process;
@@ -25,6 +26,7 @@ mod provider;
 mod quirks;
 mod recorded;
 mod responses;
+mod surfaces;
 mod tls;
 mod vectors;
 
