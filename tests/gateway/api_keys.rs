@@ -3,6 +3,7 @@
 
 use crate::caller::Answer;
 use crate::caller::body;
+use crate::caller::get;
 use crate::caller::post;
 use crate::caller::stream_body;
 use crate::on_both_drivers;
@@ -33,6 +34,7 @@ on_both_drivers! {
     the_only_key_is_used_whatever_was_said_about_it,
     keys_are_kept_to_their_models,
     other_formats_say_the_same_about_keys,
+    calls_that_pass_unread_keep_to_one_key_while_it_works,
     a_key_that_is_quoted_in_the_middle_of_a_stream_is_taken_out,
     a_reload_forgets_nothing_about_a_key,
 }
@@ -260,6 +262,30 @@ fn other_formats_say_the_same_about_keys(driver: Driver) {
         gateway.stderr.wait_for(&format!("a provider's key is avoided provider=p api_key=one reason={noted}"), "");
         assert_no_key_is_shown(&gateway);
     }
+}
+
+fn calls_that_pass_unread_keep_to_one_key_while_it_works(driver: Driver) {
+    let (folder, revoked) = (folder(), Arc::new(AtomicBool::new(false)));
+    let is_revoked = Arc::clone(&revoked);
+    let provider = Provider::start_at_any_path(move |seen, peer| {
+        let refused = is_revoked.load(Ordering::SeqCst) && number(seen) == 0;
+        let list = answer(200, "application/json", "", r#"{"object":"list","data":[]}"#);
+        peer.send(if refused { refusal(401, "") } else { list });
+    });
+    let keys = listed(folder.path(), &["", "", ""]);
+    let gateway = Setup::new(driver).provider("p", &provider, &format!("kind = \"openai\"\n{keys}")).start();
+    let call = || gateway.ask(&get("/v1/files", ""));
+    for _ in 0..6 {
+        assert_eq!(call().status, 200);
+    }
+    assert_eq!([0, 1, 2].map(|key| count(&provider, key)), [6, 0, 0], "what one key made the others may not find");
+    revoked.store(true, Ordering::SeqCst);
+    let told = call();
+    assert_eq!(told.status, 502, "{}", told.text());
+    assert!(!told.text().contains(SECRETS[0]), "{}", told.text());
+    assert_eq!(call().status, 200, "the next call knows");
+    assert_eq!([0, 1, 2].map(|key| count(&provider, key)), [7, 1, 0]);
+    assert_no_key_is_shown(&gateway);
 }
 
 fn a_key_that_is_quoted_in_the_middle_of_a_stream_is_taken_out(driver: Driver) {
