@@ -458,4 +458,15 @@ fn tool_loops_survive_a_client_of_another_format(driver: Driver) {
         json!({"role": "user", "content": [{"type": "tool_result", "tool_use_id": "call_r_0", "content": "done"}]});
     assert_eq!(ask(request(json!([user, assistant, result]))).status, 200);
     assert_eq!(gemini.seen()[4].json()["contents"], wanted);
+
+    let tool = json!({"type": "function", "name": "f", "parameters": {"type": "object"}});
+    let request = |input: Value| json!({"model": "gemini-3-pro", "input": input, "tools": [tool]}).to_string();
+    let ask = |body: String| gateway.ask(&post_to("/v1/responses", &bearer(1), &body));
+    let called = ask(request(json!([user])));
+    assert_eq!(called.json()["status"], "completed", "{}", called.text());
+    let mut turn = vec![user];
+    turn.extend(called.json()["output"].as_array().expect("items").clone());
+    turn.push(json!({"type": "function_call_output", "call_id": "call_r_0", "output": "done"}));
+    assert_eq!(ask(request(Value::from(turn))).status, 200);
+    assert_eq!(gemini.seen()[6].json()["contents"], wanted);
 }
