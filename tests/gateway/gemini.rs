@@ -33,6 +33,7 @@ on_both_drivers! {
     models_are_named_by_the_path,
     one_answer_serves_whole_and_streamed_of_one_model,
     tool_loops_survive_a_client_of_another_format,
+    those_who_join_a_stream_end_with_it,
 }
 
 const WHOLE: &str = "{\n  \"candidates\": [{\"content\": {\"parts\": [{\"text\": \"hi \\u00e9\"}], \"role\": \"model\"}, \"finishReason\": \"STOP\", \"index\": 0}],\n  \"usageMetadata\": {\"promptTokenCount\": 7, \"candidatesTokenCount\": 5, \"thoughtsTokenCount\": 2, \"totalTokenCount\": 14},\n  \"modelVersion\": \"gemini-scripted\",\n  \"responseId\": \"abcDEF-_123\"\n}";
@@ -411,6 +412,30 @@ fn one_answer_serves_whole_and_streamed_of_one_model(driver: Driver) {
     assert_eq!(replayed.cache(), "HIT");
     let id = replayed.json()["responseId"].as_str().expect("an id").to_owned();
     assert_eq!(replayed.text(), WHOLE.replace("abcDEF-_123", &id), "nothing but the id is new");
+    assert_eq!(gemini.count(), 2);
+}
+
+fn those_who_join_a_stream_end_with_it(driver: Driver) {
+    let gate = Gate::default();
+    let opened = gate.clone();
+    let gemini = Provider::start(move |seen, peer| follow(seen, peer, &opened));
+    let openai = Provider::start(echo);
+    let gateway = start(driver, &gemini, &openai);
+    for (prompt, whole) in [("together", true), ("unfinished", false)] {
+        let path = "/v1beta/models/cached-a:streamGenerateContent";
+        let (mut first, mut second) = (gateway.caller(), gateway.caller());
+        first.send(&post_to(&format!("{path}?alt=sse"), &goog(1), &asked(prompt)));
+        first.wait_for("hi ");
+        second.send(&post_to(path, &goog(1), &asked(prompt)));
+        second.wait_for("hi ");
+        gate.open("after the first words");
+        let (first, second) = (first.answer(), second.answer());
+        assert_eq!((first.cache(), second.cache()), ("MISS", "COALESCED"));
+        assert_eq!((first.is_whole, second.is_whole), (whole, whole), "{prompt}");
+        if whole {
+            assert_eq!(second.json().as_array().expect("a list"), &data(&first));
+        }
+    }
     assert_eq!(gemini.count(), 2);
 }
 

@@ -268,6 +268,20 @@ mod tests {
     }
 
     #[test]
+    fn googles_own_tools_may_be_named_in_any_format() {
+        let asked =
+            |tool: Json| json!({"model": "x", "messages": [{"role": "user", "content": "hi"}], "tools": [tool]});
+        let search = json!({"google_search": {}});
+        let (written, _) = to_gemini(&asked(search.clone()), "gemini-2.5-flash");
+        assert_eq!(written["tools"], json!([search]));
+        for tool in [json!({"type": "web_search"}), json!({"google_search": {}, "type": "x"}), json!({"computer": {}})]
+        {
+            let refused = translated(&OpenAiChat, &Gemini, &asked(tool), "m").expect_err("another provider's");
+            assert_eq!(refused.param.as_deref(), Some("tools[0]"));
+        }
+    }
+
+    #[test]
     fn choices_of_tools_are_understood() {
         let declared = json!([{"functionDeclarations": [{"name": "f"}, {"name": "g"}]}]);
         let chosen = |calling: Json| {

@@ -15,6 +15,7 @@ use super::NAME;
 use super::answer;
 use super::answer::Said;
 use super::fault;
+use super::grounding;
 use super::logprobs;
 use super::part;
 use super::part::Piece;
@@ -107,6 +108,8 @@ struct Told {
     finished: bool,
     /// Told in every chunk; the last one counts.
     ratings: Option<Extra>,
+    /// All words, for whatever points into them.
+    text: String,
 }
 
 impl Chunks {
@@ -176,7 +179,14 @@ impl Chunks {
         if self.choices.len() >= TRACKED_MAX {
             return Err(fields::not_understood("the provider's stream holds too many answers"));
         }
-        self.choices.push(Told { index, calls: 0, interrupted: false, finished: false, ratings: None });
+        self.choices.push(Told {
+            index,
+            calls: 0,
+            interrupted: false,
+            finished: false,
+            ratings: None,
+            text: String::new(),
+        });
         Ok(self.choices.last_mut().expect("just pushed"))
     }
 
@@ -236,6 +246,7 @@ impl Chunks {
                 if std::mem::take(&mut told.interrupted) || after_text {
                     into.push(Event::TextStart { choice });
                 }
+                told.text.push_str(&text);
                 into.push(Event::Text { choice, text });
                 into.extend(extra.into_iter().map(|extra| Event::TextExtra { choice, extra }));
                 Ok(true)
@@ -271,7 +282,16 @@ impl Chunks {
                     into.extend(logprobs::to_openai(value).map(|json| Event::Logprobs { choice, json }));
                     into.push(Event::ChoiceExtra { choice, extra: own(written, json::raw(value)) });
                 }
-                _ => into.push(Event::ChoiceExtra { choice, extra: own(written, json::raw(value)) }),
+                name => {
+                    let text = &self.told(choice)?.text;
+                    let elsewhere = match name {
+                        "groundingMetadata" => grounding::of_metadata(value, text),
+                        "citationMetadata" => grounding::of_citations(value, text),
+                        _ => None,
+                    };
+                    into.extend(elsewhere.map(|extra| Event::ChoiceExtra { choice, extra }));
+                    into.push(Event::ChoiceExtra { choice, extra: own(written, json::raw(value)) });
+                }
             }
         }
         let whole = self.whole;
