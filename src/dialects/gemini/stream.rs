@@ -273,6 +273,7 @@ impl Chunks {
     /// Everything of a candidate but its content.
     fn read_beside(&mut self, choice: u64, candidate: &JsonObject<'_, '_>, into: &mut Vec<Event>) -> Result<(), Fault> {
         let mut finish = None;
+        let mut elsewhere = Vec::new();
         for (written, value) in candidate.iter().filter(|(_, value)| !value.is_null()) {
             match &*spelling::camel(written) {
                 "content" | "index" => {}
@@ -284,16 +285,16 @@ impl Chunks {
                 }
                 name => {
                     let text = &self.told(choice)?.text;
-                    let elsewhere = match name {
+                    elsewhere.extend(match name {
                         "groundingMetadata" => grounding::of_metadata(value, text),
                         "citationMetadata" => grounding::of_citations(value, text),
                         _ => None,
-                    };
-                    into.extend(elsewhere.map(|extra| Event::ChoiceExtra { choice, extra }));
+                    });
                     into.push(Event::ChoiceExtra { choice, extra: own(written, json::raw(value)) });
                 }
             }
         }
+        into.extend(elsewhere.into_iter().map(|extra| Event::ChoiceExtra { choice, extra }));
         let whole = self.whole;
         let told = self.told(choice)?;
         let word = finish.and_then(|word| Some((word, answer::finish_of(word)?)));
