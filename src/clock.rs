@@ -33,6 +33,9 @@ pub trait Clock {
         self.now()
     }
 
+    /// Long work is done: `lately` shall be now, or deadlines set next would begin in the past.
+    fn catch_up(&self) {}
+
     /// Wall-clock milliseconds since the Unix epoch: for `created` fields, logs and nothing else.
     fn unix_ms(&self) -> u64;
 

@@ -270,6 +270,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         let rendered = self.rendered_for(request, tape.as_value(), provider, model);
         self.parser.borrow_mut().recycle(tape);
         self.memory.give(copy);
+        self.worked_on(request.incoming.body.len());
         rendered
     }
 
@@ -339,6 +340,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         let mut copy = self.memory.take();
         copy.extend_from_slice(exchange.body());
         let understood = self.understand(&mut copy, request, provider, model);
+        self.worked_on(copy.len());
         self.memory.give(copy);
         match understood {
             Ok((facts, translated)) => {

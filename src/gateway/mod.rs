@@ -428,10 +428,20 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         let mut copy = self.memory.take();
         copy.extend_from_slice(incoming.body);
         let tape = self.parse(&mut copy)?;
+        self.worked_on(incoming.body.len());
         let judged = self.judge_parsed(dialect, deployment, caller, incoming, &tape, client, story, allowance).await;
         self.parser.borrow_mut().recycle(tape);
         self.memory.give(copy);
+        self.worked_on(incoming.body.len());
         judged
+    }
+
+    /// Called after work that takes as long as there are bytes.
+    fn worked_on(&self, bytes: usize) {
+        const NOTEWORTHY_BYTES: usize = 64 * 1024;
+        if bytes > NOTEWORTHY_BYTES {
+            self.net.catch_up();
+        }
     }
 
     async fn judge_parsed<'r>(

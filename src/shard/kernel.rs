@@ -63,6 +63,10 @@ impl Clock for Kernel {
         }
     }
 
+    fn catch_up(&self) {
+        self.begin_turn();
+    }
+
     #[allow(clippy::disallowed_methods)] // this is the clock everybody else is given
     fn unix_ms(&self) -> u64 {
         let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
