@@ -10,6 +10,7 @@ use crate::process::Gateway;
 use crate::process::PROVIDER_SECRET;
 use crate::process::Setup;
 use crate::process::key;
+use crate::process::run;
 use crate::provider::Gate;
 use crate::provider::Peer;
 use crate::provider::Provider;
@@ -34,6 +35,7 @@ on_both_drivers! {
     one_answer_serves_whole_and_streamed_of_one_model,
     tool_loops_survive_a_client_of_another_format,
     those_who_join_a_stream_end_with_it,
+    vertex_is_asked_where_its_address_says_with_a_bearer_token,
 }
 
 const WHOLE: &str = "{\n  \"candidates\": [{\"content\": {\"parts\": [{\"text\": \"hi \\u00e9\"}], \"role\": \"model\"}, \"finishReason\": \"STOP\", \"index\": 0}],\n  \"usageMetadata\": {\"promptTokenCount\": 7, \"candidatesTokenCount\": 5, \"thoughtsTokenCount\": 2, \"totalTokenCount\": 14},\n  \"modelVersion\": \"gemini-scripted\",\n  \"responseId\": \"abcDEF-_123\"\n}";
@@ -437,6 +439,33 @@ fn those_who_join_a_stream_end_with_it(driver: Driver) {
         }
     }
     assert_eq!(gemini.count(), 2);
+}
+
+fn vertex_is_asked_where_its_address_says_with_a_bearer_token(driver: Driver) {
+    let gemini = Provider::start(scripted);
+    let place = "/v1/projects/p-1/locations/europe-west4/publishers/google";
+    let provider = |base: &str| {
+        format!("[[providers]]\nname = \"google\"\nkind = \"vertex\"\n{base}api_key = \"env:CANARY_PROVIDER_KEY\"\n\n")
+    };
+    let base = format!("base_url = \"http://{}{place}\"\n", gemini.address);
+    let gateway =
+        Setup::new(driver).tables(&provider(&base)).route("*", "\"google\"", "cache = { exact = false }").start();
+    let asked = gateway.ask(&post("", &crate::caller::stream_body("gemini-2.5-flash", "hello")));
+    assert!(asked.is_complete_stream(), "{}", asked.text());
+    let seen = gemini.only();
+    let line = format!("POST {place}/models/gemini-2.5-flash:streamGenerateContent?alt=sse HTTP/1.1");
+    assert_eq!(request_line(&seen), line, "the address has its version already");
+    assert_eq!(seen.field("authorization"), Some(format!("Bearer {PROVIDER_SECRET}")));
+    assert_eq!(seen.field("x-goog-api-key"), None);
+
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let path = directory.path().join("ringgate.toml");
+    let route = "[[routes]]\nmodel = \"*\"\ntargets = [\"google\"]\n";
+    std::fs::write(&path, format!("{}{route}", provider(""))).expect("a file");
+    let path = path.to_str().expect("a plain path");
+    let told = run(&["check", "--config", path], &[("CANARY_PROVIDER_KEY", PROVIDER_SECRET)]);
+    let complaint = String::from_utf8_lossy(&told.stderr).into_owned();
+    assert!(!told.status.success() && complaint.contains("set `base_url`"), "{complaint}");
 }
 
 /// What a model of Gemini's signed comes back to it, however the client's format carries it.

@@ -395,7 +395,8 @@ fn judge(head: &[u8]) -> Result<usize, &'static str> {
     let path = lines[0].strip_prefix(b"POST ").and_then(|rest| rest.strip_suffix(b" HTTP/1.1")).unwrap_or_default();
     let known = [&b"/v1/chat/completions"[..], b"/v1/responses", b"/v1/messages", b"/v2/chat"].contains(&path)
         || path.starts_with(b"/model/")
-        || path.starts_with(b"/v1beta/models/");
+        || path.starts_with(b"/v1beta/models/")
+        || path.starts_with(b"/v1/projects/");
     if !known || path.contains(&b' ') {
         return Err("an unexpected request line");
     }

@@ -648,6 +648,7 @@ fn note_finish(finish: Option<Finish>, facts: &mut EventFacts) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::Dialect;
     use super::*;
     use crate::fault::Kind;
     use serde_json::Value as Json;
@@ -769,6 +770,24 @@ mod tests {
             read(&[chunk(json!({"text": "a"})), chunk(json!({"text": "b"})), chunk(code), chunk(json!({"text": "c"}))]);
         let starts = events.iter().filter(|event| matches!(event, Event::TextStart { .. })).count();
         assert_eq!((starts, events.len()), (1, 6), "{events:?}");
+    }
+
+    #[test]
+    fn a_generated_picture_is_where_clients_of_another_format_look_for_one() {
+        let picture = json!({"inlineData": {"mimeType": "image/png", "data": "eA=="}, "thoughtSignature": "s"});
+        let body = json!({"candidates": [{"content": {"parts": [picture], "role": "model"}, "finishReason": "STOP", "index": 0}],
+            "usageMetadata": {"promptTokenCount": 1}, "modelVersion": "m", "responseId": "r"});
+        let mut copy = body.to_string().into_bytes();
+        let mut parser = Parser::new();
+        let told = answer::read_answer(parser.parse(&mut copy).expect("valid JSON").as_value()).expect("an answer");
+        let mut out = Vec::new();
+        answer::write_answer(&told, &mut out);
+        assert_eq!(serde_json::from_slice::<Json>(&out).expect("valid JSON"), body);
+        out.clear();
+        super::super::super::openai_chat::OpenAiChat.write_answer(&told, &mut out);
+        let chat: Json = serde_json::from_slice(&out).expect("valid JSON");
+        let url = &chat["choices"][0]["message"]["images"][0]["image_url"]["url"];
+        assert_eq!(url, "data:image/png;base64,eA==");
     }
 
     #[test]
