@@ -1,6 +1,8 @@
 //! Every recorded exchange through the wire formats: what is read and written again in the same format
 //! means the same, what is translated keeps its meaning, and no split of a stream changes an event.
 
+#[path = "golden/gemini.rs"]
+mod gemini;
 #[path = "golden/response_grammar.rs"]
 mod response_grammar;
 

@@ -10,6 +10,7 @@ use crate::process::Gateway;
 use crate::process::PROVIDER_SECRET;
 use crate::process::Setup;
 use crate::process::key;
+use crate::process::run;
 use crate::provider::Gate;
 use crate::provider::Peer;
 use crate::provider::Provider;
@@ -33,6 +34,8 @@ on_both_drivers! {
     models_are_named_by_the_path,
     one_answer_serves_whole_and_streamed_of_one_model,
     tool_loops_survive_a_client_of_another_format,
+    those_who_join_a_stream_end_with_it,
+    vertex_is_asked_where_its_address_says_with_a_bearer_token,
 }
 
 const WHOLE: &str = "{\n  \"candidates\": [{\"content\": {\"parts\": [{\"text\": \"hi \\u00e9\"}], \"role\": \"model\"}, \"finishReason\": \"STOP\", \"index\": 0}],\n  \"usageMetadata\": {\"promptTokenCount\": 7, \"candidatesTokenCount\": 5, \"thoughtsTokenCount\": 2, \"totalTokenCount\": 14},\n  \"modelVersion\": \"gemini-scripted\",\n  \"responseId\": \"abcDEF-_123\"\n}";
@@ -414,6 +417,57 @@ fn one_answer_serves_whole_and_streamed_of_one_model(driver: Driver) {
     assert_eq!(gemini.count(), 2);
 }
 
+fn those_who_join_a_stream_end_with_it(driver: Driver) {
+    let gate = Gate::default();
+    let opened = gate.clone();
+    let gemini = Provider::start(move |seen, peer| follow(seen, peer, &opened));
+    let openai = Provider::start(echo);
+    let gateway = start(driver, &gemini, &openai);
+    for (prompt, whole) in [("together", true), ("unfinished", false)] {
+        let path = "/v1beta/models/cached-a:streamGenerateContent";
+        let (mut first, mut second) = (gateway.caller(), gateway.caller());
+        first.send(&post_to(&format!("{path}?alt=sse"), &goog(1), &asked(prompt)));
+        first.wait_for("hi ");
+        second.send(&post_to(path, &goog(1), &asked(prompt)));
+        second.wait_for("hi ");
+        gate.open("after the first words");
+        let (first, second) = (first.answer(), second.answer());
+        assert_eq!((first.cache(), second.cache()), ("MISS", "COALESCED"));
+        assert_eq!((first.is_whole, second.is_whole), (whole, whole), "{prompt}");
+        if whole {
+            assert_eq!(second.json().as_array().expect("a list"), &data(&first));
+        }
+    }
+    assert_eq!(gemini.count(), 2);
+}
+
+fn vertex_is_asked_where_its_address_says_with_a_bearer_token(driver: Driver) {
+    let gemini = Provider::start(scripted);
+    let place = "/v1/projects/p-1/locations/europe-west4/publishers/google";
+    let provider = |base: &str| {
+        format!("[[providers]]\nname = \"google\"\nkind = \"vertex\"\n{base}api_key = \"env:CANARY_PROVIDER_KEY\"\n\n")
+    };
+    let base = format!("base_url = \"http://{}{place}\"\n", gemini.address);
+    let gateway =
+        Setup::new(driver).tables(&provider(&base)).route("*", "\"google\"", "cache = { exact = false }").start();
+    let asked = gateway.ask(&post("", &crate::caller::stream_body("gemini-2.5-flash", "hello")));
+    assert!(asked.is_complete_stream(), "{}", asked.text());
+    let seen = gemini.only();
+    let line = format!("POST {place}/models/gemini-2.5-flash:streamGenerateContent?alt=sse HTTP/1.1");
+    assert_eq!(request_line(&seen), line, "the address has its version already");
+    assert_eq!(seen.field("authorization"), Some(format!("Bearer {PROVIDER_SECRET}")));
+    assert_eq!(seen.field("x-goog-api-key"), None);
+
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let path = directory.path().join("ringgate.toml");
+    let route = "[[routes]]\nmodel = \"*\"\ntargets = [\"google\"]\n";
+    std::fs::write(&path, format!("{}{route}", provider(""))).expect("a file");
+    let path = path.to_str().expect("a plain path");
+    let told = run(&["check", "--config", path], &[("CANARY_PROVIDER_KEY", PROVIDER_SECRET)]);
+    let complaint = String::from_utf8_lossy(&told.stderr).into_owned();
+    assert!(!told.status.success() && complaint.contains("set `base_url`"), "{complaint}");
+}
+
 /// What a model of Gemini's signed comes back to it, however the client's format carries it.
 fn tool_loops_survive_a_client_of_another_format(driver: Driver) {
     const CALL: &str = r#"{"candidates":[{"content":{"role":"model","parts":[{"text":"hm","thought":true},{"functionCall":{"name":"f","args":{"a":1}},"thoughtSignature":"c2ln+/=="}]},"finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":1,"totalTokenCount":1},"modelVersion":"m","responseId":"r"}"#;
@@ -458,4 +512,15 @@ fn tool_loops_survive_a_client_of_another_format(driver: Driver) {
         json!({"role": "user", "content": [{"type": "tool_result", "tool_use_id": "call_r_0", "content": "done"}]});
     assert_eq!(ask(request(json!([user, assistant, result]))).status, 200);
     assert_eq!(gemini.seen()[4].json()["contents"], wanted);
+
+    let tool = json!({"type": "function", "name": "f", "parameters": {"type": "object"}});
+    let request = |input: Value| json!({"model": "gemini-3-pro", "input": input, "tools": [tool]}).to_string();
+    let ask = |body: String| gateway.ask(&post_to("/v1/responses", &bearer(1), &body));
+    let called = ask(request(json!([user])));
+    assert_eq!(called.json()["status"], "completed", "{}", called.text());
+    let mut turn = vec![user];
+    turn.extend(called.json()["output"].as_array().expect("items").clone());
+    turn.push(json!({"type": "function_call_output", "call_id": "call_r_0", "output": "done"}));
+    assert_eq!(ask(request(Value::from(turn))).status, 200);
+    assert_eq!(gemini.seen()[6].json()["contents"], wanted);
 }

@@ -15,6 +15,7 @@ mod ask;
 mod config;
 mod contents;
 mod fault;
+mod grounding;
 mod logprobs;
 mod part;
 mod request;
