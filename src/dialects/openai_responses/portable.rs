@@ -51,7 +51,9 @@ fn check_items(items: Option<JsonArray<'_, '_>>) -> Result<(), Fault> {
             continue;
         };
         if input::is_kept_whole(&object) {
-            let kind = fields::string_of(&object, "type").unwrap_or("message");
+            // Messages and references may leave their type out.
+            let untyped = if object.get("role").is_some() { "message" } else { "item_reference" };
+            let kind = fields::string_of(&object, "type").unwrap_or(untyped);
             let what = format!("is an item of type `{}`", fields::provider_text(kind));
             return Err(refused(
                 format!("input[{place}]"),

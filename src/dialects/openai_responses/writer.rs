@@ -250,6 +250,9 @@ impl Writer {
     }
 
     fn write_content(&mut self, event: &Event, out: &mut Vec<u8>) {
+        if self.head.is_none() {
+            self.start("", "", 0, &[], out);
+        }
         if !matches!(event, Event::Thinking { .. } | Event::ThinkingSignature { .. }) {
             self.settle_thought(out);
         }
@@ -707,5 +710,114 @@ fn keep_annotations(extra: &mut Vec<Extra>, added: &[String]) {
     match extra.iter_mut().find(|extra| extra.name == "annotations") {
         Some(known) => known.value = value,
         None => extra.push(Extra { dialect: NAME, name: "annotations".to_owned(), value }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chat::RawJson;
+    use crate::fault::Kind;
+
+    fn written(events: &[Event]) -> String {
+        let mut writer = Writer::new(StreamOptions { include_usage: true, created_s: 9 });
+        let mut out = Vec::new();
+        events.iter().for_each(|event| writer.write(event, &mut out));
+        String::from_utf8(out).expect("text")
+    }
+
+    fn names(text: &str) -> Vec<&str> {
+        text.lines().filter_map(|line| line.strip_prefix("event: ")).collect()
+    }
+
+    fn start(extra: Vec<Extra>) -> Event {
+        Event::Start { id: "msg_01".into(), model: "m".into(), created_s: 0, extra }
+    }
+
+    fn call(call: u64) -> Event {
+        Event::ToolCall { choice: 0, call, id: "c".into(), name: "f".into(), extra: vec![] }
+    }
+
+    fn more(call: u64, text: &str) -> Event {
+        Event::ToolArguments { choice: 0, call, text: text.into() }
+    }
+
+    fn finish(finish: Finish) -> Event {
+        Event::Finish { choice: 0, finish }
+    }
+
+    #[test]
+    fn foreign_reasoning_is_told_as_it_comes_and_sealed_when_it_ends() {
+        let thinking = |text: &str| Event::Thinking { choice: 0, text: text.into() };
+        let told = written(&[start(vec![]), thinking("h")]);
+        assert!(told.contains("\"delta\":\"h\""), "not held back: {told}");
+        let text = written(&[
+            start(vec![]),
+            thinking("h"),
+            thinking("m"),
+            Event::ThinkingSignature { choice: 0, signature: "sig".into() },
+            Event::Text { choice: 0, text: "x".into() },
+            finish(Finish::Stop),
+            Event::End,
+        ]);
+        let wanted = r#"{"id":"rs_0100","type":"reasoning","summary":[{"type":"summary_text","text":"hm"}],"encrypted_content":"ringgate:thinking:sig"}"#;
+        assert_eq!(text.matches(wanted).count(), 2, "when it closes and at the end: {text}");
+        assert!(text.contains(r#""created_at":9"#));
+        assert_eq!(names(&text)[2], "response.output_item.added");
+        assert_eq!(names(&text).last(), Some(&"response.completed"));
+    }
+
+    #[test]
+    fn mixed_arguments_fail_loudly() {
+        let text = written(&[start(vec![]), call(0), call(1), more(0, "{}"), finish(Finish::ToolCalls), Event::End]);
+        assert_eq!(names(&text).last(), Some(&"error"), "{text}");
+        assert!(!text.contains("response.completed"));
+    }
+
+    #[test]
+    fn an_answer_cut_short_is_incomplete_down_to_its_item() {
+        let text = written(&[
+            start(vec![]),
+            Event::Text { choice: 0, text: "x".into() },
+            finish(Finish::Length),
+            Event::Usage(Usage { input_tokens: 1, output_tokens: 2, ..Usage::default() }),
+            Event::End,
+        ]);
+        let last = text.rsplit("data: ").next().expect("an event");
+        let last: serde_json::Value = serde_json::from_str(last.trim()).expect("JSON");
+        assert_eq!(last["type"], "response.incomplete");
+        assert_eq!(last["response"]["incomplete_details"]["reason"], "max_output_tokens");
+        assert_eq!(last["response"]["output"][0]["status"], "incomplete");
+        assert_eq!(last["response"]["usage"]["total_tokens"], 3);
+    }
+
+    #[test]
+    fn log_probabilities_follow_their_words() {
+        let json = RawJson(r#"{"content":[{"token":"x","logprob":-1}],"refusal":null}"#.into());
+        let text = written(&[
+            start(vec![]),
+            Event::Text { choice: 0, text: "x".into() },
+            Event::Logprobs { choice: 0, json },
+            finish(Finish::Stop),
+            Event::End,
+        ]);
+        let list = r#"[{"token":"x","logprob":-1}]"#;
+        assert!(text.contains(&format!(r#""delta":"","logprobs":{list}"#)), "{text}");
+        assert!(text.contains(&format!(r#""text":"x","logprobs":{list}"#)), "{text}");
+        assert!(text.contains(&format!(r#""annotations":[],"logprobs":{list}"#)), "{text}");
+    }
+
+    #[test]
+    fn an_error_is_known_by_every_sdk_and_ends_everything() {
+        let fault = Fault { param: Some("p".into()), ..Fault::new(Kind::Overloaded, "busy") };
+        let text =
+            written(&[start(vec![]), Event::Error(fault), Event::Text { choice: 0, text: "x".into() }, Event::End]);
+        let data: serde_json::Value =
+            serde_json::from_str(text.rsplit("data: ").next().expect("an event").trim()).expect("JSON");
+        let error = serde_json::json!({"message": "busy", "type": "server_error", "param": "p", "code": "overloaded"});
+        assert_eq!(
+            data,
+            serde_json::json!({"type": "error", "sequence_number": 2, "code": "overloaded", "message": "busy", "param": "p", "error": error})
+        );
     }
 }
