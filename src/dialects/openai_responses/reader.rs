@@ -395,7 +395,7 @@ fn open_message(item: Option<&JsonObject<'_, '_>>) -> State {
     let mut around: Vec<Extra> =
         others.map(|(name, value)| own(&format!("{MESSAGE}{name}"), json::raw(value))).collect();
     if around.is_empty() {
-        around.push(own(&format!("{MESSAGE}id"), String::new()));
+        around.push(own(&format!("{MESSAGE}type"), "\"message\"".to_owned()));
     }
     State::Message { around, parts: 0, told_text: false, annotations: 0 }
 }

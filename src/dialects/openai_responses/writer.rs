@@ -405,6 +405,9 @@ impl Writer {
 
     /// Fields of the message are kept with its first text, or beside its first refusal.
     fn open_message(&mut self, first: &mut Part, out: &mut Vec<u8>) {
+        // What a whole message lacks, a streamed one needs to be told by.
+        self.around.retain(|extra| !extra.value.0.is_empty());
+        self.refusing.retain(|extra| !extra.value.0.is_empty());
         let around = match first {
             Part::Text { extra, .. } => {
                 extra.append(&mut self.around);
@@ -511,7 +514,8 @@ impl Writer {
 
     fn call(&mut self, number: u64, (id, name): (&str, &str), extra: &[Extra], out: &mut Vec<u8>) {
         self.close(false, out);
-        let extra: Vec<Extra> = extra.iter().filter(|extra| extra.dialect == NAME).cloned().collect();
+        let told = |extra: &&Extra| extra.dialect == NAME && !extra.value.0.is_empty();
+        let extra: Vec<Extra> = extra.iter().filter(told).cloned().collect();
         let item_id = self.item_id(fields::kept(&extra, NAME, "id"), "fc");
         let begun: Vec<Extra> =
             extra.iter().filter(|extra| !matches!(&*extra.name, "status" | "arguments")).cloned().collect();
