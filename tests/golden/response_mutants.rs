@@ -149,7 +149,7 @@ fn an_answer_with_anything_missing_is_read_and_written_or_refused() {
         }
     }
     println!("{same} answers written again, {refused} refused");
-    assert!(same >= 1000 && refused >= 50, "{same}, {refused}");
+    assert!(same >= 1000 && refused >= 20, "{same}, {refused}");
 }
 
 /// Without any one of its events a stream is told well or not at all, to every caller.
