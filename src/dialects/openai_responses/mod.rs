@@ -27,6 +27,7 @@
 mod answer;
 mod ask;
 mod content;
+mod frames;
 mod input;
 mod items;
 mod portable;
@@ -112,7 +113,7 @@ impl Dialect for OpenAiResponses {
 
     fn write_stream_fault(&self, fault: &Fault, _request_id: &str, out: &mut Vec<u8>) {
         // The events before it were the provider's own, or another writer's: nobody counted them.
-        writer::write_fault(fault, 0, out);
+        frames::write_fault(fault, 0, out);
     }
 
     fn stream_end(&self) -> &'static [u8] {
