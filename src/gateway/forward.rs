@@ -18,6 +18,7 @@ use super::story::Try;
 use super::stream::Translation;
 use super::watch;
 use crate::clock::Tick;
+use crate::dialects::Dialect;
 use crate::dialects::Dropped;
 use crate::dialects::StreamOptions;
 use crate::dialects::TargetOptions;
@@ -433,7 +434,8 @@ fn render(
     } else {
         request.dialect.check_portable(parsed)?;
         let neutral = request.dialect.read_request(parsed)?;
-        dropped = dialect.write_request(&neutral, model, options, out)?;
+        let written = dialect.write_request(&neutral, model, options, out);
+        dropped = renamed(written.map_err(|fault| in_words_of(request.dialect, fault))?, request.dialect);
     }
     // The length is known only now: it goes, right-aligned, into the room that was left for it, which
     // saves a copy of the body. White space before a field's value means nothing (RFC 9110 §5.5).
@@ -442,6 +444,27 @@ fn render(
     let room = &mut out[length_at..length_at + LENGTH_ROOM];
     room[LENGTH_ROOM - digits.len()..].copy_from_slice(digits);
     Ok(dropped)
+}
+
+/// What was left out, by the caller's names.
+fn renamed(dropped: Vec<Dropped>, caller: &dyn Dialect) -> Vec<Dropped> {
+    let mut named: Vec<Dropped> = Vec::with_capacity(dropped.len());
+    for field in dropped.iter().map(|dropped| caller.name_of_field(&dropped.field)) {
+        if named.iter().all(|known| known.field != field) {
+            named.push(Dropped { field });
+        }
+    }
+    named
+}
+
+/// A refusal that names its field as the caller does.
+fn in_words_of(caller: &dyn Dialect, fault: Fault) -> Fault {
+    let Some(theirs) = &fault.param else {
+        return fault;
+    };
+    let ours = caller.name_of_field(theirs);
+    let message = fault.message.replace(&format!("`{theirs}`"), &format!("`{ours}`"));
+    Fault { message: message.into(), param: Some(ours), ..fault }
 }
 
 /// Room for the digits of a content length: ten times the largest body there can be.

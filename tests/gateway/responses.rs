@@ -627,6 +627,7 @@ fn what_only_its_own_kind_can_serve_is_refused_by_field(driver: Driver) {
         (r#""input":"x","background":true,"stream":true"#, "background"),
         (r#""input":[{"type":"item_reference","id":"msg_1"}]"#, "input[0]"),
         (r#""input":"x","tools":[{"type":"web_search"}]"#, "tools[0]"),
+        (r#""input":[{"role":"user","content":[{"type":"from_the_future"}]}]"#, "input"),
         (r#""input":7"#, "input"),
         (r#""input":[{"role":"user","content":[{"type":"input_text"}]}]"#, "input[0].content[0].text"),
     ] {

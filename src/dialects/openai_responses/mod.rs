@@ -89,6 +89,10 @@ impl Dialect for OpenAiResponses {
         portable::check(body)
     }
 
+    fn name_of_field(&self, field: &str) -> String {
+        portable::name_of_field(field)
+    }
+
     fn repeated_settings(&self, raw: &[u8]) -> Vec<Extra> {
         settings::repeated(raw)
     }
