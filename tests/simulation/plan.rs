@@ -290,7 +290,7 @@ fn request(dice: &mut Dice, plan: &Plan, id: usize) -> RequestPlan {
     let tongue = match dice.one_in(habits.anthropic_one_in) {
         true => Tongue::Anthropic,
         // Without another throw, so that the histories of all seeds stay what they are otherwise.
-        false if id % 3 == 0 => Tongue::Responses,
+        false if id.is_multiple_of(3) => Tongue::Responses,
         false => Tongue::OpenAi,
     };
     let http10 = dice.one_in(12);
