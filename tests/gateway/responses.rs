@@ -9,6 +9,7 @@ use crate::on_both_drivers;
 use crate::process::Driver;
 use crate::process::Gateway;
 use crate::process::Setup;
+use crate::process::until;
 use crate::provider::Peer;
 use crate::provider::Provider;
 use crate::provider::STREAM_HEAD;
@@ -54,7 +55,10 @@ fn start(driver: Driver, dialect: &str, provider: &Provider, cached: bool) -> Ga
 }
 
 fn ask(gateway: &Gateway, body: &str) -> Answer {
-    gateway.ask(&post_to(PATH, "", body))
+    let answer = gateway.ask(&post_to(PATH, "", body));
+    // An answer is remembered after it was given.
+    until("nothing is in flight", || gateway.metric("ringgate_requests_in_flight", &[]) as usize == 0);
+    answer
 }
 
 /// A recorded exchange: the request as it was sent and the provider's answer.
