@@ -280,6 +280,18 @@ targets = ["mcok"]
 }
 
 #[test]
+fn further_dialects_of_a_provider_are_known_ones() {
+    let with = |lines: &str| BASIC.replace("base_url", &format!("{lines}\nbase_url"));
+    let settings = parsed(&with("also_speaks = [\"openai_responses\"]"));
+    assert_eq!(settings.providers[0].also_speaks.as_deref(), Some(&["openai_responses".to_owned()][..]));
+    assert_eq!(parsed(BASIC).providers[0].also_speaks, None);
+    refused_whole(
+        &with("also_speaks = [\"openai_chat\", \"openai_response\"]"),
+        "`providers[0].also_speaks[1]` names no known dialect: `openai_response`; did you mean `openai_responses`?",
+    );
+}
+
+#[test]
 fn text_that_is_no_toml_is_told_by_line_and_not_quoted() {
     for text in ["[server\nlisten = 1", "a = \"canary", "api_key = canary", "x = 1\nx = 2", "[a]\n[a]\n", "=", "\u{0}"]
     {

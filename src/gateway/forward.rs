@@ -21,6 +21,7 @@ use super::stream::Translation;
 use super::watch;
 use crate::chat;
 use crate::clock::Tick;
+use crate::dialects::Dialect;
 use crate::dialects::Dropped;
 use crate::dialects::StreamOptions;
 use crate::dialects::TargetOptions;
@@ -446,7 +447,8 @@ fn render(
         // The path may say what the body does not.
         let neutral = request.dialect.read_request(parsed)?;
         let neutral = chat::Request { model: request.ask.model.to_string(), stream: request.ask.stream, ..neutral };
-        dropped = dialect.write_request(&neutral, model, options, out)?;
+        let written = dialect.write_request(&neutral, model, options, out);
+        dropped = renamed(written.map_err(|fault| in_words_of(request.dialect, fault))?, request.dialect);
     }
     close_body(body_at, out);
     if let Some((signer, unsigned)) = unsigned {
@@ -468,6 +470,27 @@ pub(super) fn close_body(body_at: usize, out: &mut [u8]) {
     let digits = digits.format(out.len() - body_at).as_bytes();
     let room_ends = body_at - b"\r\n\r\n".len();
     out[room_ends - digits.len()..room_ends].copy_from_slice(digits);
+}
+
+/// What was left out, by the caller's names.
+fn renamed(dropped: Vec<Dropped>, caller: &dyn Dialect) -> Vec<Dropped> {
+    let mut named: Vec<Dropped> = Vec::with_capacity(dropped.len());
+    for field in dropped.iter().map(|dropped| caller.name_of_field(&dropped.field)) {
+        if named.iter().all(|known| known.field != field) {
+            named.push(Dropped { field });
+        }
+    }
+    named
+}
+
+/// A refusal that names its field as the caller does.
+fn in_words_of(caller: &dyn Dialect, fault: Fault) -> Fault {
+    let Some(theirs) = &fault.param else {
+        return fault;
+    };
+    let ours = caller.name_of_field(theirs);
+    let message = fault.message.replace(&format!("`{theirs}`"), &format!("`{ours}`"));
+    Fault { message: message.into(), param: Some(ours), ..fault }
 }
 
 /// Caller fields that providers are meant to see.
