@@ -372,6 +372,11 @@ fn what_fails_before_content_is_answered_by_the_next(driver: Driver) {
     assert_eq!(provider.count(), 2);
 }
 
+/// From the cache, or from the flight that is just landing in it.
+fn is_kept(told: &Answer) -> bool {
+    matches!(told.cache(), "HIT" | "COALESCED")
+}
+
 fn a_kept_answer_of_bedrock_is_told_again_in_every_form(driver: Driver) {
     let provider = Provider::start(|_, peer| {
         let end = [
@@ -387,10 +392,12 @@ fn a_kept_answer_of_bedrock_is_told_again_in_every_form(driver: Driver) {
     assert!(first.is_complete_stream() && first.cache() == "MISS", "{}", first.text());
     let again = gateway.ask(&openai_stream(""));
     assert!(again.is_complete_stream(), "{}", again.text());
-    assert_eq!((again.cache(), again.streamed_content().as_str()), ("HIT", "Let me think."));
+    assert!(is_kept(&again), "{}", again.cache());
+    assert_eq!(again.streamed_content(), "Let me think.");
     assert!(deltas(&again).iter().all(|event| event["model"] == MODEL), "{}", again.text());
     let whole = gateway.ask(&post("", r#"{"model":"claude","messages":[{"role":"user","content":"Weather?"}]}"#));
-    assert_eq!((whole.cache(), whole.content().as_str()), ("HIT", "Let me think."));
+    assert!(is_kept(&whole), "{}", whole.cache());
+    assert_eq!(whole.content(), "Let me think.");
     assert_eq!(whole.json()["model"], MODEL);
     assert_eq!(provider.count(), 1);
 }
