@@ -536,9 +536,7 @@ fn transport(failure: &upstream::Failure, provider: &Provider, status: Option<u1
 fn judged_refusal(status: u16, fault: Fault, provider: &Provider) -> Failure {
     let Provider { name, signer, .. } = provider;
     let ours = |message: String| Fault::new(Kind::Upstream, message);
-    // Some dialects know better than the status what sort of refusal it is.
-    let judged = if let Kind::Provider(judged) = fault.kind { judged } else { status };
-    let (fault, outcome, failover) = match judged {
+    let (fault, outcome, failover) = match status {
         401 => {
             let place = if signer.is_some() { "aws" } else { "api_key" };
             let advice = format!("rejects the gateway's credential; its operator must check {place}");
