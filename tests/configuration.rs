@@ -387,6 +387,8 @@ fn providers_are_checked() {
     refused_whole(&provider("kind = \"opnai\""), "did you mean `openai`?");
     refused_whole(&provider(""), "needs dialect and base_url");
     refused_whole(&provider("base_url = \"https://a.example\""), "needs dialect;");
+    parsed(&complete("also_speaks = [\"anthropic_messages\"]"));
+    refused_whole(&complete("also_speaks = [\"bedrock_converse\"]"), "known dialect of callers");
     refused_whole(&complete("api_key = \"env:UNSET\""), "`UNSET`, which is not set");
     refused_whole(&complete("api_key = \"\""), "must name the secret");
     refused_whole(&complete("api_key = \"file:/nonexistent/key\""), "/nonexistent/key");

@@ -374,8 +374,6 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         let body = if read.is_ok() { exchange.body() } else { &[] };
         let dialect = provider.dialect_for(request.dialect);
         let fault = dialect.read_refusal(status, &|name| exchange.header(name), body);
-        // A dialect may know better than the status what was refused.
-        let status = if let Kind::Provider(judged) = fault.kind { judged } else { status };
         Ok(judged_refusal(status, refused(&exchange, fault), provider))
     }
 
@@ -581,18 +579,18 @@ pub(super) fn transport(failure: &upstream::Failure, provider: &Provider, status
 pub(super) fn judged_refusal(status: u16, fault: Fault, provider: &Provider) -> Failure {
     let Provider { name, signer, .. } = provider;
     let ours = |message: String| Fault::new(Kind::Upstream, message);
-    // Some dialects know better than the status what sort of refusal it is.
-    let judged = if let Kind::Provider(judged) = fault.kind { judged } else { status };
-    let (fault, outcome, failover) = match judged {
+    // A dialect may know better than the status what was refused.
+    let status = if let Kind::Provider(judged) = fault.kind { judged } else { status };
+    let (fault, outcome, failover) = match status {
         401 => {
             let place = if signer.is_some() { "aws" } else { "api_key" };
             let advice = format!("rejects the gateway's credential; its operator must check {place}");
-            (ours(format!("the provider `{name}` {advice}")), outcome_of(judged), true)
+            (ours(format!("the provider `{name}` {advice}")), outcome_of(status), true)
         }
         // The provider or its model took too long or failed, whatever the status blames.
         408 | 424 => (fault, AttemptOutcome::ServerError, true),
-        402 | 403 | 429 | 500..=599 => (fault, outcome_of(judged), true),
-        400..=499 => (fault, outcome_of(judged), false),
+        402 | 403 | 429 | 500..=599 => (fault, outcome_of(status), true),
+        400..=499 => (fault, outcome_of(status), false),
         _ => {
             let message = format!("the provider `{name}` answered with the unexpected status {status}");
             (ours(message), AttemptOutcome::Broken, true)
