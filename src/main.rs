@@ -15,6 +15,7 @@ use ringgate::embed;
 use ringgate::embed::Companion;
 use ringgate::embed::onnx::OnnxSource;
 use ringgate::gateway::Deployment;
+use ringgate::gateway::Homes;
 use ringgate::gateway::Postbox;
 use ringgate::gateway::RequestLogSink;
 use ringgate::gateway::Shared;
@@ -230,6 +231,7 @@ fn run(launch: Launch, kernel: Kernel, log: &Log) -> Result<(), String> {
     let shared = Arc::new(Shared {
         generation: AtomicU64::new(0),
         exact,
+        homes: Homes::default(),
         request_log,
         log: Some(log.clone()),
         draining: AtomicBool::new(false),

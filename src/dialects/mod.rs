@@ -13,6 +13,7 @@ pub mod cohere_chat;
 mod fields;
 pub mod gemini;
 mod media;
+pub mod opaque;
 pub mod openai_chat;
 pub mod openai_responses;
 mod signature;
@@ -39,6 +40,11 @@ pub const ALL: &[&dyn Dialect] = &[
     &gemini::Gemini,
 ];
 
+/// Formats beside the dialects of providers: what only callers speak and providers of a dialect of
+/// [`ALL`] serve at a path of its own.
+pub const BESIDE: &[&dyn Dialect] =
+    &[&openai_chat::OpenAiCompletions, &openai_chat::OpenAiEmbeddings, &anthropic_messages::AnthropicCountTokens];
+
 /// Every dialect that only providers speak.
 pub const PROVIDER_ONLY: &[&dyn ProviderDialect] = &[&bedrock_converse::BedrockConverse, &cohere_chat::CohereChat];
 
@@ -56,6 +62,12 @@ pub fn of_providers() -> impl Iterator<Item = &'static dyn ProviderDialect> {
 /// The dialect of providers called `name`.
 pub fn of_provider(name: &str) -> Option<&'static dyn ProviderDialect> {
     of_providers().find(|dialect| dialect.name() == name)
+}
+
+/// The dialect or format beside one called `name`: whatever an answer can be written in.
+pub fn spoken(name: &str) -> Option<&'static dyn ProviderDialect> {
+    let beside = BESIDE.iter().map(|dialect| *dialect as &'static dyn ProviderDialect);
+    of_providers().chain(beside).find(|dialect| dialect.name() == name)
 }
 
 /// Something that the target cannot express and that was left out; shown in
@@ -119,6 +131,8 @@ impl AnswerFacts {
         facts
     }
 }
+/// A whole answer's facts and, where it is not as it was asked for, the answer as it was.
+pub type ReadWhole = Result<(AnswerFacts, Option<Vec<u8>>), Fault>;
 
 /// What the gateway must know of one streamed event that passes through unchanged.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -241,6 +255,33 @@ pub trait ProviderDialect: Sync {
 /// One wire format, both directions: what callers speak, and what then passes through unchanged to a
 /// provider of the same dialect.
 pub trait Dialect: ProviderDialect {
+    /// The dialect whose callers these are, for routes that serve callers of one dialect only.
+    fn family(&self) -> &'static str {
+        self.name()
+    }
+
+    /// Do providers of the dialect called `provider` understand this one as it is? Then the bytes pass.
+    fn served_by(&self, provider: &str) -> bool {
+        provider == self.name()
+    }
+
+    /// The same for a provider that means the same and says it otherwise: what takes requests and gives
+    /// answers of this dialect, and speaks that provider's words towards it.
+    fn through(&self, _provider: &str) -> Option<&'static dyn Dialect> {
+        None
+    }
+
+    /// What of a request cannot be said to a provider that is spoken to like this: fields that are left out,
+    /// or a refusal, because leaving it out would change the answer. Nothing, where the bytes pass.
+    fn left_unsaid(&self, _body: Value<'_, '_>) -> Result<Vec<Dropped>, Fault> {
+        Ok(Vec::new())
+    }
+
+    /// Do its providers keep answers that callers come back to by id?
+    fn keeps_answers(&self) -> bool {
+        false
+    }
+
     /// The judgeable facts of a request; refuses what cannot be one.
     fn read_ask<'input>(&self, body: Value<'_, 'input>) -> Result<Ask<'input>, Fault>;
 
@@ -301,6 +342,18 @@ pub trait Dialect: ProviderDialect {
         out: &mut Vec<u8>,
     );
 
+    /// A whole answer of a format that is too large to be parsed at once, or that has to be amended: its
+    /// facts, and it as `ask` wanted it, where the provider did otherwise. `None`: parse it.
+    fn whole_answer(&self, _raw: &[u8], _ask: &Ask<'_>) -> Option<ReadWhole> {
+        None
+    }
+
+    /// An answer that can be given without a provider, where none understands the question; it is marked
+    /// as an estimate.
+    fn estimate(&self, _body: Value<'_, '_>) -> Option<Vec<u8>> {
+        None
+    }
+
     /// The facts of one event; `body` is `None` for events whose data is not JSON (`[DONE]`).
     fn event_facts(&self, name: Option<&str>, data: &str, body: Option<Value<'_, '_>>) -> Result<EventFacts, Fault>;
 
@@ -327,6 +380,19 @@ pub fn add_settings(extra: &mut Vec<Extra>, settings: &[Extra]) {
             extra.push(setting.clone());
         }
     }
+}
+
+/// The stream of a format that has none.
+struct Unstreamed;
+
+impl EventReader for Unstreamed {
+    fn read(&mut self, _name: Option<&str>, _data: &str, _into: &mut Vec<Event>) -> Result<(), Fault> {
+        Err(fields::not_understood("the provider streams what cannot be streamed"))
+    }
+}
+
+impl EventWriter for Unstreamed {
+    fn write(&mut self, _event: &Event, _out: &mut Vec<u8>) {}
 }
 
 /// A comment is legal in every event stream that permits comments at all.

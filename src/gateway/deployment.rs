@@ -51,10 +51,26 @@ pub struct Provider {
 }
 
 impl Provider {
-    /// What it speaks for a caller who speaks `caller`: the same where it can, because nothing is lost then.
+    /// Does it speak the dialect called `name`?
+    pub fn speaks(&self, name: &str) -> bool {
+        self.spoken().any(|spoken| spoken == name)
+    }
+
+    fn spoken(&self) -> impl Iterator<Item = &'static str> {
+        std::iter::once(self.dialect).chain(self.also_speaks.iter().copied()).map(ProviderDialect::name)
+    }
+
+    /// In what a caller who speaks `caller` is served untranslated, if it can be: nothing is lost then.
+    pub fn passing(&self, caller: &'static dyn Dialect) -> Option<&'static dyn Dialect> {
+        if self.spoken().any(|own| caller.served_by(own)) {
+            return Some(caller);
+        }
+        self.spoken().find_map(|own| caller.through(own))
+    }
+
+    /// What it speaks for a caller who speaks `caller`.
     pub fn dialect_for(&self, caller: &'static dyn Dialect) -> &'static dyn ProviderDialect {
-        let same = |dialect: &&&'static dyn ProviderDialect| dialect.name() == caller.name();
-        self.also_speaks.iter().find(same).copied().unwrap_or(self.dialect)
+        self.passing(caller).map_or(self.dialect, |passing| passing as &dyn ProviderDialect)
     }
 }
 

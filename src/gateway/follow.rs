@@ -181,7 +181,7 @@ impl Live {
         if !request.ask.stream || meta.form != Form::Events {
             return None;
         }
-        let provider = dialects::of_provider(meta.dialect)?;
+        let provider = dialects::spoken(meta.dialect)?;
         let options = StreamOptions { include_usage: occasion.include_usage, created_s: occasion.created_s };
         let mut translation = Translation::of_kept(provider, request.dialect, options, request.ask.choices);
         translation.repeat(request.incoming.body);

@@ -6,9 +6,11 @@
 //! said about a rejected credential stays with us: it may quote the key.
 
 use super::Gateway;
+use super::Incoming;
 use super::Request;
 use super::choose::Way;
 use super::client::Client;
+use super::deployment::Deployment;
 use super::deployment::Provider;
 use super::deployment::push_header;
 use super::recall::Remembrance;
@@ -50,7 +52,7 @@ const PREAMBLE_BYTES_MAX: usize = 256 * 1024;
 /// How often an answer whose caller left is checked for others who still wait for it.
 const ORPHAN_CHECK: Duration = Duration::from_millis(50);
 /// Largest error body read for its message.
-const ERROR_BODY_BYTES_MAX: usize = 1024 * 1024;
+pub(super) const ERROR_BODY_BYTES_MAX: usize = 1024 * 1024;
 
 /// The caller has left and nobody else waits for the answer.
 pub(super) struct Vanished;
@@ -96,9 +98,9 @@ impl From<Vanished> for Unserved {
 }
 
 /// One failed attempt.
-struct Failure {
-    fault: Fault,
-    outcome: AttemptOutcome,
+pub(super) struct Failure {
+    pub(super) fault: Fault,
+    pub(super) outcome: AttemptOutcome,
     /// The provider's status, if it sent one.
     status: Option<u16>,
     /// May another target succeed where this one failed?
@@ -151,7 +153,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
                     noted.outcome = failure.outcome;
                     noted.status = failure.status;
                     story.tries.push(noted);
-                    self.complain(request, index, &failure);
+                    self.complain(request.deployment, index, &failure);
                     let stop = !failure.failover || self.net.lately() >= deadline;
                     last = failure;
                     if stop {
@@ -171,12 +173,12 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
 
     /// Tells people that a provider fails, once a minute for each provider and sort of failure. What a
     /// caller did wrong is not a provider's failure.
-    fn complain(&self, request: &Request<'_>, provider: usize, failure: &Failure) {
+    pub(super) fn complain(&self, deployment: &Deployment, provider: usize, failure: &Failure) {
         let refused = failure.outcome == AttemptOutcome::ClientError;
         let callers_fault = refused && matches!(failure.status, Some(400 | 404..=428 | 430..=499));
         let inexpressible = failure.status.is_none() && refused;
         let Some(log) = self.shared.log.as_ref().filter(|_| !callers_fault && !inexpressible) else { return };
-        let name = &request.deployment.providers[provider].name;
+        let name = &deployment.providers[provider].name;
         let outcome = failure.outcome.word();
         let key = format!("provider {name} {outcome}");
         let fields: observe::log::Fields<'_> =
@@ -370,16 +372,10 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         };
         let body = if read.is_ok() { exchange.body() } else { &[] };
         let dialect = provider.dialect_for(request.dialect);
-        let mut fault = dialect.read_refusal(status, &|name| exchange.header(name), body);
+        let fault = dialect.read_refusal(status, &|name| exchange.header(name), body);
         // A dialect may know better than the status what was refused.
         let status = if let Kind::Provider(judged) = fault.kind { judged } else { status };
-        fault.retry_after = retry_after(&exchange).or(fault.retry_after);
-        fault.should_retry = match exchange.header("x-should-retry") {
-            Some(b"true") => Some(true),
-            Some(b"false") => Some(false),
-            _ => fault.should_retry,
-        };
-        Ok(judged_refusal(status, fault, provider))
+        Ok(judged_refusal(status, refused(&exchange, fault), provider))
     }
 
     /// Runs `future` unless the caller leaves first. When others wait for the same answer, the caller's
@@ -437,15 +433,14 @@ fn render(
     let path = path_at..out.len();
     out.extend_from_slice(b" HTTP/1.1\r\n");
     out.extend_from_slice(&provider.fixed_head);
-    pass_fields(request, provider, instance, out);
+    pass_fields(&request.incoming, provider, instance, out);
     let unsigned = provider.signer.as_ref().map(|signer| (signer, signer.write_fields(clock(), out)));
-    let length_at = out.len() + b"content-length: ".len();
-    out.extend_from_slice(b"content-length:           0\r\n\r\n");
-    let body_at = out.len();
-    let mut dropped = Vec::new();
-    if dialect.name() == request.dialect.name() {
+    let body_at = open_body(out);
+    let dropped;
+    if let Some(passing) = provider.passing(request.dialect) {
+        dropped = passing.left_unsaid(parsed)?;
         let raw = request.incoming.body;
-        request.dialect.splice_request(raw, parsed, &request.ask, model, options, out);
+        passing.splice_request(raw, parsed, &request.ask, model, options, out);
     } else {
         request.dialect.check_portable(parsed)?;
         // The path may say what the body does not.
@@ -453,21 +448,27 @@ fn render(
         let neutral = chat::Request { model: request.ask.model.to_string(), stream: request.ask.stream, ..neutral };
         dropped = dialect.write_request(&neutral, model, options, out)?;
     }
-    // The length is known only now: it goes, right-aligned, into the room that was left for it, which
-    // saves a copy of the body. White space before a field's value means nothing (RFC 9110 §5.5).
-    let mut digits = itoa::Buffer::new();
-    let digits = digits.format(out.len() - body_at).as_bytes();
-    let room = &mut out[length_at..length_at + LENGTH_ROOM];
-    room[LENGTH_ROOM - digits.len()..].copy_from_slice(digits);
-    // The same for a signature over the body.
+    close_body(body_at, out);
     if let Some((signer, unsigned)) = unsigned {
         signer.sign(&unsigned, "POST", &provider.link.endpoint.authority, path, body_at, out);
     }
     Ok(dropped)
 }
 
-/// Room for the digits of a content length: ten times the largest body there can be.
-const LENGTH_ROOM: usize = 11;
+/// Ends a head with room for the length of a body that is still to be written, which saves a copy of it.
+pub(super) fn open_body(out: &mut Vec<u8>) -> usize {
+    out.extend_from_slice(b"content-length:           0\r\n\r\n");
+    out.len()
+}
+
+/// Tells the length of the body that was written since [`open_body`]: right-aligned into the room that was
+/// left. White space before a field's value means nothing (RFC 9110 §5.5).
+pub(super) fn close_body(body_at: usize, out: &mut [u8]) {
+    let mut digits = itoa::Buffer::new();
+    let digits = digits.format(out.len() - body_at).as_bytes();
+    let room_ends = body_at - b"\r\n\r\n".len();
+    out[room_ends - digits.len()..room_ends].copy_from_slice(digits);
+}
 
 /// Caller fields that providers are meant to see.
 const PASSED: &[(Known, &str)] = &[
@@ -480,21 +481,21 @@ const PASSED: &[(Known, &str)] = &[
     (Known::Tracestate, "tracestate"),
 ];
 
-fn pass_fields(request: &Request<'_>, provider: &Provider, instance: &str, out: &mut Vec<u8>) {
+pub(super) fn pass_fields(incoming: &Incoming<'_>, provider: &Provider, instance: &str, out: &mut Vec<u8>) {
     for (known, name) in PASSED {
-        if let Some(value) = request.incoming.header(*known) {
+        if let Some(value) = incoming.header(*known) {
             push_header(out, name, value);
         }
     }
     for (name, value) in provider.default_headers {
-        let sent = PASSED.iter().any(|(known, passed)| passed == name && request.incoming.header(*known).is_some());
+        let sent = PASSED.iter().any(|(known, passed)| passed == name && incoming.header(*known).is_some());
         if !sent {
             push_header(out, name, value.as_bytes());
         }
     }
     // The mark by which a gateway that is its own upstream recognises itself.
     out.extend_from_slice(b"via: ");
-    if let Some(before) = request.incoming.header(Known::Via) {
+    if let Some(before) = incoming.header(Known::Via) {
         out.extend_from_slice(before);
         out.extend_from_slice(b", ");
     }
@@ -503,7 +504,7 @@ fn pass_fields(request: &Request<'_>, provider: &Provider, instance: &str, out: 
     out.extend_from_slice(b"\r\n");
 }
 
-fn content_type<N: Net>(exchange: &Exchange<N>) -> Option<&[u8]> {
+pub(super) fn content_type<N: Net>(exchange: &Exchange<N>) -> Option<&[u8]> {
     exchange.header("content-type")
 }
 
@@ -522,8 +523,29 @@ fn retry_after<N: Net>(exchange: &Exchange<N>) -> Option<Duration> {
     (seconds <= WAIT_MAX_S).then(|| Duration::from_secs_f64(seconds))
 }
 
+/// The provider's fault with what its head says about trying again.
+pub(super) fn refused<N: Net>(exchange: &Exchange<N>, fault: Fault) -> Fault {
+    let should_retry = match exchange.header("x-should-retry") {
+        Some(b"true") => Some(true),
+        Some(b"false") => Some(false),
+        _ => fault.should_retry,
+    };
+    Fault { retry_after: retry_after(exchange).or(fault.retry_after), should_retry, ..fault }
+}
+
+/// How an attempt ended that was answered with `status`.
+pub(super) fn outcome_of(status: u16) -> AttemptOutcome {
+    match status {
+        200..=299 => AttemptOutcome::Ok,
+        429 => AttemptOutcome::RateLimited,
+        400..=499 => AttemptOutcome::ClientError,
+        500..=599 => AttemptOutcome::ServerError,
+        _ => AttemptOutcome::Broken,
+    }
+}
+
 /// A failure of the exchange itself.
-fn transport(failure: &upstream::Failure, provider: &Provider, status: Option<u16>) -> Failure {
+pub(super) fn transport(failure: &upstream::Failure, provider: &Provider, status: Option<u16>) -> Failure {
     let fault = failure.fault(&provider.name);
     let outcome = match (fault.kind, failure.stage) {
         (Kind::Timeout, _) => AttemptOutcome::Timeout,
@@ -533,7 +555,7 @@ fn transport(failure: &upstream::Failure, provider: &Provider, status: Option<u1
     Failure { fault, outcome, status, failover: true }
 }
 
-fn judged_refusal(status: u16, fault: Fault, provider: &Provider) -> Failure {
+pub(super) fn judged_refusal(status: u16, fault: Fault, provider: &Provider) -> Failure {
     let Provider { name, signer, .. } = provider;
     let ours = |message: String| Fault::new(Kind::Upstream, message);
     // Some dialects know better than the status what sort of refusal it is.
@@ -542,14 +564,12 @@ fn judged_refusal(status: u16, fault: Fault, provider: &Provider) -> Failure {
         401 => {
             let place = if signer.is_some() { "aws" } else { "api_key" };
             let advice = format!("rejects the gateway's credential; its operator must check {place}");
-            (ours(format!("the provider `{name}` {advice}")), AttemptOutcome::ClientError, true)
+            (ours(format!("the provider `{name}` {advice}")), outcome_of(judged), true)
         }
         // The provider or its model took too long or failed, whatever the status blames.
         408 | 424 => (fault, AttemptOutcome::ServerError, true),
-        402 | 403 => (fault, AttemptOutcome::ClientError, true),
-        429 => (fault, AttemptOutcome::RateLimited, true),
-        500..=599 => (fault, AttemptOutcome::ServerError, true),
-        400..=499 => (fault, AttemptOutcome::ClientError, false),
+        402 | 403 | 429 | 500..=599 => (fault, outcome_of(judged), true),
+        400..=499 => (fault, outcome_of(judged), false),
         _ => {
             let message = format!("the provider `{name}` answered with the unexpected status {status}");
             (ours(message), AttemptOutcome::Broken, true)
@@ -559,7 +579,7 @@ fn judged_refusal(status: u16, fault: Fault, provider: &Provider) -> Failure {
 }
 
 /// Says in the fault's own message that others were tried.
-fn told(mut fault: Fault, story: &Story) -> Fault {
+pub(super) fn told(mut fault: Fault, story: &Story) -> Fault {
     if story.tries.len() > 1 {
         let message = format!("{} ({} targets were tried)", fault.message, story.tries.len());
         fault.message = message.into();

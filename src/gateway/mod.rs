@@ -11,11 +11,13 @@ mod client;
 mod deployment;
 mod follow;
 mod forward;
+mod homes;
 mod listed;
 mod model_names;
 mod models;
 mod named;
 mod neighbours;
+mod opaque;
 mod recall;
 mod receive;
 mod relay;
@@ -32,8 +34,12 @@ pub use client::Client;
 pub use client::Progress;
 pub use deployment::AssemblyError;
 pub use deployment::Deployment;
+pub use homes::Home;
+pub use homes::Homes;
 pub use neighbours::Neighbours;
 pub use neighbours::Postbox;
+pub use opaque::Endpoint;
+pub use receive::ModelPath;
 pub use receive::Surface;
 pub use story::Story;
 
@@ -90,6 +96,8 @@ pub struct Shared {
     pub generation: std::sync::atomic::AtomicU64,
     /// Answers to identical requests.
     pub exact: Arc<ExactCache>,
+    /// Where responses, files and batches live.
+    pub homes: Homes,
     /// Where finished requests are written.
     pub request_log: Option<Box<dyn RequestLogSink>>,
     /// Lines for people.
@@ -309,7 +317,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
             self.refuse_loop(head, bytes)?;
             let caller = authenticate::authenticate(&deployment.keys, head, bytes)?;
             story.caller = Some(caller.index);
-            Ok((surface, caller.index))
+            Ok((receive::of_client(surface, head, bytes), caller.index))
         });
         match judged {
             Ok((surface, caller)) => Ok(Visit { surface, caller, story, deployment }),
@@ -325,7 +333,8 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         visit.story.bytes_in = incoming.body.len() as u64;
         match visit.surface {
             Surface::Chat(dialect) => self.serve_chat(dialect, visit, incoming, client).await,
-            Surface::Models => Box::pin(self.serve_models(visit, incoming, client)).await,
+            Surface::Models(path) => Box::pin(self.serve_models(path, visit, incoming, client)).await,
+            Surface::Opaque(endpoint) => Box::pin(self.serve_opaque(endpoint, visit, incoming, client)).await,
             Surface::Live => Box::pin(self.serve_plain(client, 200, "ok\n")).await,
             Surface::Ready if self.draining() => Box::pin(self.serve_plain(client, 503, "draining\n")).await,
             Surface::Ready => Box::pin(self.serve_plain(client, 200, "ready\n")).await,
@@ -471,12 +480,15 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         })?;
         *allowance = grant.allowance;
 
-        let way = choose::find_way(deployment, &ask.model, dialect.name())?;
+        let way = choose::find_way(deployment, &ask.model, dialect.family())?;
         story.route = way.route_index();
         let rules = rules::cache_rules(way.cache(), incoming.head, incoming.bytes)?;
         let allowance = grant.allowance;
         let request = Request { incoming, deployment, caller, dialect, ask: ask.detached(), listed, rules, allowance };
 
+        if self.give_estimate(&request, body, &way, &ask, client, story).await {
+            return Ok(None);
+        }
         let parsed = Parsed { body, last_user_text: ask.last_user_text };
         let remembrance = match self.recall_or_follow(&request, parsed, &way, client, story).await? {
             Some(remembrance) => remembrance,

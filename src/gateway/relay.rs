@@ -9,6 +9,7 @@ use super::client::Client;
 use super::deployment::Provider;
 use super::forward::StreamedAnswer;
 use super::forward::Vanished;
+use super::homes::answer_id;
 use super::recall::Remembrance;
 use super::replay;
 use super::reply;
@@ -37,6 +38,15 @@ pub(super) struct Whole<N: Net> {
     pub dropped: Vec<Dropped>,
 }
 
+impl<N: Net> Whole<N> {
+    /// The answer as the caller wanted it, where its provider speaks the caller's dialect and wrote
+    /// something in another form: this, not the provider's own, is what is worth remembering.
+    fn amended(&self, request: &Request<'_>) -> Option<&[u8]> {
+        let companion = request.dialect.family() != request.dialect.name() && !request.ask.stream;
+        self.translated.as_deref().filter(|_| companion)
+    }
+}
+
 /// What a relayed answer leaves behind for the caches.
 pub(super) struct Remains {
     pub form: Form,
@@ -56,9 +66,13 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         model: &str,
     ) -> Result<(AnswerFacts, Option<Vec<u8>>), Fault> {
         let garbage = || Fault::new(Kind::Upstream, "the provider's answer is not the JSON of its dialect");
+        let passing = provider.passing(request.dialect);
+        if let Some(read) = passing.and_then(|passing| passing.whole_answer(copy, &request.ask)) {
+            return read;
+        }
+        let dialect = provider.dialect_for(request.dialect);
         let mut parser = self.parser.borrow_mut();
         let tape = parser.parse(copy).map_err(|_| garbage())?;
-        let dialect = provider.dialect_for(request.dialect);
         let facts = dialect.answer_facts(tape.as_value());
         let same = dialect.name() == request.dialect.name();
         let translated = match (&facts, same && !request.ask.stream) {
@@ -101,9 +115,10 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         };
         self.memory.give(head);
         story.ending = if sent.is_ok() && !client.is_absent() { Ending::Answered } else { Ending::Vanished };
+        self.learn_home(whole.exchange.body(), request, story);
         Remains {
             form: Form::Whole,
-            bytes: Bytes::copy_from_slice(whole.exchange.body()),
+            bytes: Bytes::copy_from_slice(whole.amended(request).unwrap_or(whole.exchange.body())),
             sound: whole.facts.complete && !whole.facts.refused && whole.facts.content,
             tool_calls: whole.facts.tool_calls,
         }
@@ -133,6 +148,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
                 form: Form::Events,
             });
         }
+        self.learn_home(&answer.out, request, story);
         let ended = self.pump(answer, request, client, remembrance, story).await;
         story.events = answer.translation.facts.events;
         story.usage = Some(usage_of(answer, request));
@@ -161,6 +177,16 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
                 story.ending = Ending::Vanished;
                 None
             }
+        }
+    }
+
+    /// Remembers which provider keeps an answer that the caller may come back to by its id.
+    fn learn_home(&self, answer: &[u8], request: &Request<'_>, story: &Story) {
+        let Some(provider) = story.provider.map(|index| &request.deployment.providers[index]) else { return };
+        if provider.passing(request.dialect).is_some_and(|passing| passing.keeps_answers())
+            && let Some(id) = answer_id(answer)
+        {
+            self.shared.homes.learn(&id, &provider.name, &request.caller.scope);
         }
     }
 
@@ -278,7 +304,7 @@ fn usage_of<N: Net>(answer: &StreamedAnswer<N>, request: &Request<'_>) -> Usage 
 const REQUEST_IDS: &[&[u8]] = &[b"x-request-id", b"request-id", b"x-amzn-requestid"];
 
 /// What the provider said about itself, under names that cannot be mistaken for ours.
-fn upstream_fields<N: Net>(head: &mut Vec<u8>, exchange: &Exchange<N>) {
+pub(super) fn upstream_fields<N: Net>(head: &mut Vec<u8>, exchange: &Exchange<N>) {
     for (name, value) in exchange.headers() {
         if REQUEST_IDS.iter().any(|known| name.eq_ignore_ascii_case(known)) {
             reply::field(head, "x-ringgate-upstream-request-id", value);

@@ -117,7 +117,7 @@ pub(super) fn complete(answer: &mut Answer, model: &str, caller: &dyn Dialect, o
 
 fn decoded(record: &Record, parser: &RefCell<Parser>) -> Option<Arc<Answer>> {
     record.answer_with(|record| {
-        let dialect = dialects::of_provider(record.dialect)?;
+        let dialect = dialects::spoken(record.dialect)?;
         match record.form {
             Form::Whole => decode_whole(&record.bytes, dialect, parser),
             Form::Events => decode_events(&record.bytes, dialect),

@@ -4,6 +4,8 @@ use super::Gateway;
 use super::Request;
 use super::Story;
 use super::Turned;
+use super::choose;
+use super::choose::Way;
 use super::client::Client;
 use super::client::Progress;
 use super::replay;
@@ -20,6 +22,7 @@ use crate::limits::Allowance;
 use crate::net::Net;
 use crate::observe::AttemptOutcome;
 use crate::upstream::resolve::Resolve;
+use crate::wire::json::Value;
 use std::sync::Arc;
 
 impl Story {
@@ -120,6 +123,34 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         true
     }
 
+    /// Answers what can be estimated and the chosen provider cannot be asked. `false`: ask on.
+    pub(super) async fn give_estimate(
+        &self,
+        request: &Request<'_>,
+        body: Value<'_, '_>,
+        way: &Way<'_>,
+        ask: &Ask<'_>,
+        client: &mut Client<'_, N::Stream>,
+        story: &mut Story,
+    ) -> bool {
+        if request.dialect.family() == request.dialect.name() {
+            return false; // whoever speaks a dialect of providers is translated for all of them
+        }
+        let target = choose::plan(way, ask).0.as_slice().first().copied().unwrap_or_default();
+        let (provider, _) = way.target(request.deployment, target, &ask.model);
+        if request.deployment.providers[provider].dialect_for(request.dialect).name() == request.dialect.name() {
+            return false;
+        }
+        let Some(estimate) = request.dialect.estimate(body) else { return false };
+        let mut head = self.memory.take();
+        self.answer_head(&mut head, request, story, &[], None);
+        reply::field(&mut head, "x-ringgate-estimated", b"true");
+        let sent = client.send_whole(&self.net, &head, &estimate).await;
+        self.memory.give(head);
+        story.ending = if sent.is_ok() { Ending::Answered } else { Ending::Vanished };
+        true
+    }
+
     /// The fields that say what the gateway did.
     pub(super) fn own_fields(&self, head: &mut Vec<u8>, request: &Request<'_>, story: &Story) {
         reply::request_id(head, &story.request_id);
@@ -184,7 +215,7 @@ fn trusted_fields(head: &mut Vec<u8>, request: &Request<'_>, story: &Story) {
 }
 
 /// A model name comes from the caller's JSON: whatever cannot stand in a header becomes `?`.
-fn header_safe(text: &str) -> std::borrow::Cow<'_, str> {
+pub(super) fn header_safe(text: &str) -> std::borrow::Cow<'_, str> {
     const BYTES_MAX: usize = 256;
     if text.len() <= BYTES_MAX && text.bytes().all(|byte| (0x20..0x7f).contains(&byte)) {
         return text.into();

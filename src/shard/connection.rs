@@ -415,7 +415,8 @@ impl<N: Net, R: Resolve> Connection<N, R> {
 fn dialect_of(surface: Surface) -> &'static dyn Dialect {
     match surface {
         Surface::Chat(dialect) => dialect,
-        Surface::Models | Surface::Live | Surface::Ready => openai(),
+        Surface::Opaque(endpoint) => endpoint.dialect,
+        Surface::Models(_) | Surface::Live | Surface::Ready => openai(),
     }
 }
 

@@ -32,6 +32,7 @@ use ringgate::embed::Embedder;
 use ringgate::embed::hashed::HashedEmbedder;
 use ringgate::gateway::Deployment;
 use ringgate::gateway::Gateway;
+use ringgate::gateway::Homes;
 use ringgate::gateway::Neighbours;
 use ringgate::gateway::Postbox;
 use ringgate::gateway::RequestLogSink;
@@ -324,6 +325,7 @@ fn shared(plan: &Plan, sink: Box<dyn RequestLogSink>) -> Shared {
         deployment: arc_swap::ArcSwap::from_pointee(deployment),
         generation: AtomicU64::new(0),
         exact: Arc::new(ExactCache::new(16 << 20)),
+        homes: Homes::default(),
         request_log: Some(sink),
         log: None,
         draining: AtomicBool::new(false),

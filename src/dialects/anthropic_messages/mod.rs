@@ -15,10 +15,13 @@
 mod answer;
 mod ask;
 pub(super) mod blocks;
+mod count_tokens;
 mod fault;
 mod request;
 mod stream;
 pub(super) mod thinking;
+
+pub use count_tokens::AnthropicCountTokens;
 
 use super::AnswerFacts;
 use super::Dialect;

@@ -18,10 +18,15 @@
 
 mod answer;
 mod ask;
+mod completions;
+mod embeddings;
 mod fault;
 mod message;
 mod request;
 mod stream;
+
+pub use completions::OpenAiCompletions;
+pub use embeddings::OpenAiEmbeddings;
 
 use super::AnswerFacts;
 use super::Dialect;
@@ -38,7 +43,9 @@ use crate::chat::Answer;
 use crate::chat::Ask;
 use crate::chat::Request;
 use crate::fault::Fault;
+use crate::wire::json::JsonArray;
 use crate::wire::json::Value;
+use crate::wire::json::ValueAsScalar;
 use std::borrow::Cow;
 
 /// Its name, also the mark on everything it keeps.
@@ -158,4 +165,28 @@ impl Dialect for OpenAiChat {
     fn replay_template(&self, raw: &[u8]) -> Option<ReplayTemplate> {
         super::replay_template(raw, "id", Some("created"))
     }
+}
+
+/// Does a provider of this dialect also serve OpenAI's other endpoints?
+fn is_openai(provider: &str) -> bool {
+    matches!(provider, NAME | "openai_responses")
+}
+
+/// What to tell a caller whose model is served by a provider of another kind.
+fn only_openai(what: &str) -> Fault {
+    Fault::bad_field(
+        "model",
+        format!("this model's provider has no {what}; name a model of a provider that speaks OpenAI's dialect"),
+    )
+}
+
+/// Bytes of text in a list of texts, of tokens, or of lists of tokens.
+fn bytes_of_input(list: &JsonArray<'_, '_>) -> usize {
+    const BYTES_PER_TOKEN: usize = 4;
+    let weigh = |item: Value<'_, '_>| match (item.as_str(), item.as_array()) {
+        (Some(text), _) => text.len(),
+        (None, Some(tokens)) => tokens.len() * BYTES_PER_TOKEN,
+        (None, None) => BYTES_PER_TOKEN,
+    };
+    list.iter().map(weigh).sum()
 }

@@ -106,6 +106,10 @@ impl ProviderDialect for OpenAiResponses {
 }
 
 impl Dialect for OpenAiResponses {
+    fn keeps_answers(&self) -> bool {
+        true
+    }
+
     fn read_ask<'input>(&self, body: Value<'_, 'input>) -> Result<Ask<'input>, Fault> {
         ask::read_ask(body)
     }
