@@ -162,8 +162,8 @@ pub struct Provider {
     /// Its name in routes, prices, headers, logs and metrics. Letters, digits and `._-`; unique.
     pub name: String,
     /// A known provider (`openai`, `anthropic`, `bedrock`, `cohere`, `gemini`, `vertex`, `vertex_express`, `demo`) that
-    /// supplies `dialect`, `base_url` and quirks where they are left out (`vertex` has no `base_url`). Unless set,
-    /// `name` if that is a known provider.
+    /// supplies `dialect`, `base_url` and quirks where they are left out (`vertex` has no `base_url`, that of
+    /// `bedrock` needs `aws.region`). Unless set, `name` if that is a known provider.
     pub kind: Option<String>,
     /// The wire format it speaks: `openai_chat`, `openai_responses`, `anthropic_messages`, `gemini`,
     /// `bedrock_converse` or `cohere_chat`. The kind's unless set.

@@ -15,6 +15,7 @@ use super::replay;
 use super::reply;
 use super::story::Ending;
 use super::story::Story;
+use super::tell::header_safe;
 use crate::cache::FlightMeta;
 use crate::cache::Form;
 use crate::chat::Usage;
@@ -27,6 +28,9 @@ use crate::upstream::Exchange;
 use crate::upstream::resolve::Resolve;
 use bytes::Bytes;
 use std::pin::pin;
+
+/// Most fields named in `x-ringgate-dropped`.
+const DROPPED_NAMES_MAX: usize = 32;
 
 /// A whole answer, read and understood.
 pub(super) struct Whole<N: Net> {
@@ -103,6 +107,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
     ) -> Remains {
         story.usage = whole.facts.usage.take();
         story.cost_usd = self.cost(request, story);
+        self.learn_home(whole.exchange.body(), request, story);
         let mut head = self.memory.take();
         self.answer_head(&mut head, request, story, &whole.dropped, Some(&whole.exchange));
         let sent = match &whole.translated {
@@ -115,7 +120,6 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         };
         self.memory.give(head);
         story.ending = if sent.is_ok() && !client.is_absent() { Ending::Answered } else { Ending::Vanished };
-        self.learn_home(whole.exchange.body(), request, story);
         Remains {
             form: Form::Whole,
             bytes: Bytes::copy_from_slice(whole.amended(request).unwrap_or(whole.exchange.body())),
@@ -180,7 +184,8 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         }
     }
 
-    /// Remembers which provider keeps an answer that the caller may come back to by its id.
+    /// Remembers which provider keeps an answer that the caller may come back to by its id: before it has it,
+    /// because it may come back at once.
     fn learn_home(&self, answer: &[u8], request: &Request<'_>, story: &Story) {
         let Some(provider) = story.provider.map(|index| &request.deployment.providers[index]) else { return };
         if provider.passing(request.dialect).is_some_and(|passing| passing.keeps_answers())
@@ -271,10 +276,19 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
             upstream_fields(head, exchange);
         }
         if !dropped.is_empty() {
-            let names: Vec<&str> = dropped.iter().map(|dropped| dropped.field.as_str()).collect();
-            reply::field(head, "x-ringgate-dropped", names.join(", ").as_bytes());
+            reply::field(head, "x-ringgate-dropped", dropped_names(dropped).as_bytes());
         }
     }
+}
+
+/// The caller chose the names and their number.
+fn dropped_names(dropped: &[Dropped]) -> String {
+    let shown = dropped.iter().take(DROPPED_NAMES_MAX).map(|dropped| header_safe(&dropped.field));
+    let mut names = shown.collect::<Vec<_>>().join(", ");
+    if let Some(more) = dropped.len().checked_sub(DROPPED_NAMES_MAX).filter(|more| *more > 0) {
+        names.push_str(&format!(", and {more} more"));
+    }
+    names
 }
 
 enum Interrupted {

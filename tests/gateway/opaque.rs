@@ -30,6 +30,7 @@ on_both_drivers! {
     events_pass_as_they_come_and_break_with_an_error,
     refusals_pass_in_the_callers_envelope,
     what_was_made_is_asked_of_its_maker,
+    what_was_just_made_is_known_at_once,
     a_limited_key_cannot_spend_what_nobody_sees,
     a_caller_names_a_provider_but_never_an_address,
     paths_that_could_mean_two_things_are_refused,
@@ -424,6 +425,28 @@ fn what_was_made_is_asked_of_its_maker(driver: Driver) {
     assert_eq!(at(&spoken), "b", "a model goes where its route leads");
     let other = gateway.ask(&request("GET", "/v1/batches/thing_b", &bearer(2), b""));
     assert_eq!(at(&other), "b", "an id means the same to everybody who may ask");
+}
+
+fn what_was_just_made_is_known_at_once(driver: Driver) {
+    let number = AtomicUsize::new(0);
+    let maker = Provider::start_at_any_path(move |seen, peer| {
+        let id = format!("batch_{:04}", number.fetch_add(1, Ordering::SeqCst));
+        match seen.line().starts_with("POST") {
+            true => peer.send(json_answer(200, &format!(r#"{{"status":"new","id":"{id}"}}"#))),
+            false => peer.send(json_answer(200, r#"{"at":"maker"}"#)),
+        }
+    });
+    let first = teller("first");
+    let gateway = Setup::new(driver)
+        .provider("first", &first, "")
+        .provider("maker", &maker, "")
+        .route("*", "\"first\"", "")
+        .start();
+    for _ in 0..100 {
+        let made = gateway.ask(&post_to("/v1/batches", "x-ringgate-provider: maker\r\n", "{}"));
+        let path = format!("/v1/batches/{}", made.json()["id"].as_str().expect("an id"));
+        assert_eq!(gateway.ask(&get(&path, "")).text(), r#"{"at":"maker"}"#);
+    }
 }
 
 fn a_limited_key_cannot_spend_what_nobody_sees(driver: Driver) {

@@ -239,8 +239,16 @@ impl Gate {
     }
 }
 
-/// Request lines that a provider expects; none: whatever is one.
-const CHAT: &[&str] = &["POST /v1/chat/completions HTTP/1.1"];
+/// Request lines that a provider expects, whole or up to a slash; none: whatever is one.
+const CHAT: &[&str] = &[
+    "POST /v1/chat/completions HTTP/1.1",
+    "POST /v1/responses HTTP/1.1",
+    "POST /v1/messages HTTP/1.1",
+    "POST /v1beta/models/",
+    "POST /v1/projects/",
+    "POST /v2/chat HTTP/1.1",
+    "POST /model/",
+];
 const ANYTHING: &[&str] = &[];
 
 type Script = dyn Fn(&Seen, &mut Peer) + Send + Sync;
@@ -410,7 +418,8 @@ fn judge(head: &[u8], expected: &[&str]) -> Result<usize, &'static str> {
     let line = std::str::from_utf8(lines[0]).map_err(|_| "a request line that is no text")?;
     let words: Vec<&str> = line.split(' ').collect();
     let [method, target, "HTTP/1.1"] = words[..] else { return Err("an unexpected request line") };
-    if !expected.is_empty() && !expected.contains(&line) || !target.starts_with('/') {
+    let is_expected = |known: &&str| line == *known || known.ends_with('/') && line.starts_with(known);
+    if !expected.is_empty() && !expected.iter().any(is_expected) || !target.starts_with('/') {
         return Err("an unexpected request line");
     }
     let (mut hosts, mut lengths) = (0, Vec::new());

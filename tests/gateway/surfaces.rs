@@ -53,6 +53,11 @@ fn embedder() -> Provider {
     })
 }
 
+/// Waits until what was answered is also remembered: an answer is sent first.
+fn settled(gateway: &Gateway, requests: usize) {
+    until("all are settled", || gateway.metric("ringgate_requests_total", &["ok"]) == requests as f64);
+}
+
 fn embed(gateway: &Gateway, lines: &str, body: &str) -> crate::caller::Answer {
     gateway.ask(&post_to("/v1/embeddings", lines, body))
 }
@@ -103,7 +108,7 @@ fn embeddings_are_remembered_per_scope_and_form(driver: Driver) {
         .start();
     let base64 = r#"{"model":"floats-only","input":"x","encoding_format":"base64"}"#;
     let reordered = r#"{"encoding_format":"base64", "input":"x", "model":"floats-only"}"#;
-    for (caller, body, cache, vector) in [
+    let asked = [
         (1, base64, "MISS", BASE64),
         (1, base64, "HIT", BASE64),
         (1, reordered, "HIT", BASE64),
@@ -111,7 +116,9 @@ fn embeddings_are_remembered_per_scope_and_form(driver: Driver) {
         (1, r#"{"model":"floats-only","input":"x"}"#, "HIT", FLOATS),
         (2, base64, "MISS", BASE64),
         (1, r#"{"model":"floats-only","input":"y","encoding_format":"base64"}"#, "MISS", BASE64),
-    ] {
+    ];
+    for (place, (caller, body, cache, vector)) in asked.into_iter().enumerate() {
+        settled(&gateway, place);
         let answer = embed(&gateway, &bearer(caller), body);
         assert_eq!((answer.cache(), answer.text()), (cache, vectors(vector)), "{caller} {body}");
     }
@@ -128,6 +135,7 @@ fn embeddings_are_counted_and_priced(driver: Driver) {
     let gateway = Setup::new(driver).provider("p", &provider, "").route("vec-*", "\"p\"", "").tables(price).start();
     let answer = embed(&gateway, "", r#"{"model":"vec-1","input":"x"}"#);
     assert_eq!(answer.field("x-ringgate-cost-usd"), Some("0.009"));
+    settled(&gateway, 1);
     let again = embed(&gateway, "", r#"{"model":"vec-1","input":"x"}"#);
     assert_eq!((again.field("x-ringgate-cost-usd"), again.field("x-ringgate-saved-usd")), (Some("0"), Some("0.009")));
     until("it is counted", || gateway.metric("ringgate_requests_total", &["dialect=\"openai_embeddings\""]) == 2.0);
@@ -249,6 +257,7 @@ fn a_remembered_completion_is_told_in_either_form(driver: Driver) {
     let gateway = Setup::new(driver).provider("p", &provider, "").route("*", "\"p\"", "").start();
     let ask = |prompt: &str, more: &str| complete(&gateway, &format!(r#"{{"model":"m","prompt":"{prompt}"{more}}}"#));
     let streamed = ask("streamed first", r#","stream":true"#);
+    settled(&gateway, 1);
     let whole = ask("streamed first", "");
     assert_eq!((streamed.cache(), whole.cache()), ("MISS", "HIT"));
     let told = whole.json();
@@ -256,7 +265,9 @@ fn a_remembered_completion_is_told_in_either_form(driver: Driver) {
     assert_eq!(told["usage"]["total_tokens"], 7);
     assert!(told["id"].as_str().is_some_and(|id| id.starts_with("cmpl-") && id != "cmpl-original"));
 
-    let (whole, again) = (ask("whole first", ""), ask("whole first", ""));
+    let whole = ask("whole first", "");
+    settled(&gateway, 3);
+    let again = ask("whole first", "");
     assert_eq!((whole.cache(), again.cache()), ("MISS", "HIT"));
     assert_ne!(again.json()["id"], "cmpl-original");
     let streamed = ask("whole first", r#","stream":true,"stream_options":{"include_usage":true}"#);

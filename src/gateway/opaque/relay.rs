@@ -42,6 +42,7 @@ use std::pin::pin;
 
 /// Fields of a provider's head that the caller sees as they are.
 const PASSED: &[&str] = &["content-type", "content-disposition", "content-range"];
+const EVENTS: &[u8] = b"text/event-stream";
 /// Fields of an answer that name what a later call may ask for.
 const ID_FIELDS: &[&str] = &["id", "output_file_id", "error_file_id"];
 const WATCHED_FIELDS: &[&str] = &["id", "output_file_id", "error_file_id", "usage"];
@@ -64,12 +65,8 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
     ) -> Result<(), Unserved> {
         let provider = &call.deployment.providers[provider];
         let content_type = forward::content_type(&exchange).unwrap_or_default();
-        let is_events = starts_with(content_type, b"text/event-stream");
-        let mut watch = match () {
-            () if is_events => Watch::Events { id: None, usage: None },
-            () if starts_with(content_type, b"application/json") => Watch::Json(Glance::new(WATCHED_FIELDS)),
-            () => Watch::Nothing,
-        };
+        let mut watch = Watch::of(content_type);
+        let is_events = watch.by_event();
         client.fin_means_gone |= is_events;
         let mut out = self.memory.take();
         let more = match self.next_piece(&mut exchange, &provider.name, &mut out, client, story).await {
@@ -83,7 +80,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         self.memory.give(head);
         let _under_way = is_events.then(|| self.recorder.stream());
 
-        let passed = self.pass(&mut exchange, &provider.name, more, &mut watch, &mut out, client, story).await;
+        let passed = self.pass(&mut exchange, call, provider, more, &mut watch, &mut out, client, story).await;
         self.take_down(&watch, call, provider, story);
         match passed {
             Ok(()) => story.ending = Ending::Answered,
@@ -109,7 +106,8 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
     async fn pass(
         &self,
         exchange: &mut Exchange<N>,
-        provider: &str,
+        call: &Call<'_>,
+        provider: &Provider,
         mut more: bool,
         watch: &mut Watch,
         out: &mut Vec<u8>,
@@ -125,13 +123,15 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
             if ready > 0 {
                 let rest = out.split_off(ready);
                 watch.look(out, &self.parser, story);
+                self.learn(watch, call, provider);
                 client.push(&self.net, out).await.map_err(|_| Interrupted::Vanished)?;
                 out.extend_from_slice(&rest);
             }
             seen = out.len();
-            more = self.next_piece(exchange, provider, out, client, story).await?;
+            more = self.next_piece(exchange, &provider.name, out, client, story).await?;
         }
         watch.look(out, &self.parser, story);
+        self.learn(watch, call, provider);
         client.end_stream(&self.net, out).await.map_err(|_| Interrupted::Vanished)
     }
 
@@ -201,26 +201,34 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         upstream_fields(head, exchange);
     }
 
-    /// What an answer said about itself: tokens for the account, ids for later calls. A call that only looks
-    /// at what was made before (or stops it) is told the tokens of the making, and spends none.
-    fn take_down(&self, watch: &Watch, call: &Call<'_>, provider: &Provider, story: &mut Story) {
-        let path = call.incoming.head.path(call.incoming.bytes);
-        let is_named = |id: &str| paths::segments(path).any(|segment| segment == id);
-        let creates = call.incoming.head.method == Method::Post && !watch.ids().any(is_named);
-        if creates {
-            story.usage = watch.usage(&self.parser);
-            story.cost_usd = story.model.as_deref().zip(story.usage.as_ref()).and_then(|(model, usage)| {
-                let price = call.deployment.price(&provider.name, model)?;
-                Some(price_of(price, usage))
-            });
+    /// Remembers the ids that an answer has told so far: before the caller has them, because it may come back
+    /// at once.
+    fn learn(&self, watch: &mut Watch, call: &Call<'_>, provider: &Provider) {
+        if watch.ids().count() == watch.learned() {
+            return;
         }
+        let path = call.incoming.head.path(call.incoming.bytes);
         let comes_back = || {
             let mut homes = paths::segments(path).filter_map(|segment| self.shared.homes.find(segment));
             homes.any(|home| home.scope == call.caller.scope)
         };
-        if creates || comes_back() {
+        if creates(watch, call) || comes_back() {
             watch.ids().for_each(|id| self.shared.homes.learn(id, &provider.name, &call.caller.scope));
         }
+        watch.note_learned();
+    }
+
+    /// The tokens that an answer told. A call that only looks at what was made before (or stops it) is told
+    /// the tokens of the making, and spends none.
+    fn take_down(&self, watch: &Watch, call: &Call<'_>, provider: &Provider, story: &mut Story) {
+        if !creates(watch, call) {
+            return;
+        }
+        story.usage = watch.usage(&self.parser);
+        story.cost_usd = story.model.as_deref().zip(story.usage.as_ref()).and_then(|(model, usage)| {
+            let price = call.deployment.price(&provider.name, model)?;
+            Some(price_of(price, usage))
+        });
     }
 
     /// Hands a refusal on: as it is where it is in the caller's envelope, else in one.
@@ -266,6 +274,13 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
     }
 }
 
+/// Does this call make something, rather than come back to it?
+fn creates(watch: &Watch, call: &Call<'_>) -> bool {
+    let path = call.incoming.head.path(call.incoming.bytes);
+    let is_named = |id: &str| paths::segments(path).any(|segment| segment == id);
+    call.incoming.head.method == Method::Post && !watch.ids().any(is_named)
+}
+
 /// An answer of which nothing was given: the attempt has failed, and the caller can be told.
 fn unbegun(interrupted: Interrupted, story: &mut Story) -> Unserved {
     let (outcome, unserved) = match interrupted {
@@ -280,7 +295,14 @@ fn unbegun(interrupted: Interrupted, story: &mut Story) -> Unserved {
 }
 
 /// What is looked for while an answer goes by.
-enum Watch {
+struct Watch {
+    within: Within,
+    /// How many ids were remembered.
+    learned: usize,
+}
+
+/// Where it is looked for.
+enum Within {
     /// In one JSON object.
     Json(Glance),
     /// In each event.
@@ -290,16 +312,33 @@ enum Watch {
 }
 
 impl Watch {
+    fn of(content_type: &[u8]) -> Watch {
+        let within = match () {
+            () if starts_with(content_type, EVENTS) => Within::Events { id: None, usage: None },
+            () if starts_with(content_type, b"application/json") => Within::Json(Glance::new(WATCHED_FIELDS)),
+            () => Within::Nothing,
+        };
+        Watch { within, learned: 0 }
+    }
+
     fn by_event(&self) -> bool {
-        matches!(self, Watch::Events { .. })
+        matches!(self.within, Within::Events { .. })
+    }
+
+    fn learned(&self) -> usize {
+        self.learned
+    }
+
+    fn note_learned(&mut self) {
+        self.learned = self.ids().count();
     }
 
     /// Looks at what is about to be passed on; of events these are whole ones.
     fn look(&mut self, bytes: &[u8], parser: &RefCell<Parser>, story: &mut Story) {
-        match self {
-            Watch::Nothing => {}
-            Watch::Json(glance) => glance.feed(bytes),
-            Watch::Events { id, usage } => {
+        match &mut self.within {
+            Within::Nothing => {}
+            Within::Json(glance) => glance.feed(bytes),
+            Within::Events { id, usage } => {
                 if id.is_none() {
                     *id = answer_id(bytes);
                 }
@@ -317,10 +356,10 @@ impl Watch {
     }
 
     fn usage(&self, parser: &RefCell<Parser>) -> Option<Usage> {
-        match self {
-            Watch::Nothing => None,
-            Watch::Events { usage, .. } => usage.clone(),
-            Watch::Json(glance) => {
+        match &self.within {
+            Within::Nothing => None,
+            Within::Events { usage, .. } => usage.clone(),
+            Within::Json(glance) => {
                 let whole = format!("{{\"usage\":{}}}", glance.value("usage")?);
                 read_json(whole.as_bytes(), parser, opaque::read_usage).flatten()
             }
@@ -328,10 +367,10 @@ impl Watch {
     }
 
     fn ids(&self) -> impl Iterator<Item = &str> {
-        let (glance, id) = match self {
-            Watch::Nothing => (None, None),
-            Watch::Events { id, .. } => (None, id.as_deref()),
-            Watch::Json(glance) => (Some(glance), None),
+        let (glance, id) = match &self.within {
+            Within::Nothing => (None, None),
+            Within::Events { id, .. } => (None, id.as_deref()),
+            Within::Json(glance) => (Some(glance), None),
         };
         id.into_iter()
             .chain(glance.into_iter().flat_map(|glance| ID_FIELDS.iter().filter_map(|name| glance.string(name))))
@@ -403,7 +442,7 @@ mod tests {
     fn tokens_and_ids_are_read_while_an_answer_goes_by() {
         let parser = RefCell::new(Parser::new());
         let mut story = Story::begin(crate::clock::Tick(0), "r".into());
-        let mut watch = Watch::Json(Glance::new(WATCHED_FIELDS));
+        let mut watch = Watch::of(b"application/json; charset=utf-8");
         for piece in [
             r#"{"id":"batch_00"#,
             r#"1","output_file_id":"file-00001","data":[{"b64_json":"AAAA"}],"us"#,
@@ -414,7 +453,7 @@ mod tests {
         assert_eq!(watch.ids().collect::<Vec<_>>(), ["batch_001", "file-00001"]);
         assert_eq!(watch.usage(&parser).map(|usage| usage.input_tokens), Some(7));
 
-        let mut watch = Watch::Events { id: None, usage: None };
+        let mut watch = Watch::of(b"Text/Event-Stream");
         for piece in [
             "event: response.created\ndata: {\"response\":{\"id\":\"resp_00001\",\"usage\":null}}\n\n",
             "data: {\"response\":{\"usage\":{\"input_tokens\":3,\"output_tokens\":4}}}\n\ndata: {\"id\":\"other_001\"}\n\n",
