@@ -290,6 +290,18 @@ targets = ["mcok"]
 }
 
 #[test]
+fn further_dialects_of_a_provider_are_known_ones() {
+    let with = |lines: &str| BASIC.replace("base_url", &format!("{lines}\nbase_url"));
+    let settings = parsed(&with("also_speaks = [\"openai_responses\"]"));
+    assert_eq!(settings.providers[0].also_speaks.as_deref(), Some(&["openai_responses".to_owned()][..]));
+    assert_eq!(parsed(BASIC).providers[0].also_speaks, None);
+    refused_whole(
+        &with("also_speaks = [\"openai_chat\", \"openai_response\"]"),
+        "`providers[0].also_speaks[1]` names no known dialect: `openai_response`; did you mean `openai_responses`?",
+    );
+}
+
+#[test]
 fn text_that_is_no_toml_is_told_by_line_and_not_quoted() {
     for text in ["[server\nlisten = 1", "a = \"canary", "api_key = canary", "x = 1\nx = 2", "[a]\n[a]\n", "=", "\u{0}"]
     {
@@ -434,6 +446,8 @@ fn providers_are_checked() {
     refused_whole(&provider("kind = \"opnai\""), "did you mean `openai`?");
     refused_whole(&provider(""), "needs dialect and base_url");
     refused_whole(&provider("base_url = \"https://a.example\""), "needs dialect;");
+    parsed(&complete("also_speaks = [\"anthropic_messages\"]"));
+    refused_whole(&complete("also_speaks = [\"bedrock_converse\"]"), "known dialect of callers");
     refused_whole(&complete("api_key = \"env:UNSET\""), "`UNSET`, which is not set");
     refused_whole(&complete("api_key = \"\""), "must name the secret");
     refused_whole(&complete("api_key = \"file:/nonexistent/key\""), "/nonexistent/key");

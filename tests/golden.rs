@@ -1,8 +1,12 @@
 //! Every recorded exchange through the wire formats: what is read and written again in the same format
 //! means the same, what is translated keeps its meaning, and no split of a stream changes an event.
 
+#[path = "golden/gemini.rs"]
+mod gemini;
 #[path = "golden/response_grammar.rs"]
 mod response_grammar;
+#[path = "golden/response_mutants.rs"]
+mod response_mutants;
 
 use ringgate::chat::Answer;
 use ringgate::chat::Assembler;

@@ -294,6 +294,18 @@ impl Losses {
     }
 }
 
+/// Is it one of Gemini's fields without which the answer would be another one, and for which nobody else has a
+/// word?
+pub(super) fn only_gemini_has(name: &str) -> bool {
+    matches!(
+        name,
+        "cachedContent"
+            | "generationConfig.responseMimeType"
+            | "generationConfig.responseModalities"
+            | "generationConfig.speechConfig"
+    )
+}
+
 /// Refuses a field or content that the target's dialect cannot express.
 pub(super) fn untranslatable(param: &str, what: &str) -> Fault {
     Fault::bad_field(

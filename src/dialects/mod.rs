@@ -297,6 +297,11 @@ pub trait Dialect: ProviderDialect {
         Ok(())
     }
 
+    /// What a caller of this dialect calls the field that a writer of another one calls `field`.
+    fn name_of_field(&self, field: &str) -> String {
+        field.to_owned()
+    }
+
     /// The settings that answers of this dialect repeat from their request, as fields to keep with a
     /// translated answer; `raw` is the request's body.
     fn repeated_settings(&self, _raw: &[u8]) -> Vec<Extra> {

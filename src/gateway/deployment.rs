@@ -43,7 +43,7 @@ use std::sync::Arc;
 pub struct Provider {
     /// Its configured name.
     pub name: Arc<str>,
-    /// What it speaks to callers of other dialects.
+    /// What it speaks to callers of other dialects; see [`Provider::dialect_for`].
     dialect: &'static dyn ProviderDialect,
     /// What else it speaks, to callers who do.
     also_speaks: Vec<&'static dyn ProviderDialect>,
@@ -448,6 +448,9 @@ mod tests {
     use super::*;
     use crate::config;
     use crate::config::KnownNames;
+    use crate::dialects::anthropic_messages::AnthropicMessages;
+    use crate::dialects::openai_chat::OpenAiChat;
+    use crate::dialects::openai_responses::OpenAiResponses;
 
     fn assembled(provider: &str) -> Result<Provider, String> {
         let text = format!("[[providers]]\n{provider}\n[[routes]]\nmodel = \"*\"\ntargets = [\"bedrock\"]\n");
@@ -499,6 +502,41 @@ mod tests {
             ("127.0.0.1:9000", None),
         ] {
             assert_eq!(region_of(authority), region, "{authority}");
+        }
+    }
+
+    /// What a provider with these lines speaks to callers of chat completions, responses and messages.
+    fn spoken(lines: &str) -> [&'static str; 3] {
+        let dialects: Vec<&str> = dialects::of_providers().map(|dialect| dialect.name()).collect();
+        let kinds: Vec<&str> = providers::ALL.iter().map(|kind| kind.name).collect();
+        let strategies: Vec<&str> = routing::ALL.iter().map(|strategy| strategy.name()).collect();
+        let names = KnownNames { dialects: &dialects, callers: &[], kinds: &kinds, strategies: &strategies };
+        let text = format!("[[providers]]\n{lines}\n[[routes]]\nmodel = \"*\"\ntargets = [\"p\"]\n");
+        let settings = config::parse(&text, "test.toml", &|_| None, &names).expect("valid");
+        let deployment = Deployment::assemble(settings, None, None).expect("complete");
+        let callers: [&'static dyn Dialect; 3] = [&OpenAiChat, &OpenAiResponses, &AnthropicMessages];
+        callers.map(|caller| deployment.providers[0].dialect_for(caller).name())
+    }
+
+    #[test]
+    fn a_caller_gets_its_own_dialect_where_the_provider_speaks_it() {
+        const CHAT: &str = "openai_chat";
+        const RESPONSES: &str = "openai_responses";
+        const MESSAGES: &str = "anthropic_messages";
+        let url = "base_url = \"https://example.com/v1\"";
+        for (lines, wanted) in [
+            ("name = \"p\"\nkind = \"openai\"", [CHAT, RESPONSES, CHAT]),
+            ("name = \"p\"\nkind = \"openai\"\ndialect = \"openai_responses\"", [RESPONSES; 3]),
+            ("name = \"p\"\nkind = \"openai\"\nalso_speaks = []", [CHAT; 3]),
+            ("name = \"p\"\nkind = \"anthropic\"", [MESSAGES; 3]),
+            (&format!("name = \"p\"\nkind = \"openai\"\n{url}"), [CHAT; 3]),
+            (&format!("name = \"p\"\ndialect = \"openai_chat\"\n{url}"), [CHAT; 3]),
+            (
+                &format!("name = \"p\"\ndialect = \"openai_responses\"\nalso_speaks = [\"anthropic_messages\"]\n{url}"),
+                [RESPONSES, RESPONSES, MESSAGES],
+            ),
+        ] {
+            assert_eq!(spoken(lines), wanted, "{lines}");
         }
     }
 }

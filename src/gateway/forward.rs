@@ -23,6 +23,7 @@ use super::stream::Translation;
 use super::watch;
 use crate::chat;
 use crate::clock::Tick;
+use crate::dialects::Dialect;
 use crate::dialects::Dropped;
 use crate::dialects::StreamOptions;
 use crate::dialects::TargetOptions;
@@ -451,8 +452,6 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         let body = if read.is_ok() { exchange.body() } else { &[] };
         let dialect = provider.dialect_for(request.dialect);
         let fault = dialect.read_refusal(status, &|name| exchange.header(name), body);
-        // A dialect may know better than the status what was refused.
-        let status = if let Kind::Provider(judged) = fault.kind { judged } else { status };
         Ok(judged_refusal(status, self.refused(&exchange, fault, provider), provider))
     }
 
@@ -548,7 +547,8 @@ fn render(
         // The path may say what the body does not.
         let neutral = request.dialect.read_request(parsed)?;
         let neutral = chat::Request { model: request.ask.model.to_string(), stream: request.ask.stream, ..neutral };
-        dropped = dialect.write_request(&neutral, model, options, out)?;
+        let written = dialect.write_request(&neutral, model, options, out);
+        dropped = renamed(written.map_err(|fault| in_words_of(request.dialect, fault))?, request.dialect);
     }
     if quirks.change_requests() {
         dropped.append(&mut openai_chat::adapt(out, body_at, &quirks));
@@ -573,6 +573,27 @@ pub(super) fn close_body(body_at: usize, out: &mut [u8]) {
     let digits = digits.format(out.len() - body_at).as_bytes();
     let room_ends = body_at - b"\r\n\r\n".len();
     out[room_ends - digits.len()..room_ends].copy_from_slice(digits);
+}
+
+/// What was left out, by the caller's names.
+fn renamed(dropped: Vec<Dropped>, caller: &dyn Dialect) -> Vec<Dropped> {
+    let mut named: Vec<Dropped> = Vec::with_capacity(dropped.len());
+    for field in dropped.iter().map(|dropped| caller.name_of_field(&dropped.field)) {
+        if named.iter().all(|known| known.field != field) {
+            named.push(Dropped { field });
+        }
+    }
+    named
+}
+
+/// A refusal that names its field as the caller does.
+fn in_words_of(caller: &dyn Dialect, fault: Fault) -> Fault {
+    let Some(theirs) = &fault.param else {
+        return fault;
+    };
+    let ours = caller.name_of_field(theirs);
+    let message = fault.message.replace(&format!("`{theirs}`"), &format!("`{ours}`"));
+    Fault { message: message.into(), param: Some(ours), ..fault }
 }
 
 /// Caller fields that providers are meant to see.
@@ -688,20 +709,20 @@ fn exhausted(mut failure: Failure, provider: &Provider, model: &str, now: Tick) 
 pub(super) fn judged_refusal(status: u16, fault: Fault, provider: &Provider) -> Failure {
     let Provider { name, key_rules, .. } = provider;
     let ours = |message: String| Fault::new(Kind::Upstream, message);
-    // Some dialects know better than the status what sort of refusal it is.
-    let judged = if let Kind::Provider(judged) = fault.kind { judged } else { status };
-    let setback = providers::setback(key_rules, judged, &fault);
-    let (fault, outcome, failover) = match judged {
-        401 => (rejected(provider), outcome_of(judged), true),
+    // A dialect may know better than the status what was refused.
+    let status = if let Kind::Provider(judged) = fault.kind { judged } else { status };
+    let setback = providers::setback(key_rules, status, &fault);
+    let (fault, outcome, failover) = match status {
+        401 => (rejected(provider), outcome_of(status), true),
         402 => {
             let advice = "says that the gateway's account there is out of credit; its operator must fill it";
-            (ours(format!("the provider `{name}` {advice}")), outcome_of(judged), true)
+            (ours(format!("the provider `{name}` {advice}")), outcome_of(status), true)
         }
         // The provider or its model took too long or failed, whatever the status blames.
         408 | 424 => (fault, AttemptOutcome::ServerError, true),
-        403 | 429 | 500..=599 => (fault, outcome_of(judged), true),
-        400..=499 if setback.is_some() => (rejected(provider), outcome_of(judged), true),
-        400..=499 => (fault, outcome_of(judged), false),
+        403 | 429 | 500..=599 => (fault, outcome_of(status), true),
+        400..=499 if setback.is_some() => (rejected(provider), outcome_of(status), true),
+        400..=499 => (fault, outcome_of(status), false),
         _ => {
             let message = format!("the provider `{name}` answered with the unexpected status {status}");
             (ours(message), AttemptOutcome::Broken, true)

@@ -10,6 +10,8 @@ use crate::process::Gateway;
 use crate::process::PROVIDER_SECRET;
 use crate::process::Setup;
 use crate::process::key;
+use crate::process::run;
+use crate::process::until;
 use crate::provider::Gate;
 use crate::provider::Peer;
 use crate::provider::Provider;
@@ -33,6 +35,8 @@ on_both_drivers! {
     models_are_named_by_the_path,
     one_answer_serves_whole_and_streamed_of_one_model,
     tool_loops_survive_a_client_of_another_format,
+    those_who_join_a_stream_end_with_it,
+    vertex_is_asked_where_its_address_says_with_a_bearer_token,
 }
 
 const WHOLE: &str = "{\n  \"candidates\": [{\"content\": {\"parts\": [{\"text\": \"hi \\u00e9\"}], \"role\": \"model\"}, \"finishReason\": \"STOP\", \"index\": 0}],\n  \"usageMetadata\": {\"promptTokenCount\": 7, \"candidatesTokenCount\": 5, \"thoughtsTokenCount\": 2, \"totalTokenCount\": 14},\n  \"modelVersion\": \"gemini-scripted\",\n  \"responseId\": \"abcDEF-_123\"\n}";
@@ -152,7 +156,7 @@ fn finishes(items: &[Value]) -> Vec<&str> {
 }
 
 fn the_same_format_on_both_sides_keeps_every_byte(driver: Driver) {
-    let (gemini, openai) = (Provider::start(scripted), Provider::start(echo));
+    let (gemini, openai) = (Provider::start_at_any_path(scripted), Provider::start(echo));
     let gateway = start(driver, &gemini, &openai);
     let body = asked("hello");
     let whole = gateway.ask(&post_to("/v1beta/models/gemini-a:generateContent", &goog(1), &body));
@@ -183,7 +187,7 @@ fn the_same_format_on_both_sides_keeps_every_byte(driver: Driver) {
 }
 
 fn callers_of_geminis_are_served_by_openais(driver: Driver) {
-    let (gemini, openai) = (Provider::start(scripted), Provider::start(echo));
+    let (gemini, openai) = (Provider::start_at_any_path(scripted), Provider::start(echo));
     let gateway = start(driver, &gemini, &openai);
     let body = r#"{"system_instruction":{"parts":{"text":"be brief"}},"contents":{"parts":{"text":"hello"}},
         "generationConfig":{"maxOutputTokens":9,"topK":3}}"#;
@@ -218,7 +222,7 @@ fn callers_of_geminis_are_served_by_openais(driver: Driver) {
 }
 
 fn callers_of_openais_are_served_by_geminis(driver: Driver) {
-    let (gemini, openai) = (Provider::start(scripted), Provider::start(echo));
+    let (gemini, openai) = (Provider::start_at_any_path(scripted), Provider::start(echo));
     let gateway = start(driver, &gemini, &openai);
     let body = r#"{"model":"gemini-2.5-flash","max_tokens":9,"reasoning_effort":"low","messages":[{"role":"system","content":"be brief"},{"role":"user","content":"hello"}]STREAM}"#;
     let whole = gateway.ask(&post(&bearer(1), &body.replace("STREAM", "")));
@@ -258,7 +262,7 @@ fn assert_fault(answer: &Answer, status: u16, word: &str) -> String {
 }
 
 fn refusals_are_in_googles_envelope(driver: Driver) {
-    let (gemini, openai) = (Provider::start(scripted), Provider::start(echo));
+    let (gemini, openai) = (Provider::start_at_any_path(scripted), Provider::start(echo));
     let gateway = start(driver, &gemini, &openai);
     let generate = "/v1beta/models/gemini-a:generateContent";
     let ask = |path: &str, lines: &str, body: &str| gateway.ask(&post_to(path, lines, body));
@@ -286,7 +290,7 @@ fn refusals_are_in_googles_envelope(driver: Driver) {
 }
 
 fn a_provider_that_rejects_the_key_is_the_operators_business(driver: Driver) {
-    let (gemini, openai) = (Provider::start(scripted), Provider::start(echo));
+    let (gemini, openai) = (Provider::start_at_any_path(scripted), Provider::start(echo));
     let gateway = start(driver, &gemini, &openai);
     let rejected = gateway.ask(&post_to("/v1beta/models/gemini-a:generateContent", &goog(1), &asked("bad key")));
     let message = assert_fault(&rejected, 502, "UNAVAILABLE");
@@ -296,7 +300,7 @@ fn a_provider_that_rejects_the_key_is_the_operators_business(driver: Driver) {
 fn a_stream_that_does_not_finish_is_broken_in_every_form(driver: Driver) {
     let gate = Gate::default();
     let opened = gate.clone();
-    let gemini = Provider::start(move |seen, peer| follow(seen, peer, &opened));
+    let gemini = Provider::start_at_any_path(move |seen, peer| follow(seen, peer, &opened));
     let openai = Provider::start(echo);
     let gateway = start(driver, &gemini, &openai);
     let ask = |request: Vec<u8>| {
@@ -327,7 +331,7 @@ fn a_stream_that_does_not_finish_is_broken_in_every_form(driver: Driver) {
 }
 
 fn a_refused_prompt_is_a_filtered_answer(driver: Driver) {
-    let (gemini, openai) = (Provider::start(scripted), Provider::start(echo));
+    let (gemini, openai) = (Provider::start_at_any_path(scripted), Provider::start(echo));
     let gateway = start(driver, &gemini, &openai);
     let own = gateway.ask(&post_to("/v1beta/models/gemini-a:generateContent", &goog(1), &asked("blocked")));
     assert_eq!(own.json()["promptFeedback"]["blockReason"], "SAFETY");
@@ -341,7 +345,7 @@ fn a_refused_prompt_is_a_filtered_answer(driver: Driver) {
 }
 
 fn keys_are_accepted_in_the_query_and_go_no_further(driver: Driver) {
-    let (gemini, openai) = (Provider::start(scripted), Provider::start(echo));
+    let (gemini, openai) = (Provider::start_at_any_path(scripted), Provider::start(echo));
     let gateway = start(driver, &gemini, &openai);
     let path = "/v1beta/models/gemini-a:generateContent";
     let (secret, other) = (key(1).secret, key(2).secret);
@@ -363,7 +367,7 @@ fn keys_are_accepted_in_the_query_and_go_no_further(driver: Driver) {
 }
 
 fn models_are_named_by_the_path(driver: Driver) {
-    let (gemini, openai) = (Provider::start(scripted), Provider::start(echo));
+    let (gemini, openai) = (Provider::start_at_any_path(scripted), Provider::start(echo));
     let gateway = start(driver, &gemini, &openai);
     for (place, (path, sent)) in [
         ("/v1beta/models/gemini%2Fgemini-2.5-flash:generateContent", "gemini-2.5-flash"),
@@ -388,16 +392,22 @@ fn models_are_named_by_the_path(driver: Driver) {
 }
 
 fn one_answer_serves_whole_and_streamed_of_one_model(driver: Driver) {
-    let (gemini, openai) = (Provider::start(scripted), Provider::start(echo));
+    let (gemini, openai) = (Provider::start_at_any_path(scripted), Provider::start(echo));
     let gateway = start(driver, &gemini, &openai);
     let ask = |model: &str, verb: &str| {
         gateway.ask(&post_to(&format!("/v1beta/models/{model}:{verb}"), &goog(1), &asked("same")))
     };
+    // Whoever comes at once may still join the first.
+    let ask_again = |model: &str, verb: &str| {
+        let mut last = None;
+        until("the answer is remembered", || last.insert(ask(model, verb)).cache() == "HIT");
+        last.expect("it was asked at least once")
+    };
     let (whole, events, list) = ("generateContent", "streamGenerateContent?alt=sse", "streamGenerateContent");
     assert_eq!(ask("cached-a", events).cache(), "MISS");
     for (verb, text) in [(whole, "hi you"), (events, "hi you"), (list, "hi you")] {
-        let hit = ask("cached-a", verb);
-        assert_eq!((hit.cache(), hit.is_whole), ("HIT", true), "{verb}");
+        let hit = ask_again("cached-a", verb);
+        assert!(hit.is_whole, "{verb}");
         let items = match verb {
             "generateContent" => vec![hit.json()],
             "streamGenerateContent" => hit.json().as_array().expect("a list").clone(),
@@ -407,17 +417,67 @@ fn one_answer_serves_whole_and_streamed_of_one_model(driver: Driver) {
         assert!(items.iter().all(|item| item["responseId"] != "abcDEF-_123"), "a new id");
     }
     assert_eq!(ask("cached-b", whole).cache(), "MISS", "another model is another question");
-    let replayed = ask("cached-b", whole);
-    assert_eq!(replayed.cache(), "HIT");
+    let replayed = ask_again("cached-b", whole);
     let id = replayed.json()["responseId"].as_str().expect("an id").to_owned();
     assert_eq!(replayed.text(), WHOLE.replace("abcDEF-_123", &id), "nothing but the id is new");
     assert_eq!(gemini.count(), 2);
 }
 
+fn those_who_join_a_stream_end_with_it(driver: Driver) {
+    let gate = Gate::default();
+    let opened = gate.clone();
+    let gemini = Provider::start_at_any_path(move |seen, peer| follow(seen, peer, &opened));
+    let openai = Provider::start(echo);
+    let gateway = start(driver, &gemini, &openai);
+    for (prompt, whole) in [("together", true), ("unfinished", false)] {
+        let path = "/v1beta/models/cached-a:streamGenerateContent";
+        let (mut first, mut second) = (gateway.caller(), gateway.caller());
+        first.send(&post_to(&format!("{path}?alt=sse"), &goog(1), &asked(prompt)));
+        first.wait_for("hi ");
+        second.send(&post_to(path, &goog(1), &asked(prompt)));
+        second.wait_for("hi ");
+        gate.open("after the first words");
+        let (first, second) = (first.answer(), second.answer());
+        assert_eq!((first.cache(), second.cache()), ("MISS", "COALESCED"));
+        assert_eq!((first.is_whole, second.is_whole), (whole, whole), "{prompt}");
+        if whole {
+            assert_eq!(second.json().as_array().expect("a list"), &data(&first));
+        }
+    }
+    assert_eq!(gemini.count(), 2);
+}
+
+fn vertex_is_asked_where_its_address_says_with_a_bearer_token(driver: Driver) {
+    let gemini = Provider::start_at_any_path(scripted);
+    let place = "/v1/projects/p-1/locations/europe-west4/publishers/google";
+    let provider = |base: &str| {
+        format!("[[providers]]\nname = \"google\"\nkind = \"vertex\"\n{base}api_key = \"env:CANARY_PROVIDER_KEY\"\n\n")
+    };
+    let base = format!("base_url = \"http://{}{place}\"\n", gemini.address);
+    let gateway =
+        Setup::new(driver).tables(&provider(&base)).route("*", "\"google\"", "cache = { exact = false }").start();
+    let asked = gateway.ask(&post("", &crate::caller::stream_body("gemini-2.5-flash", "hello")));
+    assert!(asked.is_complete_stream(), "{}", asked.text());
+    let seen = gemini.only();
+    let line = format!("POST {place}/models/gemini-2.5-flash:streamGenerateContent?alt=sse HTTP/1.1");
+    assert_eq!(request_line(&seen), line, "the address has its version already");
+    assert_eq!(seen.field("authorization"), Some(format!("Bearer {PROVIDER_SECRET}")));
+    assert_eq!(seen.field("x-goog-api-key"), None);
+
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let path = directory.path().join("ringgate.toml");
+    let route = "[[routes]]\nmodel = \"*\"\ntargets = [\"google\"]\n";
+    std::fs::write(&path, format!("{}{route}", provider(""))).expect("a file");
+    let path = path.to_str().expect("a plain path");
+    let told = run(&["check", "--config", path], &[("CANARY_PROVIDER_KEY", PROVIDER_SECRET)]);
+    let complaint = String::from_utf8_lossy(&told.stderr).into_owned();
+    assert!(!told.status.success() && complaint.contains("set `base_url`"), "{complaint}");
+}
+
 /// What a model of Gemini's signed comes back to it, however the client's format carries it.
 fn tool_loops_survive_a_client_of_another_format(driver: Driver) {
     const CALL: &str = r#"{"candidates":[{"content":{"role":"model","parts":[{"text":"hm","thought":true},{"functionCall":{"name":"f","args":{"a":1}},"thoughtSignature":"c2ln+/=="}]},"finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":1,"totalTokenCount":1},"modelVersion":"m","responseId":"r"}"#;
-    let gemini = Provider::start(|seen, peer| {
+    let gemini = Provider::start_at_any_path(|seen, peer| {
         let first = seen.json()["contents"].as_array().is_some_and(|contents| contents.len() == 1);
         peer.send(json_answer(200, if first { CALL } else { WHOLE }));
     });
@@ -458,4 +518,15 @@ fn tool_loops_survive_a_client_of_another_format(driver: Driver) {
         json!({"role": "user", "content": [{"type": "tool_result", "tool_use_id": "call_r_0", "content": "done"}]});
     assert_eq!(ask(request(json!([user, assistant, result]))).status, 200);
     assert_eq!(gemini.seen()[4].json()["contents"], wanted);
+
+    let tool = json!({"type": "function", "name": "f", "parameters": {"type": "object"}});
+    let request = |input: Value| json!({"model": "gemini-3-pro", "input": input, "tools": [tool]}).to_string();
+    let ask = |body: String| gateway.ask(&post_to("/v1/responses", &bearer(1), &body));
+    let called = ask(request(json!([user])));
+    assert_eq!(called.json()["status"], "completed", "{}", called.text());
+    let mut turn = vec![user];
+    turn.extend(called.json()["output"].as_array().expect("items").clone());
+    turn.push(json!({"type": "function_call_output", "call_id": "call_r_0", "output": "done"}));
+    assert_eq!(ask(request(Value::from(turn))).status, 200);
+    assert_eq!(gemini.seen()[6].json()["contents"], wanted);
 }

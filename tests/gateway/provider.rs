@@ -245,6 +245,7 @@ const CHAT: &[&str] = &[
     "POST /v1/responses HTTP/1.1",
     "POST /v1/messages HTTP/1.1",
     "POST /v1beta/models/",
+    "POST /v1/projects/",
     "POST /v2/chat HTTP/1.1",
     "POST /model/",
 ];

@@ -9,6 +9,7 @@ use crate::on_both_drivers;
 use crate::process::Driver;
 use crate::process::Gateway;
 use crate::process::Setup;
+use crate::process::until;
 use crate::provider::Peer;
 use crate::provider::Provider;
 use crate::provider::STREAM_HEAD;
@@ -29,7 +30,10 @@ on_both_drivers! {
     chat_completions_answer_a_response,
     a_signed_tool_loop_with_messages_comes_full_circle,
     a_chat_caller_carries_reasoning_items_through_a_tool_loop,
+    a_messages_caller_carries_reasoning_items_through_a_tool_loop,
+    no_provider_is_shown_the_seal_of_another,
     what_only_its_own_kind_can_serve_is_refused_by_field,
+    odd_names_of_fields_stay_in_their_header,
     a_broken_stream_says_so_and_has_no_end,
     failed_responses_are_failures,
     remembered_answers_are_told_in_this_dialect,
@@ -51,7 +55,10 @@ fn start(driver: Driver, dialect: &str, provider: &Provider, cached: bool) -> Ga
 }
 
 fn ask(gateway: &Gateway, body: &str) -> Answer {
-    gateway.ask(&post_to(PATH, "", body))
+    let answer = gateway.ask(&post_to(PATH, "", body));
+    // An answer is remembered after it was given.
+    until("nothing is in flight", || gateway.metric("ringgate_requests_in_flight", &[]) as usize == 0);
+    answer
 }
 
 /// A recorded exchange: the request as it was sent and the provider's answer.
@@ -339,7 +346,7 @@ fn messages_turn(seen: &Seen, peer: &mut Peer) {
     send_stream(peer, &text);
 }
 
-/// What an agent does: it sends back what it got, with the result of the tool.
+/// What an application does: it sends back what it got, with the result of the tool.
 fn next_turn(asking: &Value, response: &Value, call_id: &str) -> Value {
     let mut next = asking.clone();
     let input = next["input"].as_array_mut().expect("a list");
@@ -511,6 +518,111 @@ fn message_of(answer: &Answer) -> Value {
     message
 }
 
+fn a_messages_caller_carries_reasoning_items_through_a_tool_loop(driver: Driver) {
+    let provider = Provider::start(reasoning_turn);
+    let gateway = start(driver, "openai_responses", &provider, false);
+    for stream in [false, true] {
+        let asking = json!({
+            "model": "gpt-5", "stream": stream, "max_tokens": 4096, "thinking": {"type": "enabled", "budget_tokens": 2000},
+            "system": "Be brief.", "messages": [{"role": "user", "content": "Look"}],
+            "tools": [{"name": "look", "input_schema": {"type": "object"}}],
+        });
+        let ask = |body: &Value| gateway.ask(&post_to("/v1/messages", "", &body.to_string()));
+        let answer = ask(&asking);
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        let content = if stream { blocks_of(&answer) } else { answer.json()["content"].clone() };
+        assert_eq!((&content[0]["type"], &content[0]["thinking"]), (&json!("thinking"), &json!("I should look.")));
+        assert_eq!((&content[1]["type"], &content[1]["input"]), (&json!("tool_use"), &json!({"at": 1})));
+        let mut next = asking.clone();
+        let messages = next["messages"].as_array_mut().expect("a list");
+        messages.push(json!({"role": "assistant", "content": content}));
+        let result = json!({"type": "tool_result", "tool_use_id": "call_9", "content": "a door", "is_error": true});
+        messages.push(json!({"role": "user", "content": [result, {"type": "text", "text": "Well?"}]}));
+        assert_eq!(ask(&next).status, 200);
+        let sent = provider.seen().pop().expect("it arrived").json();
+        assert_eq!(
+            sent["input"],
+            json!([
+                {"role": "system", "content": "Be brief."},
+                {"role": "user", "content": "Look"},
+                reasoning_response()["output"][0],
+                {"type": "function_call", "call_id": "call_9", "name": "look", "arguments": "{\"at\":1}"},
+                {"type": "function_call_output", "call_id": "call_9", "output": "a door"},
+                {"role": "user", "content": [{"type": "input_text", "text": "Well?"}]},
+            ])
+        );
+        assert_eq!((&sent["reasoning"]["effort"], &sent["max_output_tokens"]), (&json!("low"), &json!(4096)));
+    }
+}
+
+/// The content that a messages client puts together from a stream.
+fn blocks_of(answer: &Answer) -> Value {
+    let mut blocks: Vec<Value> = Vec::new();
+    let mut input = String::new();
+    for (name, event) in events(answer) {
+        let delta = &event["delta"];
+        match name.as_str() {
+            "content_block_start" => blocks.push(event["content_block"].clone()),
+            "content_block_delta" => {
+                let block = blocks.last_mut().expect("a block");
+                for member in ["thinking", "signature", "text"] {
+                    if let Some(more) = delta[member].as_str() {
+                        block[member] = (block[member].as_str().unwrap_or_default().to_owned() + more).into();
+                    }
+                }
+                input.push_str(delta["partial_json"].as_str().unwrap_or_default());
+            }
+            "content_block_stop" if !input.is_empty() => {
+                let told = serde_json::from_str(&std::mem::take(&mut input)).expect("JSON");
+                blocks.last_mut().expect("a block")["input"] = told;
+            }
+            _ => {}
+        }
+    }
+    blocks.into()
+}
+
+/// A conversation goes on with another provider than the one that thought before: what the first one sealed
+/// is left out, and everything else arrives as it was.
+fn no_provider_is_shown_the_seal_of_another(driver: Driver) {
+    let claude = Provider::start(messages_turn);
+    let own = Provider::start(reasoning_turn);
+    let gateway = Setup::new(driver)
+        .tables(&speaking("claude", "anthropic_messages", &claude, ""))
+        .tables(&speaking("own", "openai_responses", &own, ""))
+        .route("*", "\"claude\"", "cache = { exact = false }")
+        .start();
+    // Responses: first answered by Claude, then by its own kind.
+    let asking =
+        json!({"model": "claude/m", "store": true, "new_field": [1.5], "input": [{"role": "user", "content": "Look"}]});
+    let response = ask(&gateway, &asking.to_string()).json();
+    assert_eq!(response["output"].as_array().map(Vec::len), Some(3));
+    let mut next = next_turn(&asking, &response, "toolu_1");
+    next["model"] = "own/m".into();
+    assert_eq!(ask(&gateway, &next.to_string()).status, 200);
+    let mut wanted = next.clone();
+    wanted["model"] = "m".into();
+    wanted["input"].as_array_mut().expect("items").retain(|item| item["type"] != "reasoning");
+    assert_eq!(own.only().json(), wanted);
+    // Messages: first answered by OpenAI, then by its own kind.
+    let asking = json!({"model": "own/m", "max_tokens": 99, "messages": [{"role": "user", "content": "Look"}]});
+    let post = |body: &Value| gateway.ask(&post_to("/v1/messages", "", &body.to_string()));
+    let content = post(&asking).json()["content"].clone();
+    assert!(content[0]["signature"].as_str().is_some_and(|signature| !signature.is_empty()), "{content}");
+    let result = json!({"type": "tool_result", "tool_use_id": "call_9", "content": "a door"});
+    let mut next = asking.clone();
+    next["model"] = "claude/m".into();
+    next["messages"]
+        .as_array_mut()
+        .expect("a list")
+        .extend([json!({"role": "assistant", "content": content}), json!({"role": "user", "content": [result]})]);
+    assert_eq!(post(&next).status, 200);
+    let sent = claude.seen().pop().expect("it arrived").json();
+    assert_eq!(sent["messages"][1]["content"].as_array().map(Vec::len), Some(1), "{sent}");
+    assert_eq!(sent["messages"][1]["content"][0], content[1]);
+    assert_eq!(sent["messages"][2], next["messages"][2]);
+}
+
 fn what_only_its_own_kind_can_serve_is_refused_by_field(driver: Driver) {
     let provider = Provider::start(|_, peer| peer.send(json_answer(200, CHAT_ANSWER)));
     let gateway = start(driver, "openai_chat", &provider, false);
@@ -520,6 +632,7 @@ fn what_only_its_own_kind_can_serve_is_refused_by_field(driver: Driver) {
         (r#""input":"x","background":true,"stream":true"#, "background"),
         (r#""input":[{"type":"item_reference","id":"msg_1"}]"#, "input[0]"),
         (r#""input":"x","tools":[{"type":"web_search"}]"#, "tools[0]"),
+        (r#""input":[{"role":"user","content":[{"type":"from_the_future"}]}]"#, "input"),
         (r#""input":7"#, "input"),
         (r#""input":[{"role":"user","content":[{"type":"input_text"}]}]"#, "input[0].content[0].text"),
     ] {
@@ -531,6 +644,18 @@ fn what_only_its_own_kind_can_serve_is_refused_by_field(driver: Driver) {
     assert_eq!(provider.count(), 0, "nothing was asked");
     let answer = gateway.ask(b"GET /v1/responses HTTP/1.1\r\nhost: gateway\r\n\r\n");
     assert_eq!((answer.status, answer.field("allow")), (405, Some("POST")));
+}
+
+fn odd_names_of_fields_stay_in_their_header(driver: Driver) {
+    let provider = Provider::start(|_, peer| peer.send(json_answer(200, CHAT_ANSWER)));
+    let gateway = start(driver, "openai_chat", &provider, false);
+    let odd = r#"{"model":"m","input":"x","a\r\nx-evil: 1":1,"caf\u00e9":1,"plain":1}"#;
+    let answer = ask(&gateway, odd);
+    assert_eq!((answer.status, answer.field("x-evil")), (200, None));
+    assert_eq!(answer.field("x-ringgate-dropped"), Some("a??x-evil: 1, caf?, plain"));
+    let many: String = (0..40).map(|number| format!(",\"f{number}\":1")).collect();
+    let answer = ask(&gateway, &format!(r#"{{"model":"m","input":"x"{many}}}"#));
+    assert!(answer.field("x-ringgate-dropped").is_some_and(|names| names.ends_with("f31, and 8 more")), "{answer:?}");
 }
 
 fn a_broken_stream_says_so_and_has_no_end(driver: Driver) {

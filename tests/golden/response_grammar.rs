@@ -145,7 +145,7 @@ impl Snapshot {
 }
 
 /// The last event's response.
-fn rebuilt(events: &[Event]) -> Value {
+pub(super) fn rebuilt(events: &[Event]) -> Value {
     let written = written_stream(responses(), events);
     let mut snapshot = Snapshot::default();
     for (name, data) in cut([written.as_bytes()]) {

@@ -7,12 +7,12 @@ import time
 import openai
 
 import chat_calls
+import chat_checks
 import chat_scenarios
 import messages_scenarios
 import responses_calls as calls
 import responses_scenarios as scenarios
 from chat_checks import SETTLING_S
-from chat_checks import Stand
 from chat_checks import expect
 from comparison import told_apart
 from either import outcome
@@ -20,6 +20,13 @@ from stand import NARROW_KEY
 from stand import same
 
 ASK = calls.ASK
+
+
+class Stand(chat_checks.Stand):
+    """The stand of the other dialect, with model names of its own."""
+
+    def model(self, scenario, tag):
+        return super().model(scenario, f"responses-{tag}")
 
 
 def create(client, model, **fields):

@@ -63,7 +63,7 @@ impl Check<'_, '_> {
         self.known(provider.dialect.as_deref(), self.names.dialects, "known dialect", &spot.key("dialect"));
         for (index, dialect) in provider.also_speaks.iter().flatten().enumerate() {
             let spot = spot.key("also_speaks");
-            self.known(Some(dialect), self.names.dialects, "known dialect", &spot.item(index));
+            self.known(Some(dialect), self.names.callers, "known dialect of callers", &spot.item(index));
         }
         let kind = provider.kind.clone().or_else(|| {
             let is_kind = self.names.kinds.contains(&provider.name.as_str());

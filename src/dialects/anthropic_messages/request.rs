@@ -31,16 +31,7 @@ use crate::wire::json::ValueAsScalar;
 const DEFAULT_MAX_TOKENS: u64 = 4096;
 
 /// Fields of other dialects without which the answer would be another one.
-const REFUSED_FIELDS: &[&str] = &[
-    "web_search_options",
-    "audio",
-    "functions",
-    "function_call",
-    "cachedContent",
-    "generationConfig.responseMimeType",
-    "generationConfig.responseModalities",
-    "generationConfig.speechConfig",
-];
+const REFUSED_FIELDS: &[&str] = &["web_search_options", "audio", "functions", "function_call"];
 
 pub(super) fn read_request(body: Value<'_, '_>) -> Result<Request, Fault> {
     let object = fields::body_object(body)?;
@@ -325,7 +316,7 @@ fn refuse(request: &Request) -> Result<(), Fault> {
     }
     for extra in fields::foreign_fields(&request.extra, NAME) {
         let sound = extra.name == "modalities" && extra.value.0.contains("\"audio\"");
-        if sound || REFUSED_FIELDS.contains(&extra.name.as_str()) {
+        if sound || REFUSED_FIELDS.contains(&extra.name.as_str()) || fields::only_gemini_has(&extra.name) {
             return Err(fields::untranslatable(&extra.name, "something"));
         }
     }

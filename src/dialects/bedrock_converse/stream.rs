@@ -26,6 +26,9 @@ use crate::wire::json::ValueAsScalar;
 
 const NOT_UNDERSTOOD: &str = "the provider's stream holds something that is not an event of Converse";
 
+/// Most bytes of a block that is told whole; a longer one breaks the stream.
+const GATHERED_BYTES_MAX: usize = 16 * 1024 * 1024;
+
 /// The single answer of this dialect.
 const CHOICE: u64 = 0;
 
@@ -59,10 +62,10 @@ enum Block {
         number: u64,
         told: bool,
     },
-    /// As announced, with every delta since.
+    /// As announced, with every delta since, separated by commas.
     Gathered {
         announced: String,
-        deltas: Vec<String>,
+        deltas: String,
     },
 }
 
@@ -155,7 +158,7 @@ impl Reader {
                 into.push(Event::ToolCall { choice: CHOICE, call: number, id, name, extra: Vec::new() });
                 Block::Call { number, told: false }
             }
-            None => Block::Gathered { announced: start.map_or_else(String::new, json::raw), deltas: Vec::new() },
+            None => Block::Gathered { announced: start.map_or_else(String::new, json::raw), deltas: String::new() },
         }
     }
 
@@ -170,7 +173,7 @@ impl Reader {
             }
             Some(Block::Gathered { announced, deltas }) => {
                 let announced = if announced.is_empty() { "null" } else { &announced };
-                let json = RawJson(format!("{{\"start\":{announced},\"deltas\":[{}]}}", deltas.join(",")));
+                let json = RawJson(format!("{{\"start\":{announced},\"deltas\":[{deltas}]}}"));
                 into.push(Event::Whole { choice: CHOICE, part: Part::Opaque { dialect: NAME, json } });
             }
             _ => {}
@@ -201,12 +204,23 @@ fn grow(block: &mut Block, delta: Value<'_, '_>, into: &mut Vec<Event>) -> Optio
         ("reasoningContent", Block::Untold | Block::Thinking | Block::Redacted(_)) => {
             grow_thinking(block, &value.as_object()?, into)?;
         }
-        (_, Block::Gathered { deltas, .. }) => deltas.push(json::raw(delta)),
-        (_, Block::Untold) => *block = Block::Gathered { announced: String::new(), deltas: vec![json::raw(delta)] },
+        (_, Block::Gathered { deltas, .. }) => {
+            let more = json::raw(delta);
+            within_bound(deltas.len(), more.len())?;
+            if !deltas.is_empty() {
+                deltas.push(',');
+            }
+            deltas.push_str(&more);
+        }
+        (_, Block::Untold) => *block = Block::Gathered { announced: String::new(), deltas: json::raw(delta) },
         // A kind of delta that this kind of block does not take: from the future.
         _ => {}
     }
     Some(())
+}
+
+fn within_bound(held: usize, more: usize) -> Option<()> {
+    (held + more <= GATHERED_BYTES_MAX).then_some(())
 }
 
 fn begin_text(block: &mut Block, into: &mut Vec<Event>) {
@@ -220,7 +234,10 @@ fn grow_thinking(block: &mut Block, delta: &JsonObject<'_, '_>, into: &mut Vec<E
     if let Some(base64) = fields::string_of(delta, "redactedContent") {
         let more = base64::decode(base64)?;
         match block {
-            Block::Redacted(bytes) => bytes.extend_from_slice(&more),
+            Block::Redacted(bytes) => {
+                within_bound(bytes.len(), more.len())?;
+                bytes.extend_from_slice(&more);
+            }
             _ => *block = Block::Redacted(more),
         }
         return Some(());
@@ -322,10 +339,31 @@ mod tests {
             ("contentBlockStop", r#"{"contentBlockIndex":0}"#),
             ("contentBlockDelta", r#"{"contentBlockIndex":1,"delta":{"image":{"bytes":"QQ=="}}}"#),
             ("contentBlockStop", r#"{"contentBlockIndex":1}"#),
+            ("contentBlockStart", r#"{"contentBlockIndex":2,"start":{"toolResult":{"toolUseId":"i"}}}"#),
+            ("contentBlockDelta", r#"{"contentBlockIndex":2,"delta":{"toolResult":[{"text":"a"}]}}"#),
+            ("contentBlockDelta", r#"{"contentBlockIndex":2,"delta":{"toolResult":[{"text":"b"}]}}"#),
+            ("contentBlockStop", r#"{"contentBlockIndex":2}"#),
         ]);
         let events = events.expect("understood");
+        let Some(Event::Whole { part: Part::Opaque { json, .. }, .. }) = events.last() else { panic!("{events:?}") };
+        let whole = r#"{"start":{"toolResult":{"toolUseId":"i"}},"deltas":[{"toolResult":[{"text":"a"}]},{"toolResult":[{"text":"b"}]}]}"#;
+        assert_eq!(json.0, whole);
         let opaque = |event: &Event| matches!(event, Event::Whole { part: Part::Opaque { dialect: NAME, .. }, .. });
-        assert!(events.len() == 2 && events.iter().all(opaque), "{events:?}");
+        assert!(events.len() == 3 && events.iter().all(opaque), "{events:?}");
+    }
+
+    #[test]
+    fn what_is_gathered_has_a_bound() {
+        let full = || "1".repeat(GATHERED_BYTES_MAX);
+        let gathered = Block::Gathered { announced: String::new(), deltas: full() };
+        for (block, delta) in [
+            (Block::Redacted(full().into_bytes()), r#"{"reasoningContent":{"redactedContent":"QQ=="}}"#),
+            (gathered, r#"{"image":1}"#),
+        ] {
+            let mut reader = Reader { open: Some(Open { index: 0, block }), ..Reader::default() };
+            let event = format!(r#"{{"contentBlockIndex":0,"delta":{delta}}}"#);
+            assert!(reader.read(Some("contentBlockDelta"), &event, &mut Vec::new()).is_err(), "{delta}");
+        }
     }
 
     #[test]

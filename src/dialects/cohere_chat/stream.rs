@@ -16,6 +16,9 @@ const NOT_UNDERSTOOD: &str = "the provider's stream holds something that is not 
 /// What some servers end every stream with, whatever its format.
 const DONE: &str = "[DONE]";
 
+/// Most calls of one answer; more break the stream.
+const CALLS_MAX: usize = 1024;
+
 /// The single answer of this dialect.
 const CHOICE: u64 = 0;
 
@@ -78,6 +81,9 @@ impl Reader {
             "tool-call-start" => {
                 let call = answer::read_call(&fields::object_of(&message?, "tool_calls")?)?;
                 let number = self.calls.len() as u64;
+                if self.calls.len() == CALLS_MAX {
+                    return None;
+                }
                 self.calls.push((fields::integer_of(event, "index").unwrap_or(number), !call.arguments.is_empty()));
                 let (id, name) = (call.id, call.name);
                 into.push(Event::ToolCall { choice: CHOICE, call: number, id, name, extra: Vec::new() });

@@ -15,6 +15,7 @@ mod ask;
 mod config;
 mod contents;
 mod fault;
+mod grounding;
 mod logprobs;
 mod part;
 mod request;
@@ -42,6 +43,7 @@ use crate::chat::Ask;
 use crate::chat::Request;
 use crate::fault::Fault;
 use crate::wire::json::Value;
+use crate::wire::percent;
 use std::borrow::Cow;
 
 /// Its name, also the mark on everything it keeps.
@@ -173,21 +175,13 @@ fn bare(model: &str) -> &str {
 
 /// The path of `model`, which callers may have named: whatever is not plain is escaped.
 fn path(model: &str, stream: bool) -> String {
-    const HEX: &[u8; 16] = b"0123456789ABCDEF";
     let (collection, name) = match model.strip_prefix("tunedModels/") {
         Some(name) => ("tunedModels", name),
         None => ("models", bare(model)),
     };
-    let mut path = format!("/v1beta/{collection}/");
-    for byte in name.bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'@') {
-            path.push(char::from(byte));
-        } else {
-            path.push('%');
-            path.push(char::from(HEX[usize::from(byte >> 4)]));
-            path.push(char::from(HEX[usize::from(byte & 15)]));
-        }
-    }
+    let mut path = format!("/v1beta/{collection}/").into_bytes();
+    percent::encode(name.as_bytes(), b"@", &mut path);
+    let mut path = String::from_utf8(path).expect("percent-encoding is ASCII");
     path.push_str(if stream { ":streamGenerateContent?alt=sse" } else { ":generateContent" });
     path
 }

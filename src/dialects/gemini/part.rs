@@ -61,7 +61,8 @@ pub(super) fn read(part: Value<'_, '_>, param: &str) -> Result<Piece, Fault> {
         "functionResponse" => {
             read_result(&fields::object(value, || format!("{param}.functionResponse"))?, &format!("{param}.{name}"))?
         }
-        _ if thought || spelling::get(&object, "thoughtSignature").is_some() => opaque(),
+        // A picture that the model only thought of is none of its answer's.
+        _ if thought => opaque(),
         _ => read_media(name, &object, value).map_or_else(opaque, Piece::Whole),
     })
 }
@@ -324,6 +325,8 @@ mod tests {
             (r#"{"fileData":{"mimeType":"image/png","fileUri":"gs://bucket/a.png"}}"#, "opaque"),
             (r#"{"fileData":{"fileUri":"https://youtu.be/x"}}"#, "opaque"),
             (r#"{"executableCode":{"language":"PYTHON","code":"1"}}"#, "opaque"),
+            (r#"{"inlineData":{"mimeType":"image/png","data":"eA=="},"thoughtSignature":"s"}"#, "image"),
+            (r#"{"inlineData":{"mimeType":"image/png","data":"eA=="},"thought":true}"#, "opaque"),
             (r#"{"toolCall":{"id":"i"},"thoughtSignature":"s"}"#, "opaque"),
             (r#"{}"#, "opaque"),
         ] {

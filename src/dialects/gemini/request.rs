@@ -130,8 +130,12 @@ fn refuse(request: &Request) -> Result<(), Fault> {
 #[cfg(test)]
 mod tests {
     use super::super::super::Dialect;
+    use super::super::super::ProviderDialect;
     use super::super::super::anthropic_messages::AnthropicMessages;
+    use super::super::super::bedrock_converse::BedrockConverse;
+    use super::super::super::cohere_chat::CohereChat;
     use super::super::super::openai_chat::OpenAiChat;
+    use super::super::super::openai_responses::OpenAiResponses;
     use super::super::Gemini;
     use super::*;
     use crate::wire::json::Parser;
@@ -140,7 +144,7 @@ mod tests {
 
     fn translated(
         from: &dyn Dialect,
-        to: &dyn Dialect,
+        to: &dyn ProviderDialect,
         body: &Json,
         model: &str,
     ) -> Result<(Json, Vec<String>), Fault> {
@@ -240,6 +244,8 @@ mod tests {
             body.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
             body
         };
+        let others: [&dyn ProviderDialect; 5] =
+            [&OpenAiChat, &OpenAiResponses, &AnthropicMessages, &BedrockConverse, &CohereChat];
         for (more, param) in [
             (json!({"cached_content": "cachedContents/x"}), "cachedContent"),
             (json!({"tools": [{"googleSearch": {}}]}), "tools[0]"),
@@ -249,7 +255,7 @@ mod tests {
             ),
             (json!({"generation_config": {"response_mime_type": "text/x.enum"}}), "generationConfig.responseMimeType"),
         ] {
-            for target in [&OpenAiChat as &dyn Dialect, &AnthropicMessages] {
+            for target in others {
                 let refused = translated(&Gemini, target, &asked(more.clone()), "m").expect_err(param);
                 assert_eq!(refused.param.as_deref(), Some(param), "{more}");
             }
@@ -259,6 +265,20 @@ mod tests {
             "generationConfig": {"responseModalities": ["TEXT"], "mediaResolution": "LOW", "topK": 2}});
         let (_, dropped) = translated(&Gemini, &OpenAiChat, &asked(more), "m").expect("expressible");
         assert_eq!(dropped, ["top_k", "safetySettings", "labels", "generationConfig.mediaResolution"]);
+    }
+
+    #[test]
+    fn googles_own_tools_may_be_named_in_any_format() {
+        let asked =
+            |tool: Json| json!({"model": "x", "messages": [{"role": "user", "content": "hi"}], "tools": [tool]});
+        let search = json!({"google_search": {}});
+        let (written, _) = to_gemini(&asked(search.clone()), "gemini-2.5-flash");
+        assert_eq!(written["tools"], json!([search]));
+        for tool in [json!({"type": "web_search"}), json!({"google_search": {}, "type": "x"}), json!({"computer": {}})]
+        {
+            let refused = translated(&OpenAiChat, &Gemini, &asked(tool), "m").expect_err("another provider's");
+            assert_eq!(refused.param.as_deref(), Some("tools[0]"));
+        }
     }
 
     #[test]

@@ -15,6 +15,7 @@ use super::NAME;
 use super::answer;
 use super::answer::Said;
 use super::fault;
+use super::grounding;
 use super::logprobs;
 use super::part;
 use super::part::Piece;
@@ -107,6 +108,8 @@ struct Told {
     finished: bool,
     /// Told in every chunk; the last one counts.
     ratings: Option<Extra>,
+    /// All words, for whatever points into them.
+    text: String,
 }
 
 impl Chunks {
@@ -176,7 +179,14 @@ impl Chunks {
         if self.choices.len() >= TRACKED_MAX {
             return Err(fields::not_understood("the provider's stream holds too many answers"));
         }
-        self.choices.push(Told { index, calls: 0, interrupted: false, finished: false, ratings: None });
+        self.choices.push(Told {
+            index,
+            calls: 0,
+            interrupted: false,
+            finished: false,
+            ratings: None,
+            text: String::new(),
+        });
         Ok(self.choices.last_mut().expect("just pushed"))
     }
 
@@ -236,6 +246,7 @@ impl Chunks {
                 if std::mem::take(&mut told.interrupted) || after_text {
                     into.push(Event::TextStart { choice });
                 }
+                told.text.push_str(&text);
                 into.push(Event::Text { choice, text });
                 into.extend(extra.into_iter().map(|extra| Event::TextExtra { choice, extra }));
                 Ok(true)
@@ -262,6 +273,7 @@ impl Chunks {
     /// Everything of a candidate but its content.
     fn read_beside(&mut self, choice: u64, candidate: &JsonObject<'_, '_>, into: &mut Vec<Event>) -> Result<(), Fault> {
         let mut finish = None;
+        let mut elsewhere = Vec::new();
         for (written, value) in candidate.iter().filter(|(_, value)| !value.is_null()) {
             match &*spelling::camel(written) {
                 "content" | "index" => {}
@@ -271,9 +283,18 @@ impl Chunks {
                     into.extend(logprobs::to_openai(value).map(|json| Event::Logprobs { choice, json }));
                     into.push(Event::ChoiceExtra { choice, extra: own(written, json::raw(value)) });
                 }
-                _ => into.push(Event::ChoiceExtra { choice, extra: own(written, json::raw(value)) }),
+                name => {
+                    let text = &self.told(choice)?.text;
+                    elsewhere.extend(match name {
+                        "groundingMetadata" => grounding::of_metadata(value, text),
+                        "citationMetadata" => grounding::of_citations(value, text),
+                        _ => None,
+                    });
+                    into.push(Event::ChoiceExtra { choice, extra: own(written, json::raw(value)) });
+                }
             }
         }
+        into.extend(elsewhere.into_iter().map(|extra| Event::ChoiceExtra { choice, extra }));
         let whole = self.whole;
         let told = self.told(choice)?;
         let word = finish.and_then(|word| Some((word, answer::finish_of(word)?)));
@@ -627,6 +648,7 @@ fn note_finish(finish: Option<Finish>, facts: &mut EventFacts) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::Dialect;
     use super::*;
     use crate::fault::Kind;
     use serde_json::Value as Json;
@@ -748,6 +770,24 @@ mod tests {
             read(&[chunk(json!({"text": "a"})), chunk(json!({"text": "b"})), chunk(code), chunk(json!({"text": "c"}))]);
         let starts = events.iter().filter(|event| matches!(event, Event::TextStart { .. })).count();
         assert_eq!((starts, events.len()), (1, 6), "{events:?}");
+    }
+
+    #[test]
+    fn a_generated_picture_is_where_clients_of_another_format_look_for_one() {
+        let picture = json!({"inlineData": {"mimeType": "image/png", "data": "eA=="}, "thoughtSignature": "s"});
+        let body = json!({"candidates": [{"content": {"parts": [picture], "role": "model"}, "finishReason": "STOP", "index": 0}],
+            "usageMetadata": {"promptTokenCount": 1}, "modelVersion": "m", "responseId": "r"});
+        let mut copy = body.to_string().into_bytes();
+        let mut parser = Parser::new();
+        let told = answer::read_answer(parser.parse(&mut copy).expect("valid JSON").as_value()).expect("an answer");
+        let mut out = Vec::new();
+        answer::write_answer(&told, &mut out);
+        assert_eq!(serde_json::from_slice::<Json>(&out).expect("valid JSON"), body);
+        out.clear();
+        super::super::super::openai_chat::OpenAiChat.write_answer(&told, &mut out);
+        let chat: Json = serde_json::from_slice(&out).expect("valid JSON");
+        let url = &chat["choices"][0]["message"]["images"][0]["image_url"]["url"];
+        assert_eq!(url, "data:image/png;base64,eA==");
     }
 
     #[test]

@@ -20,6 +20,7 @@ use crate::chat::ToolChoice;
 use crate::fault::Fault;
 use crate::wire::json;
 use crate::wire::json::JsonObject;
+use crate::wire::json::Parser;
 use crate::wire::json::TypedScalarValue;
 use crate::wire::json::Value;
 use crate::wire::json::ValueIntoString;
@@ -129,7 +130,7 @@ pub(super) fn write_tools(
     dropped: &mut Vec<Dropped>,
 ) -> Result<(), Fault> {
     for (place, tool) in request.tools.iter().enumerate() {
-        if matches!(tool, Tool::Opaque { dialect, .. } if *dialect != NAME) {
+        if matches!(tool, Tool::Opaque { dialect, json } if *dialect != NAME && !is_googles(json)) {
             return Err(fields::untranslatable(&format!("tools[{place}]"), "a tool of another provider"));
         }
     }
@@ -146,6 +147,21 @@ pub(super) fn write_tools(
         drop_field("parallel_tool_calls", dropped);
     }
     write_tool_config(request, writer)
+}
+
+/// Is a tool of another dialect's caller plainly one of Google's? Callers who know which provider answers them
+/// write it as Google does (`{"googleSearch": {}}`), whatever format they speak.
+fn is_googles(json: &RawJson) -> bool {
+    const NAMES: &[&str] = &["googleSearch", "googleSearchRetrieval", "codeExecution", "urlContext", "googleMaps"];
+    let mut copy = json.0.clone().into_bytes();
+    let mut parser = Parser::new();
+    let Ok(tape) = parser.parse(&mut copy) else {
+        return false;
+    };
+    let tool = tape.as_value().as_object();
+    tool.filter(|tool| tool.len() == 1).is_some_and(|tool| {
+        tool.iter().all(|(name, value)| NAMES.contains(&&*spelling::camel(name)) && value.is_object())
+    })
 }
 
 fn write_groups(tools: &[Tool], out: &mut Vec<u8>) {

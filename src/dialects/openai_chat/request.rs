@@ -27,14 +27,7 @@ use crate::wire::json::Value;
 use crate::wire::json::ValueAsScalar;
 
 /// Fields of other dialects without which the answer would be another one.
-const REFUSED_FIELDS: &[&str] = &[
-    "mcp_servers",
-    "container",
-    "cachedContent",
-    "generationConfig.responseMimeType",
-    "generationConfig.responseModalities",
-    "generationConfig.speechConfig",
-];
+const REFUSED_FIELDS: &[&str] = &["mcp_servers", "container"];
 
 pub(super) fn read_request(body: Value<'_, '_>) -> Result<Request, Fault> {
     let object = fields::body_object(body)?;
@@ -380,7 +373,7 @@ pub(super) fn write_request(
 /// Refuses what would change the answer and names what else another dialect kept.
 fn drop_foreign(request: &Request, dropped: &mut Vec<Dropped>) -> Result<(), Fault> {
     for extra in fields::foreign_fields(&request.extra, NAME) {
-        if REFUSED_FIELDS.contains(&extra.name.as_str()) {
+        if REFUSED_FIELDS.contains(&extra.name.as_str()) || fields::only_gemini_has(&extra.name) {
             return Err(fields::untranslatable(&extra.name, "something"));
         }
         dropped.push(Dropped { field: extra.name.clone() });

@@ -128,6 +128,9 @@ fn read_result(object: &JsonObject<'_, '_>, param: &str) -> Result<Message, Faul
     let (parts, plain) = read_content(object.get("output").ok_or_else(missing)?, &named("output"))?;
     let mut keeper = Keeper::new(NAME);
     content::keep_others(object, &["type", "call_id", "output"], &mut keeper);
+    if parts.is_empty() && !plain {
+        keeper.keep_text("output", "[]");
+    }
     let (is_error, cache_marker, extra) = (false, None, keeper.extras);
     let result = Part::ToolResult { call_id, parts, is_error, plain, cache_marker, extra };
     Ok(Message { role: Role::Tool, parts: vec![result], name: None, plain, extra: Vec::new() })
@@ -225,7 +228,9 @@ fn write_result(result: &Part, place: usize, out: &mut Vec<u8>) -> Result<(), Fa
         [Part::Text { extra, .. }] => extra.iter().all(|extra| extra.dialect != NAME),
         _ => false,
     };
-    write_content(&parts, *plain || one, place, writer.overrule("output"))?;
+    if let Some(out) = writer.field("output") {
+        write_content(&parts, *plain || one, place, out)?;
+    }
     writer.close();
     Ok(())
 }

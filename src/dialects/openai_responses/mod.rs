@@ -27,6 +27,7 @@
 mod answer;
 mod ask;
 mod content;
+mod frames;
 mod input;
 mod items;
 mod portable;
@@ -126,6 +127,10 @@ impl Dialect for OpenAiResponses {
         portable::check(body)
     }
 
+    fn name_of_field(&self, field: &str) -> String {
+        portable::name_of_field(field)
+    }
+
     fn repeated_settings(&self, raw: &[u8]) -> Vec<Extra> {
         settings::repeated(raw)
     }
@@ -150,7 +155,7 @@ impl Dialect for OpenAiResponses {
 
     fn write_stream_fault(&self, fault: &Fault, _request_id: &str, out: &mut Vec<u8>) {
         // The events before it were the provider's own, or another writer's: nobody counted them.
-        writer::write_fault(fault, 0, out);
+        frames::write_fault(fault, 0, out);
     }
 
     fn stream_end(&self) -> &'static [u8] {

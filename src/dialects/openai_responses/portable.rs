@@ -39,6 +39,28 @@ pub(super) fn check(body: Value<'_, '_>) -> Result<(), Fault> {
     Ok(())
 }
 
+/// Fields by the names that writers of other dialects have for them, and by ours.
+const NAMES: &[(&str, &str)] = &[
+    ("response_format.json_schema", "text.format"),
+    ("response_format", "text.format"),
+    ("reasoning_effort", "reasoning.effort"),
+    ("max_tokens", "max_output_tokens"),
+    ("tools[].function", "tools[]"),
+    ("logprobs", "include"),
+];
+
+/// What our callers call `field`. Turns gather several items, so of a message only the list is certain.
+pub(super) fn name_of_field(field: &str) -> String {
+    if field == "messages" || field.starts_with("messages[") {
+        return "input".to_owned();
+    }
+    let renamed = NAMES.iter().find_map(|(theirs, ours)| {
+        let rest = field.strip_prefix(theirs).filter(|rest| rest.is_empty() || rest.starts_with('.'))?;
+        Some(format!("{ours}{rest}"))
+    });
+    renamed.unwrap_or_else(|| field.to_owned())
+}
+
 fn refused(param: String, what: &str, advice: &str) -> Fault {
     let elsewhere = "only a provider of the Responses API can serve that, and this model's speaks another dialect";
     let message = format!("`{param}` {what}: {elsewhere}; {advice}");
@@ -51,7 +73,9 @@ fn check_items(items: Option<JsonArray<'_, '_>>) -> Result<(), Fault> {
             continue;
         };
         if input::is_kept_whole(&object) {
-            let kind = fields::string_of(&object, "type").unwrap_or("message");
+            // Messages and references may leave their type out.
+            let untyped = if object.get("role").is_some() { "message" } else { "item_reference" };
+            let kind = fields::string_of(&object, "type").unwrap_or(untyped);
             let what = format!("is an item of type `{}`", fields::provider_text(kind));
             return Err(refused(
                 format!("input[{place}]"),
@@ -113,6 +137,23 @@ mod tests {
             assert_eq!(fault.param.as_deref(), Some(param), "{fields}");
             assert_eq!(fault.kind, crate::fault::Kind::BadRequest);
             assert!(fault.message.contains("Responses API"), "{}", fault.message);
+        }
+    }
+
+    #[test]
+    fn fields_have_our_names() {
+        for (theirs, ours) in [
+            ("messages", "input"),
+            ("messages[2].content", "input"),
+            ("messages[2].tool_calls[0].function.arguments", "input"),
+            ("response_format", "text.format"),
+            ("response_format.json_schema.schema", "text.format.schema"),
+            ("tools[].function.strict", "tools[].strict"),
+            ("tools[2]", "tools[2]"),
+            ("temperature", "temperature"),
+            ("logprobs_of_another_kind", "logprobs_of_another_kind"),
+        ] {
+            assert_eq!(name_of_field(theirs), ours);
         }
     }
 

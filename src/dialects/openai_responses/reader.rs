@@ -395,7 +395,7 @@ fn open_message(item: Option<&JsonObject<'_, '_>>) -> State {
     let mut around: Vec<Extra> =
         others.map(|(name, value)| own(&format!("{MESSAGE}{name}"), json::raw(value))).collect();
     if around.is_empty() {
-        around.push(own(&format!("{MESSAGE}id"), String::new()));
+        around.push(own(&format!("{MESSAGE}type"), "\"message\"".to_owned()));
     }
     State::Message { around, parts: 0, told_text: false, annotations: 0 }
 }
@@ -464,4 +464,151 @@ fn ended(response: &JsonObject<'_, '_>, facts: &mut EventFacts) {
     facts.refusal = facts.finish == Some(Finish::ContentFilter);
     facts.usage = response.get("usage").filter(|usage| usage.is_object()).map(|usage| answer::read_usage(usage, false));
     facts.model = fields::string_of(response, "model").map(str::to_owned);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fault::Kind;
+
+    fn read(lines: &[&str]) -> Vec<Event> {
+        let mut reader = Reader::default();
+        let mut events = Vec::new();
+        for line in lines {
+            reader.read(None, line, &mut events).unwrap_or_else(|fault| panic!("{fault:?}: {line}"));
+        }
+        events
+    }
+
+    fn texts(events: &[Event]) -> String {
+        let words = events.iter().filter_map(|event| match event {
+            Event::Text { text, .. } | Event::Refusal { text, .. } => Some(text.as_str()),
+            Event::ToolArguments { text, .. } => Some(text),
+            Event::Thinking { text, .. } => Some(text),
+            _ => None,
+        });
+        words.collect()
+    }
+
+    const TEXT: &str = r#"{"type":"message","id":"m","role":"assistant","content":[{"type":"output_text","text":"hi","annotations":[{"a":1}]}]}"#;
+    const CALL: &str = r#"{"type":"function_call","id":"f","call_id":"c","name":"n","arguments":"{}"}"#;
+    const THOUGHT: &str = r#"{"type":"reasoning","id":"r","summary":[{"type":"summary_text","text":"hm"}]}"#;
+
+    fn completed(output: &str) -> String {
+        format!(
+            r#"{{"type":"response.completed","response":{{"id":"i","model":"m","status":"completed","output":[{output}]}}}}"#
+        )
+    }
+
+    #[test]
+    fn what_was_never_streamed_is_told_at_the_end() {
+        let events = read(&[&completed(&format!("{THOUGHT},{TEXT},{CALL}"))]);
+        assert_eq!(texts(&events), "hmhi{}");
+        assert!(matches!(events.first(), Some(Event::Start { .. })));
+        assert!(matches!(&events[events.len() - 2..], [Event::Finish { finish: Finish::ToolCalls, .. }, Event::End]));
+        let announced = events.iter().filter(|event| matches!(event, Event::ToolCall { .. })).count();
+        let annotated = events
+            .iter()
+            .filter(|event| matches!(event, Event::TextExtra { extra, .. } if extra.name == "annotations"));
+        assert_eq!((announced, annotated.count()), (1, 1));
+    }
+
+    #[test]
+    fn nothing_is_told_twice() {
+        let done = |index: u64, item: &str| {
+            format!(r#"{{"type":"response.output_item.done","output_index":{index},"item":{item}}}"#)
+        };
+        let place = r#""output_index":0,"content_index":0,"item_id":"m""#;
+        let delta = format!(r#"{{"type":"response.output_text.delta",{place},"delta":"hi"}}"#);
+        let text_done = format!(r#"{{"type":"response.output_text.done",{place},"text":"hi"}}"#);
+        let part_done = format!(
+            r#"{{"type":"response.content_part.done",{place},"part":{{"type":"output_text","text":"hi","annotations":[{{"a":1}}]}}}}"#
+        );
+        let arguments = r#"{"type":"response.function_call_arguments.done","output_index":1,"arguments":"{}"}"#;
+        let added =
+            format!(r#"{{"type":"response.output_item.added","output_index":1,"item":{}}}"#, CALL.replace("{}", ""));
+        let end = completed(&format!("{TEXT},{CALL}"));
+        // Without an opening, without deltas, with all of them: the words are the same.
+        for lines in [
+            vec![delta.as_str(), &text_done, &part_done, &done(0, TEXT), &added, arguments, &done(1, CALL), &end],
+            vec![&text_done, &done(0, TEXT), &done(1, CALL), &end],
+            vec![&part_done, &added, &done(1, CALL), &end],
+            vec![&done(0, TEXT), &done(1, CALL), "[DONE]", &end],
+        ] {
+            assert_eq!(texts(&read(&lines)), "hi{}", "{lines:#?}");
+        }
+    }
+
+    #[test]
+    fn pieces_of_reasoning_stand_apart() {
+        let delta = |kind: &str, place: &str, text: &str| {
+            format!(r#"{{"type":"response.{kind}.delta","output_index":0,{place},"delta":"{text}"}}"#)
+        };
+        let (summary, text) = ("reasoning_summary_text", "reasoning_text");
+        let lines = [
+            delta(summary, r#""summary_index":0"#, "a"),
+            delta(summary, r#""summary_index":0"#, "b"),
+            delta(summary, r#""summary_index":1"#, "c"),
+            delta(text, r#""content_index":0"#, "d"),
+        ];
+        let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+        assert_eq!(texts(&read(&lines)), "ab\n\nc\n\nd");
+    }
+
+    #[test]
+    fn only_its_own_end_completes_a_stream() {
+        for lines in
+            [vec!["[DONE]"], vec![r#"{"type":"response.output_text.done","output_index":0,"text":"x"}"#, "[DONE]"]]
+        {
+            assert!(!read(&lines).contains(&Event::End), "{lines:?}");
+        }
+        assert!(facts(None, None).is_ok_and(|facts| !facts.end));
+    }
+
+    #[test]
+    fn errors_come_in_three_forms() {
+        for (line, kind, code) in [
+            (
+                r#"{"type":"error","code":"rate_limit_exceeded","message":"oops","param":null}"#,
+                429,
+                "rate_limit_exceeded",
+            ),
+            (r#"{"type":"error","error":{"type":"t","code":"server_error","message":"oops"}}"#, 500, "server_error"),
+            (
+                r#"{"type":"response.failed","response":{"status":"failed","error":{"code":"odd","message":"oops"}}}"#,
+                502,
+                "odd",
+            ),
+        ] {
+            let events = read(&[line]);
+            let [Event::Error(fault)] = events.as_slice() else {
+                panic!("{line}: {events:?}");
+            };
+            assert_eq!((fault.kind, fault.message.as_ref()), (Kind::Provider(kind), "oops"), "{line}");
+            assert_eq!(fault.code.as_deref(), Some(code), "{line}");
+            assert_ne!(fault.provider_type.as_deref(), Some("error"), "{line}");
+            let mut copy = line.as_bytes().to_vec();
+            let mut parser = Parser::new();
+            let tape = parser.parse(&mut copy).expect("valid JSON");
+            assert_eq!(facts(None, Some(tape.as_value())).expect("understood").error.as_ref(), Some(fault));
+        }
+    }
+
+    #[test]
+    fn strange_events_are_skipped_and_garbage_is_not() {
+        assert_eq!(
+            read(&[r#"{"type":"response.from_the_future.delta","delta":"x"}"#, r#"{"type":"keepalive"}"#]),
+            [Event::Ping]
+        );
+        let mut reader = Reader::default();
+        for garbage in
+            ["{", "[]", "{}", r#"{"type":"response.created"}"#, r#"{"type":"response.completed","response":7}"#]
+        {
+            assert!(reader.read(None, garbage, &mut Vec::new()).is_err(), "{garbage}");
+        }
+        let added =
+            |index: u64| format!(r#"{{"type":"response.output_item.added","output_index":{index},"item":{{}}}}"#);
+        let refused = (0..=ITEMS_MAX as u64).find(|index| reader.read(None, &added(*index), &mut Vec::new()).is_err());
+        assert_eq!(refused, Some(ITEMS_MAX as u64), "the items of a stream have a bound");
+    }
 }

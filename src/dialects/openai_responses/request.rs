@@ -260,7 +260,7 @@ fn refuse(request: &Request) -> Result<(), Fault> {
     }
     for extra in fields::foreign_fields(&request.extra, NAME) {
         let sound = extra.name == "modalities" && extra.value.0.contains("\"audio\"");
-        if sound || REFUSED_FIELDS.contains(&extra.name.as_str()) {
+        if sound || REFUSED_FIELDS.contains(&extra.name.as_str()) || fields::only_gemini_has(&extra.name) {
             return Err(fields::untranslatable(&extra.name, "something"));
         }
     }
@@ -399,4 +399,141 @@ fn write_tool(tool: &Tool, out: &mut Vec<u8>) {
     writer.text("parameters", parameters);
     writer.boolean("strict", function.strict.unwrap_or(false));
     writer.close();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chat::Message;
+    use crate::chat::Part;
+    use crate::wire::json::Parser;
+
+    fn parsed<Read>(text: &str, read: impl FnOnce(Value<'_, '_>) -> Read) -> Read {
+        let mut copy = text.as_bytes().to_vec();
+        let mut parser = Parser::new();
+        read(parser.parse(&mut copy).expect("valid JSON").as_value())
+    }
+
+    fn written(request: &Request, model: &str) -> Result<(serde_json::Value, Vec<String>), Fault> {
+        let mut out = Vec::new();
+        let dropped = write_request(request, model, TargetOptions::default(), &mut out)?;
+        let dropped = dropped.into_iter().map(|dropped| dropped.field).collect();
+        Ok((serde_json::from_slice(&out).expect("JSON"), dropped))
+    }
+
+    #[test]
+    fn odd_requests_survive_their_own_dialect() {
+        for fields in [
+            r#""input":"x""#,
+            r#""input":"""#,
+            r#""input":[]"#,
+            r#""input":null,"previous_response_id":"resp_1","instructions":null,"tools":null,"stream":false"#,
+            r#""input":"x","instructions":"","tools":[],"include":[],"store":true,"stream":true,"stream_options":{"include_obfuscation":false}"#,
+            r#""input":"x","instructions":"be","text":{"format":{"type":"json_schema","name":"n","schema":{},"new":1},"verbosity":"low"}"#,
+            r#""input":"x","text":{},"reasoning":{"effort":null,"summary":"auto"},"top_logprobs":3,"safety_identifier":"s","user":"u""#,
+            r#""input":"x","tools":[{"type":"function","name":"f"},{"type":"function","name":"g","parameters":null,"strict":null,"description":null,"defer_loading":true},{"type":"custom","name":"c"},{"type":"mcp","server_label":"s"}],"tool_choice":{"type":"allowed_tools","mode":"auto","tools":[]}"#,
+            r#""input":[{"role":"user","content":[]},{"role":"user","content":""},{"type":"message","role":"developer","content":[{"type":"input_text","text":"a","new":1}],"id":"msg_1","status":null}]"#,
+            r#""input":[{"role":"user","content":[{"type":"input_image","image_url":"data:image/png;base64,AA==","detail":null},{"type":"input_image","file_id":"file-1","image_url":null},{"type":"input_file","file_data":"QUJD","filename":"a.txt"},{"type":"input_file","file_url":"https://x"},{"type":"input_audio","input_audio":{"data":"AA","format":"wav"}},{"type":"from_the_future","x":1}]}]"#,
+            r#""input":[{"role":"assistant","content":"a"},{"role":"assistant","content":[{"type":"output_text","text":"b"},{"type":"refusal","refusal":"c"}]},{"type":"message","id":"msg_2","status":"completed","role":"assistant","phase":"commentary","content":[{"type":"refusal","refusal":"d"}]},{"role":"assistant","content":[]},{"role":"assistant","content":[{"type":"odd"}]}]"#,
+            r#""input":[{"type":"reasoning","id":"rs_1","summary":[],"content":null,"encrypted_content":"x"},{"type":"function_call","call_id":"c","name":"f","arguments":"","id":"fc_1"},{"type":"function_call","call_id":"d","name":"f","arguments":"{"},{"type":"function_call_output","call_id":"c","output":[{"type":"input_text","text":"x"}],"status":"completed"},{"type":"function_call_output","call_id":"d","output":""}]"#,
+            r#""input":[{"type":"item_reference","id":"msg_1"},{"id":"msg_2"},{"role":"critic","content":"x"},{"type":"custom_tool_call","call_id":"c","name":"n","input":"i"},{"type":"custom_tool_call_output","call_id":"c","output":"o"},{"type":"compaction","encrypted_content":"x"},{"type":"mcp_list_tools","server_label":"s","tools":[]},{"type":"mcp_approval_request","id":"a"},{"type":"mcp_approval_response","approval_request_id":"a","approve":true}]"#,
+        ] {
+            let text = format!(r#"{{"model":"m",{fields}}}"#);
+            let request = parsed(&text, read_request).unwrap_or_else(|fault| panic!("{fault:?}: {text}"));
+            let (again, dropped) = written(&request, "m").unwrap_or_else(|fault| panic!("{fault:?}: {text}"));
+            assert_eq!(again, serde_json::from_str::<serde_json::Value>(&text).expect("JSON"));
+            assert!(dropped.is_empty(), "{dropped:?}");
+        }
+    }
+
+    fn asking(parts: Vec<Part>) -> Request {
+        let message = |role, parts| Message { role, parts, name: None, plain: true, extra: vec![] };
+        let text = Part::Text { text: "x".into(), cache_marker: None, extra: vec![] };
+        Request {
+            messages: vec![message(Role::User, vec![text]), message(Role::Assistant, parts)],
+            ..Request::default()
+        }
+    }
+
+    #[test]
+    fn seals_of_others_are_left_out_and_named() {
+        use crate::dialects::signature::Sealed;
+        let thinking =
+            |signature: Option<&str>| Part::Thinking { text: "t".into(), signature: signature.map(str::to_owned) };
+        let item = r#"{"type":"reasoning","id":"rs_1","summary":[],"encrypted_content":"x"}"#;
+        let unreadable = r#"{"type":"reasoning","id":"rs_1","summary":[]}"#;
+        for (part, kept) in [
+            (thinking(Some(&Sealed::Item.mark(item))), true),
+            (thinking(Some(&Sealed::Item.mark(unreadable))), false),
+            (thinking(Some("EqQB")), false),
+            (thinking(None), false),
+            (Part::RedactedThinking { data: "r".into() }, false),
+        ] {
+            let (sent, dropped) = written(&asking(vec![part]), "gpt-5").expect("written");
+            let reasoning = sent["input"].as_array().expect("items").get(1);
+            assert_eq!(reasoning.is_some(), kept, "{sent}");
+            assert_eq!(dropped.is_empty(), kept, "{dropped:?}");
+        }
+    }
+
+    #[test]
+    fn sealed_reasoning_is_asked_of_models_that_have_it() {
+        let include = |model: &str, request: &Request| written(request, model).expect("written").0["include"].clone();
+        let plain = asking(vec![]);
+        for (model, asked) in [
+            ("gpt-5.2", true),
+            ("openai/o3-mini", true),
+            ("gpt-5-chat-latest", false),
+            ("gpt-4o", false),
+            ("deepseek-chat", false),
+        ] {
+            assert_eq!(!include(model, &plain).is_null(), asked, "{model}");
+        }
+        let effort = Some(Reasoning { budget_tokens: Some(4000), ..Reasoning::default() });
+        let thinking = Request { reasoning: effort, logprobs: Some(true), ..asking(vec![]) };
+        let (sent, _) = written(&thinking, "any").expect("written");
+        assert_eq!(sent["include"], serde_json::json!([WITH_SEALED_REASONING, WITH_LOGPROBS]));
+        assert_eq!(sent["reasoning"]["effort"], "medium");
+    }
+
+    #[test]
+    fn what_would_change_the_answer_is_refused_by_name() {
+        let sound = crate::chat::Extra {
+            dialect: "openai_chat",
+            name: "audio".into(),
+            value: RawJson("{\"voice\":\"alloy\"}".into()),
+        };
+        for (request, param) in [
+            (Request { n: Some(2), ..asking(vec![]) }, "n"),
+            (Request { stop: vec!["x".into()], ..asking(vec![]) }, "stop"),
+            (Request { extra: vec![sound], ..asking(vec![]) }, "audio"),
+            (
+                Request {
+                    tools: vec![Tool::Opaque { dialect: "other", json: RawJson("{}".into()) }],
+                    ..asking(vec![])
+                },
+                "tools[0]",
+            ),
+            (Request::default(), "messages"),
+        ] {
+            assert_eq!(written(&request, "m").expect_err(param).param.as_deref(), Some(param));
+        }
+    }
+
+    #[test]
+    fn a_conversation_with_seals_of_others_is_written_anew_without_them() {
+        let sealed =
+            |seal: &str| format!(r#"{{"type":"reasoning","id":"rs_1","summary":[],"encrypted_content":"{seal}"}}"#);
+        let rest = r#"{"type":"function_call","call_id":"c","name":"f","arguments":"{}","id":"fc_1","status":"completed"},{"type":"function_call_output","call_id":"c","output":"o"}"#;
+        let body = |items: &str| format!(r#"{{"model":"a","input":[{items}],"store":true,"new":[1]}}"#);
+        for foreign in ["ringgate:thinking:EqQB", "ringgate:thinking:", "ringgate:redacted:x"] {
+            let mut out = Vec::new();
+            let text = body(&format!("{},{},{rest}", sealed(foreign), sealed("gAAAAA")));
+            assert!(parsed(&text, |value| write_anew(value, "b", TargetOptions::default(), &mut out)));
+            let wanted = body(&format!("{},{rest}", sealed("gAAAAA"))).replace("\"a\"", "\"b\"");
+            let (got, wanted): (serde_json::Value, serde_json::Value) =
+                (serde_json::from_slice(&out).expect("JSON"), serde_json::from_str(&wanted).expect("JSON"));
+            assert_eq!(got, wanted, "{foreign}");
+        }
+    }
 }

@@ -7,15 +7,15 @@
 //! One item is open at a time. Arguments of a call whose item was closed already cannot be told; the
 //! stream then fails rather than ending with half a call.
 
-use super::super::Dialect;
 use super::super::EventWriter;
 use super::super::StreamOptions;
 use super::super::fields;
-use super::super::openai_chat::OpenAiChat;
 use super::NAME;
 use super::answer;
 use super::answer::Envelope;
 use super::content;
+use super::frames::Frames;
+use super::frames::Place;
 use super::items;
 use super::items::Call;
 use super::items::List;
@@ -42,7 +42,7 @@ const CHOICE: u64 = 0;
 pub(super) struct Writer {
     created_s: u64,
     head: Option<Head>,
-    sequence: u64,
+    frames: Frames,
     /// Items that are closed.
     list: List,
     open: Option<Open>,
@@ -98,21 +98,6 @@ enum Kind {
     },
 }
 
-/// Appends an error event. It has the fields of the dialect's own error event, and the object by which
-/// SDKs recognise an error in any stream.
-pub(super) fn write_fault(fault: &Fault, sequence: u64, out: &mut Vec<u8>) {
-    let mut envelope = Vec::new();
-    OpenAiChat.write_fault(fault, "", &mut envelope);
-    let error: serde_json::Value = serde_json::from_slice(&envelope).unwrap_or_default();
-    let error = &error["error"];
-    out.extend_from_slice(b"event: error\ndata: {\"type\":\"error\",\"sequence_number\":");
-    fields::write_integer(sequence, out);
-    for name in ["code", "message", "param"] {
-        out.extend_from_slice(format!(",\"{name}\":{}", error[name]).as_bytes());
-    }
-    out.extend_from_slice(format!(",\"error\":{error}}}\n\n").as_bytes());
-}
-
 impl EventWriter for Writer {
     fn write(&mut self, event: &Event, out: &mut Vec<u8>) {
         if self.failed {
@@ -142,7 +127,7 @@ impl Writer {
         Writer {
             created_s: options.created_s,
             head: None,
-            sequence: 0,
+            frames: Frames::default(),
             list: List::default(),
             open: None,
             around: Vec::new(),
@@ -171,10 +156,7 @@ impl Writer {
             self.envelope(|envelope| envelope.write_begun(out));
         });
         for name in ["response.created", "response.in_progress"] {
-            self.event(name, out, |out| {
-                out.extend_from_slice(b",\"response\":");
-                out.extend_from_slice(begun.as_bytes());
-            });
+            self.frames.response(name, &begun, out);
         }
     }
 
@@ -184,56 +166,21 @@ impl Writer {
         }
     }
 
-    /// One event whose members besides its type and number `write` writes.
-    fn event(&mut self, name: &str, out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
-        out.extend_from_slice(b"event: ");
-        out.extend_from_slice(name.as_bytes());
-        out.extend_from_slice(b"\ndata: {\"type\":\"");
-        out.extend_from_slice(name.as_bytes());
-        out.extend_from_slice(b"\",\"sequence_number\":");
-        fields::write_integer(self.sequence, out);
-        self.sequence += 1;
-        write(out);
-        out.extend_from_slice(b"}\n\n");
+    /// An event about a piece of the open item.
+    fn piece(&mut self, name: &str, piece: Option<(&'static str, u64)>, members: &[(&str, &str)], out: &mut Vec<u8>) {
+        let id = self.open.as_ref().map_or("\"\"", |open| open.id.as_str());
+        self.frames.piece(name, Place { id, item: self.list.count, piece }, members, out);
     }
 
-    /// An event about a piece of the open item: `piece` is what places it there.
-    fn piece_event(&mut self, name: &str, piece: Option<(&str, u64)>, members: &[(&str, &str)], out: &mut Vec<u8>) {
-        let id = self.open.as_ref().map_or_else(String::new, |open| open.id.clone());
-        self.named_piece_event(name, &id, piece, members, out);
+    /// An event that holds the item being told.
+    fn item(&mut self, name: &str, item: &[u8], out: &mut Vec<u8>) {
+        self.frames.item(name, self.list.count, item, out);
     }
 
-    fn named_piece_event(
-        &mut self,
-        name: &str,
-        id: &str,
-        piece: Option<(&str, u64)>,
-        members: &[(&str, &str)],
-        out: &mut Vec<u8>,
-    ) {
-        let place = self.list.count;
-        self.event(name, out, |out| {
-            out.extend_from_slice(b",\"item_id\":");
-            out.extend_from_slice(id.as_bytes());
-            out.extend_from_slice(b",\"output_index\":");
-            fields::write_integer(place, out);
-            if let Some((name, number)) = piece {
-                out.extend_from_slice(format!(",\"{name}\":{number}").as_bytes());
-            }
-            for (name, value) in members {
-                out.extend_from_slice(format!(",\"{name}\":{value}").as_bytes());
-            }
-        });
-    }
-
-    fn item_event(&mut self, name: &str, item: &[u8], out: &mut Vec<u8>) {
-        let place = self.list.count;
-        self.event(name, out, |out| {
-            out.extend_from_slice(b",\"output_index\":");
-            fields::write_integer(place, out);
-            out.extend_from_slice(b",\"item\":");
-            out.extend_from_slice(item);
-        });
+    /// The end of the item being told.
+    fn item_done(&mut self, item: &[u8], out: &mut Vec<u8>) {
+        self.item("response.output_item.done", item, out);
+        self.list.next().extend_from_slice(item);
     }
 
     fn naming(&self, is_cut: bool) -> Naming<'_> {
@@ -250,6 +197,9 @@ impl Writer {
     }
 
     fn write_content(&mut self, event: &Event, out: &mut Vec<u8>) {
+        if self.head.is_none() {
+            self.start("", "", 0, &[], out);
+        }
         if !matches!(event, Event::Thinking { .. } | Event::ThinkingSignature { .. }) {
             self.settle_thought(out);
         }
@@ -305,7 +255,7 @@ impl Writer {
         for (number, annotation) in (before..).zip(&added) {
             let number = number.to_string();
             let members = [("annotation_index", number.as_str()), ("annotation", annotation)];
-            self.piece_event("response.output_text.annotation.added", Some(("content_index", place)), &members, out);
+            self.piece("response.output_text.annotation.added", Some(("content_index", place)), &members, out);
         }
     }
 
@@ -320,9 +270,8 @@ impl Writer {
             whole.push_str(text);
         }
         if !text.is_empty() {
-            let members = [("delta", quoted(text)), ("logprobs", "[]".to_owned())];
-            let members = [(members[0].0, members[0].1.as_str()), (members[1].0, members[1].1.as_str())];
-            self.piece_event("response.output_text.delta", Some(("content_index", place)), &members, out);
+            let members = [("delta", &*quoted(text)), ("logprobs", "[]")];
+            self.piece("response.output_text.delta", Some(("content_index", place)), &members, out);
         }
     }
 
@@ -343,7 +292,7 @@ impl Writer {
         }
         self.gathered_bytes += list.len();
         let members = [("delta", "\"\""), ("logprobs", list.as_str())];
-        self.piece_event("response.output_text.delta", Some(("content_index", place)), &members, out);
+        self.piece("response.output_text.delta", Some(("content_index", place)), &members, out);
     }
 
     fn refusal(&mut self, text: &str, out: &mut Vec<u8>) {
@@ -366,7 +315,7 @@ impl Writer {
             whole.push_str(text);
         }
         let delta = quoted(text);
-        self.piece_event("response.refusal.delta", Some(("content_index", place)), &[("delta", &delta)], out);
+        self.piece("response.refusal.delta", Some(("content_index", place)), &[("delta", &delta)], out);
     }
 
     /// Opens what is needed so that words can be told.
@@ -397,11 +346,14 @@ impl Writer {
         let place = parts.len() as u64;
         let empty = written_part(&part, "[]");
         parts.push(part);
-        self.piece_event("response.content_part.added", Some(("content_index", place)), &[("part", &empty)], out);
+        self.piece("response.content_part.added", Some(("content_index", place)), &[("part", &empty)], out);
     }
 
     /// Fields of the message are kept with its first text, or beside its first refusal.
     fn open_message(&mut self, first: &mut Part, out: &mut Vec<u8>) {
+        // What a whole message lacks, a streamed one needs to be told by.
+        self.around.retain(|extra| !extra.value.0.is_empty());
+        self.refusing.retain(|extra| !extra.value.0.is_empty());
         let around = match first {
             Part::Text { extra, .. } => {
                 extra.append(&mut self.around);
@@ -421,7 +373,7 @@ impl Writer {
             }
         }
         item.extend_from_slice(b",\"role\":\"assistant\",\"content\":[]}");
-        self.item_event("response.output_item.added", &item, out);
+        self.item("response.output_item.added", &item, out);
         self.open = Some(Open { id, kind: Kind::Message { parts: Vec::new(), around, logprobs: String::new() } });
     }
 
@@ -445,9 +397,9 @@ impl Writer {
             let place = Some(("summary_index", 0));
             if first {
                 let part = written_piece("summary_text", "");
-                self.piece_event("response.reasoning_summary_part.added", place, &[("part", &part)], out);
+                self.piece("response.reasoning_summary_part.added", place, &[("part", &part)], out);
             }
-            self.piece_event("response.reasoning_summary_text.delta", place, &[("delta", &quoted(text))], out);
+            self.piece("response.reasoning_summary_text.delta", place, &[("delta", &quoted(text))], out);
         }
     }
 
@@ -458,7 +410,7 @@ impl Writer {
         self.close(false, out);
         let id = self.item_id(None, "rs");
         let item = format!("{{\"id\":{id},\"type\":\"reasoning\",\"summary\":[]}}");
-        self.item_event("response.output_item.added", item.as_bytes(), out);
+        self.item("response.output_item.added", item.as_bytes(), out);
         self.open = Some(Open { id, kind: Kind::Reasoning { text: String::new() } });
     }
 
@@ -483,39 +435,43 @@ impl Writer {
         self.close(false, out);
         let Native { id, content, summary, json, .. } = native;
         let item = format!("{{\"id\":{id},\"type\":\"reasoning\",\"summary\":[]}}");
-        self.item_event("response.output_item.added", item.as_bytes(), out);
+        self.item("response.output_item.added", item.as_bytes(), out);
+        let item = self.list.count;
+        let mut tell = |name: &str, piece, members: &[(&str, &str)]| {
+            self.frames.piece(name, Place { id, item, piece: Some(piece) }, members, out);
+        };
         for (number, text) in (0u64..).zip(content) {
-            let place = Some(("content_index", number));
+            let piece = ("content_index", number);
             let (empty, whole) = (written_piece("reasoning_text", ""), written_piece("reasoning_text", text));
             let text = quoted(text);
-            self.named_piece_event("response.content_part.added", id, place, &[("part", &empty)], out);
-            self.named_piece_event("response.reasoning_text.delta", id, place, &[("delta", &text)], out);
-            self.named_piece_event("response.reasoning_text.done", id, place, &[("text", &text)], out);
-            self.named_piece_event("response.content_part.done", id, place, &[("part", &whole)], out);
+            tell("response.content_part.added", piece, &[("part", &empty)]);
+            tell("response.reasoning_text.delta", piece, &[("delta", &text)]);
+            tell("response.reasoning_text.done", piece, &[("text", &text)]);
+            tell("response.content_part.done", piece, &[("part", &whole)]);
         }
         for (number, text) in (0u64..).zip(summary) {
-            let place = Some(("summary_index", number));
+            let piece = ("summary_index", number);
             let (empty, whole) = (written_piece("summary_text", ""), written_piece("summary_text", text));
             let text = quoted(text);
-            self.named_piece_event("response.reasoning_summary_part.added", id, place, &[("part", &empty)], out);
-            self.named_piece_event("response.reasoning_summary_text.delta", id, place, &[("delta", &text)], out);
-            self.named_piece_event("response.reasoning_summary_text.done", id, place, &[("text", &text)], out);
-            self.named_piece_event("response.reasoning_summary_part.done", id, place, &[("part", &whole)], out);
+            tell("response.reasoning_summary_part.added", piece, &[("part", &empty)]);
+            tell("response.reasoning_summary_text.delta", piece, &[("delta", &text)]);
+            tell("response.reasoning_summary_text.done", piece, &[("text", &text)]);
+            tell("response.reasoning_summary_part.done", piece, &[("part", &whole)]);
         }
-        self.item_event("response.output_item.done", json.as_bytes(), out);
-        self.list.next().extend_from_slice(json.as_bytes());
+        self.item_done(json.as_bytes(), out);
     }
 
     fn call(&mut self, number: u64, (id, name): (&str, &str), extra: &[Extra], out: &mut Vec<u8>) {
         self.close(false, out);
-        let extra: Vec<Extra> = extra.iter().filter(|extra| extra.dialect == NAME).cloned().collect();
+        let told = |extra: &&Extra| extra.dialect == NAME && !extra.value.0.is_empty();
+        let extra: Vec<Extra> = extra.iter().filter(told).cloned().collect();
         let item_id = self.item_id(fields::kept(&extra, NAME, "id"), "fc");
         let begun: Vec<Extra> =
             extra.iter().filter(|extra| !matches!(&*extra.name, "status" | "arguments")).cloned().collect();
         let call = Call { id, name, arguments: "", extra: &begun };
         let item =
             fields::written(|out| items::write_call(call, Some((item_id.trim_matches('"'), "in_progress")), out));
-        self.item_event("response.output_item.added", item.as_bytes(), out);
+        self.item("response.output_item.added", item.as_bytes(), out);
         let (id, name, arguments) = (id.to_owned(), name.to_owned(), String::new());
         self.open = Some(Open { id: item_id, kind: Kind::Call { number, id, name, arguments, extra } });
     }
@@ -528,7 +484,7 @@ impl Writer {
         match &mut self.open {
             Some(Open { kind: Kind::Call { number, arguments, .. }, .. }) if *number == call => {
                 arguments.push_str(text);
-                self.piece_event("response.function_call_arguments.delta", None, &[("delta", &quoted(text))], out);
+                self.piece("response.function_call_arguments.delta", None, &[("delta", &quoted(text))], out);
             }
             _ => self.fail(&fields::not_understood("the provider mixed the arguments of several tool calls"), out),
         }
@@ -541,9 +497,8 @@ impl Writer {
         let mut written = List::default();
         self.close(false, out);
         items::write_item(std::slice::from_ref(part), &[], self.naming(false), &mut written);
-        self.item_event("response.output_item.added", &written.written, out);
-        self.item_event("response.output_item.done", &written.written, out);
-        self.list.next().extend_from_slice(&written.written);
+        self.item("response.output_item.added", &written.written, out);
+        self.item_done(&written.written, out);
     }
 
     fn finish(&mut self, finish: &Finish, out: &mut Vec<u8>) {
@@ -563,10 +518,7 @@ impl Writer {
         });
         let is_cut = answer::status(self.finish.as_ref()).0 == "incomplete";
         let name = if is_cut { "response.incomplete" } else { "response.completed" };
-        self.event(name, out, |out| {
-            out.extend_from_slice(b",\"response\":");
-            out.extend_from_slice(response.as_bytes());
-        });
+        self.frames.response(name, &response, out);
     }
 
     fn answer_extra(&mut self, extra: &Extra) {
@@ -593,16 +545,16 @@ impl Writer {
         match part {
             Part::Refusal(text) => {
                 let text = quoted(text);
-                self.piece_event("response.refusal.done", place, &[("refusal", &text)], out);
+                self.piece("response.refusal.done", place, &[("refusal", &text)], out);
             }
             Part::Text { text, .. } => {
                 let text = quoted(text);
                 let members = [("text", text.as_str()), ("logprobs", logprobs.as_str())];
-                self.piece_event("response.output_text.done", place, &members, out);
+                self.piece("response.output_text.done", place, &members, out);
             }
             _ => {}
         }
-        self.piece_event("response.content_part.done", place, &[("part", &whole)], out);
+        self.piece("response.content_part.done", place, &[("part", &whole)], out);
     }
 
     /// Closes the open item.
@@ -626,50 +578,46 @@ impl Writer {
         let mut item = Vec::new();
         items::write_message(&parts, &around, Some(naming), &mut item);
         debug_assert!(String::from_utf8_lossy(&item).contains(&id), "an item keeps its id");
-        self.item_event("response.output_item.done", &item, out);
-        self.list.next().extend_from_slice(&item);
+        self.item_done(&item, out);
     }
 
     fn close_reasoning(&mut self, signature: Option<&str>, out: &mut Vec<u8>) {
+        if let Some(Open { kind: Kind::Reasoning { text }, .. }) = &self.open
+            && !text.is_empty()
+        {
+            let piece = Some(("summary_index", 0));
+            let (text, whole) = (quoted(text), written_piece("summary_text", text));
+            self.piece("response.reasoning_summary_text.done", piece, &[("text", &text)], out);
+            self.piece("response.reasoning_summary_part.done", piece, &[("part", &whole)], out);
+        }
         let Some(Open { kind: Kind::Reasoning { text }, id }) = self.open.take() else {
             return;
         };
-        if !text.is_empty() {
-            let place = Some(("summary_index", 0));
-            let (quoted_text, piece) = (quoted(&text), written_piece("summary_text", &text));
-            self.named_piece_event("response.reasoning_summary_text.done", &id, place, &[("text", &quoted_text)], out);
-            self.named_piece_event("response.reasoning_summary_part.done", &id, place, &[("part", &piece)], out);
-        }
         let part = Part::Thinking { text, signature: signature.map(str::to_owned) };
         let mut item = Vec::new();
         reasoning::write_answered(&part, id.trim_matches('"'), &mut item);
-        self.item_event("response.output_item.done", &item, out);
-        self.list.next().extend_from_slice(&item);
+        self.item_done(&item, out);
     }
 
     fn close_call(&mut self, is_cut: bool, out: &mut Vec<u8>) {
+        if let Some(Open { kind: Kind::Call { name, arguments, .. }, .. }) = &self.open {
+            let told = quoted(if arguments.is_empty() { "{}" } else { arguments });
+            let members = [("name", &*quoted(name)), ("arguments", &*told)];
+            self.piece("response.function_call_arguments.done", None, &members, out);
+        }
         let Some(Open { kind: Kind::Call { id, name, arguments, extra, .. }, id: item_id }) = self.open.take() else {
             return;
         };
         let status = if is_cut { "incomplete" } else { "completed" };
-        let told = if arguments.is_empty() { "{}" } else { arguments.as_str() };
-        self.named_piece_event(
-            "response.function_call_arguments.done",
-            &item_id,
-            None,
-            &[("name", &quoted(&name)), ("arguments", &quoted(told))],
-            out,
-        );
         let call = Call { id: &id, name: &name, arguments: &arguments, extra: &extra };
         let mut item = Vec::new();
         items::write_call(call, Some((item_id.trim_matches('"'), status)), &mut item);
-        self.item_event("response.output_item.done", &item, out);
-        self.list.next().extend_from_slice(&item);
+        self.item_done(&item, out);
     }
 
     /// Nothing may follow an error: a clean end after it would be believed.
     fn fail(&mut self, error: &Fault, out: &mut Vec<u8>) {
-        write_fault(error, self.sequence, out);
+        self.frames.fault(error, out);
         self.failed = true;
     }
 }
@@ -707,5 +655,114 @@ fn keep_annotations(extra: &mut Vec<Extra>, added: &[String]) {
     match extra.iter_mut().find(|extra| extra.name == "annotations") {
         Some(known) => known.value = value,
         None => extra.push(Extra { dialect: NAME, name: "annotations".to_owned(), value }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chat::RawJson;
+    use crate::fault::Kind;
+
+    fn written(events: &[Event]) -> String {
+        let mut writer = Writer::new(StreamOptions { include_usage: true, created_s: 9 });
+        let mut out = Vec::new();
+        events.iter().for_each(|event| writer.write(event, &mut out));
+        String::from_utf8(out).expect("text")
+    }
+
+    fn names(text: &str) -> Vec<&str> {
+        text.lines().filter_map(|line| line.strip_prefix("event: ")).collect()
+    }
+
+    fn start(extra: Vec<Extra>) -> Event {
+        Event::Start { id: "msg_01".into(), model: "m".into(), created_s: 0, extra }
+    }
+
+    fn call(call: u64) -> Event {
+        Event::ToolCall { choice: 0, call, id: "c".into(), name: "f".into(), extra: vec![] }
+    }
+
+    fn more(call: u64, text: &str) -> Event {
+        Event::ToolArguments { choice: 0, call, text: text.into() }
+    }
+
+    fn finish(finish: Finish) -> Event {
+        Event::Finish { choice: 0, finish }
+    }
+
+    #[test]
+    fn foreign_reasoning_is_told_as_it_comes_and_sealed_when_it_ends() {
+        let thinking = |text: &str| Event::Thinking { choice: 0, text: text.into() };
+        let told = written(&[start(vec![]), thinking("h")]);
+        assert!(told.contains("\"delta\":\"h\""), "not held back: {told}");
+        let text = written(&[
+            start(vec![]),
+            thinking("h"),
+            thinking("m"),
+            Event::ThinkingSignature { choice: 0, signature: "sig".into() },
+            Event::Text { choice: 0, text: "x".into() },
+            finish(Finish::Stop),
+            Event::End,
+        ]);
+        let wanted = r#"{"id":"rs_0100","type":"reasoning","summary":[{"type":"summary_text","text":"hm"}],"encrypted_content":"ringgate:thinking:sig"}"#;
+        assert_eq!(text.matches(wanted).count(), 2, "when it closes and at the end: {text}");
+        assert!(text.contains(r#""created_at":9"#));
+        assert_eq!(names(&text)[2], "response.output_item.added");
+        assert_eq!(names(&text).last(), Some(&"response.completed"));
+    }
+
+    #[test]
+    fn mixed_arguments_fail_loudly() {
+        let text = written(&[start(vec![]), call(0), call(1), more(0, "{}"), finish(Finish::ToolCalls), Event::End]);
+        assert_eq!(names(&text).last(), Some(&"error"), "{text}");
+        assert!(!text.contains("response.completed"));
+    }
+
+    #[test]
+    fn an_answer_cut_short_is_incomplete_down_to_its_item() {
+        let text = written(&[
+            start(vec![]),
+            Event::Text { choice: 0, text: "x".into() },
+            finish(Finish::Length),
+            Event::Usage(Usage { input_tokens: 1, output_tokens: 2, ..Usage::default() }),
+            Event::End,
+        ]);
+        let last = text.rsplit("data: ").next().expect("an event");
+        let last: serde_json::Value = serde_json::from_str(last.trim()).expect("JSON");
+        assert_eq!(last["type"], "response.incomplete");
+        assert_eq!(last["response"]["incomplete_details"]["reason"], "max_output_tokens");
+        assert_eq!(last["response"]["output"][0]["status"], "incomplete");
+        assert_eq!(last["response"]["usage"]["total_tokens"], 3);
+    }
+
+    #[test]
+    fn log_probabilities_follow_their_words() {
+        let json = RawJson(r#"{"content":[{"token":"x","logprob":-1}],"refusal":null}"#.into());
+        let text = written(&[
+            start(vec![]),
+            Event::Text { choice: 0, text: "x".into() },
+            Event::Logprobs { choice: 0, json },
+            finish(Finish::Stop),
+            Event::End,
+        ]);
+        let list = r#"[{"token":"x","logprob":-1}]"#;
+        assert!(text.contains(&format!(r#""delta":"","logprobs":{list}"#)), "{text}");
+        assert!(text.contains(&format!(r#""text":"x","logprobs":{list}"#)), "{text}");
+        assert!(text.contains(&format!(r#""annotations":[],"logprobs":{list}"#)), "{text}");
+    }
+
+    #[test]
+    fn an_error_is_known_by_every_sdk_and_ends_everything() {
+        let fault = Fault { param: Some("p".into()), ..Fault::new(Kind::Overloaded, "busy") };
+        let text =
+            written(&[start(vec![]), Event::Error(fault), Event::Text { choice: 0, text: "x".into() }, Event::End]);
+        let data: serde_json::Value =
+            serde_json::from_str(text.rsplit("data: ").next().expect("an event").trim()).expect("JSON");
+        let error = serde_json::json!({"message": "busy", "type": "server_error", "param": "p", "code": "overloaded"});
+        assert_eq!(
+            data,
+            serde_json::json!({"type": "error", "sequence_number": 2, "code": "overloaded", "message": "busy", "param": "p", "error": error})
+        );
     }
 }
