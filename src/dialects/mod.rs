@@ -42,8 +42,12 @@ pub const ALL: &[&dyn Dialect] = &[
 
 /// Formats beside the dialects of providers: what only callers speak and providers of a dialect of
 /// [`ALL`] serve at a path of its own.
-pub const BESIDE: &[&dyn Dialect] =
-    &[&openai_chat::OpenAiCompletions, &openai_chat::OpenAiEmbeddings, &anthropic_messages::AnthropicCountTokens];
+pub const BESIDE: &[&dyn Dialect] = &[
+    &openai_chat::OpenAiCompletions,
+    &openai_chat::OpenAiEmbeddings,
+    &anthropic_messages::AnthropicCountTokens,
+    &gemini::GeminiCountTokens,
+];
 
 /// Every dialect that only providers speak.
 pub const PROVIDER_ONLY: &[&dyn ProviderDialect] = &[&bedrock_converse::BedrockConverse, &cohere_chat::CohereChat];

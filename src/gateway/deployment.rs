@@ -510,7 +510,8 @@ mod tests {
         let dialects: Vec<&str> = dialects::of_providers().map(|dialect| dialect.name()).collect();
         let kinds: Vec<&str> = providers::ALL.iter().map(|kind| kind.name).collect();
         let strategies: Vec<&str> = routing::ALL.iter().map(|strategy| strategy.name()).collect();
-        let names = KnownNames { dialects: &dialects, callers: &[], kinds: &kinds, strategies: &strategies };
+        let callers: Vec<&str> = dialects::ALL.iter().map(|dialect| dialect.name()).collect();
+        let names = KnownNames { dialects: &dialects, callers: &callers, kinds: &kinds, strategies: &strategies };
         let text = format!("[[providers]]\n{lines}\n[[routes]]\nmodel = \"*\"\ntargets = [\"p\"]\n");
         let settings = config::parse(&text, "test.toml", &|_| None, &names).expect("valid");
         let deployment = Deployment::assemble(settings, None, None).expect("complete");

@@ -13,6 +13,8 @@ pub(super) struct Named {
     pub model: String,
     /// Stream the answer?
     pub stream: bool,
+    /// Is the prompt to be counted instead of answered?
+    pub counts: bool,
 }
 
 /// Versions that only this format has.
@@ -29,13 +31,14 @@ pub(super) fn read(path: &str) -> Option<Named> {
     let rest = versions.into_iter().find_map(|version| path.strip_prefix(version))?;
     let rest = unescaped(rest);
     let (name, verb) = rest.rsplit_once(':')?;
-    let stream = match verb {
-        "generateContent" => false,
-        "streamGenerateContent" => true,
+    let (stream, counts) = match verb {
+        "generateContent" => (false, false),
+        "streamGenerateContent" => (true, false),
+        "countTokens" => (false, true),
         _ => return None,
     };
     let model = below_collection(name).filter(|model| !model.is_empty())?;
-    Some(Named { model: model.to_owned(), stream })
+    Some(Named { model: model.to_owned(), stream, counts })
 }
 
 /// `m` of `models/m`, of `models/models/m` and of `projects/p/locations/l/publishers/google/models/m`.
@@ -78,11 +81,11 @@ mod tests {
             ("/v1beta1/projects/p/locations/l/publishers/google/models/m:generateContent", "m", false),
             ("/v1/publishers/google/models/m:streamGenerateContent", "m", true),
         ] {
-            assert_eq!(read(path), Some(Named { model: model.to_owned(), stream }), "{path}");
+            assert_eq!(read(path), Some(Named { model: model.to_owned(), stream, counts: false }), "{path}");
         }
         for path in [
             "/v1beta/models/:generateContent",
-            "/v1beta/models/m:countTokens",
+            "/v1beta/models/m:count",
             "/v1beta/models/m",
             "/v2/models/m:generateContent",
             "/v1/m:generateContent",
@@ -91,6 +94,7 @@ mod tests {
         ] {
             assert_eq!(read(path), None, "{path}");
         }
+        assert!(read("/v1/models/m:countTokens").is_some_and(|named| named.counts && named.model == "m"));
         assert!(is_own("/v1beta/nowhere") && !is_own("/v1/models/llama3:8b"));
     }
 

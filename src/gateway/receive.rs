@@ -80,8 +80,10 @@ pub(super) fn surface(method: Method, path: &str) -> Result<Surface, Fault> {
     }
     let reading = matches!(method, Method::Get | Method::Head);
     // Models have colons too (`llama3:8b`); only behind a POST is a colon surely a verb.
-    if named::read(rest).is_some() && !(reading && rest.starts_with("/v1/models/")) {
-        return only(method == Method::Post, "POST", Surface::Chat(&dialects::gemini::Gemini));
+    if let Some(named) = named::read(rest).filter(|_| !(reading && rest.starts_with("/v1/models/"))) {
+        let dialect: &'static dyn Dialect =
+            if named.counts { &dialects::gemini::GeminiCountTokens } else { &dialects::gemini::Gemini };
+        return only(method == Method::Post, "POST", Surface::Chat(dialect));
     }
     if let Some((list, id)) = models_below(rest) {
         // Google's newer clients ask for `/v1/models`, too.
@@ -177,7 +179,7 @@ pub(super) fn ask<'input>(
 ) -> Result<Ask<'input>, Fault> {
     let ask = dialect.read_ask(body)?;
     Ok(match named {
-        Some(Named { model, stream }) => Ask { model: Cow::Owned(model), stream, ..ask },
+        Some(Named { model, stream, .. }) => Ask { model: Cow::Owned(model), stream, ..ask },
         None => ask,
     })
 }
@@ -238,6 +240,7 @@ mod tests {
         assert_eq!(name(Method::Delete, "/anthropic/v1/files/f"), "opaque anthropic_messages");
         assert_eq!(name(Method::Get, "/v1/chat/completions/chatcmpl-1"), "opaque openai_chat");
         assert_eq!(name(Method::Get, "/v1/organization/users"), "not_found");
+        assert_eq!(name(Method::Post, "/v1beta/models/gemini:countTokens"), "gemini_count_tokens");
         assert_eq!(name(Method::Post, "/V1/chat/completions"), "not_found");
         assert_eq!(name(Method::Post, "/v1/chat/completions/"), "not_found");
         assert_eq!(name(Method::Post, "/openaiv1/chat/completions"), "not_found");

@@ -28,6 +28,8 @@ on_both_drivers! {
     tokens_are_counted_by_their_provider_or_estimated,
     models_are_listed_in_three_shapes,
     the_rules_of_chat_hold_here_too,
+    gemini_embeds_in_its_own_words,
+    gemini_counts_or_is_estimated,
 }
 
 fn bearer(number: u8) -> String {
@@ -417,4 +419,66 @@ fn the_rules_of_chat_hold_here_too(driver: Driver) {
         let answer = gateway.ask(&get(path, &bearer(1)));
         assert_eq!((answer.status, answer.field("allow")), (405, Some("POST")), "{path}");
     }
+}
+
+fn gemini_embeds_in_its_own_words(driver: Driver) {
+    let provider = Provider::start_at_any_path(|seen, peer| match seen.line().as_str() {
+        "POST /v1beta/models/gemini-embedding-001:batchEmbedContents" => {
+            peer.send(json_answer(200, r#"{"embeddings":[{"values":[0.5,-2.0,0.25]},{"values":[1]}]}"#));
+        }
+        _ => peer.send(json_answer(400, r#"{"error":{"code":400,"message":"no","status":"INVALID_ARGUMENT"}}"#)),
+    });
+    let gemini = format!(
+        "[[providers]]\nname = \"gemini\"\ndialect = \"gemini\"\nbase_url = \"http://{}\"\napi_key = \"env:CANARY_PROVIDER_KEY\"\n",
+        provider.address
+    );
+    let gateway = Setup::new(driver).tables(&gemini).route("*", "\"gemini\"", "").start();
+    let body =
+        r#"{"model":"gemini-embedding-001","input":["a","b"],"dimensions":3,"user":"u","encoding_format":"base64"}"#;
+    for (place, cache) in ["MISS", "HIT"].into_iter().enumerate() {
+        settled(&gateway, place);
+        let answer = embed(&gateway, "", body);
+        assert_eq!((answer.status, answer.cache()), (200, cache), "{}", answer.text());
+        assert_eq!(answer.json()["data"][0]["embedding"], "AAAAPwAAAMAAAIA+");
+    }
+    assert_eq!(embed(&gateway, "", &body.replace("base64", "float")).field("x-ringgate-dropped"), Some("user"));
+    assert_eq!(provider.seen()[0].json()["requests"][1]["outputDimensionality"], 3);
+    assert_eq!(provider.seen()[0].field("x-goog-api-key"), Some(PROVIDER_SECRET.to_owned()));
+    let tokens = embed(&gateway, "", r#"{"model":"gemini-embedding-001","input":[[1]]}"#);
+    assert_eq!((tokens.status, tokens.fault().param.as_str()), (400, "input"));
+    let refused = embed(&gateway, "", r#"{"model":"other","input":["a"]}"#);
+    assert_eq!((refused.status, refused.fault().message.as_str()), (400, "no"));
+}
+
+fn gemini_counts_or_is_estimated(driver: Driver) {
+    let provider = Provider::start_at_any_path(|seen, peer| {
+        assert_eq!(seen.line(), "POST /v1beta/models/gemini-2:countTokens");
+        peer.send(json_answer(200, "{\n \"totalTokens\": 12\n}\n"));
+    });
+    let gemini = format!(
+        "[[providers]]\nname = \"gemini\"\ndialect = \"gemini\"\nbase_url = \"http://{}\"\napi_key = \"env:CANARY_PROVIDER_KEY\"\n",
+        provider.address
+    );
+    let gateway = Setup::new(driver)
+        .provider("p", &provider, "")
+        .tables(&gemini)
+        .route("gemini-*", "\"gemini\"", "cache = { exact = false }")
+        .route("*", "\"p\"", "")
+        .start();
+    let body = r#"{"contents":[{"parts":[{"text":"The quick brown fox jumps over the lazydog."}],"role":"user"}]}"#;
+    for path in [
+        "/v1beta/models/gemini-2:countTokens",
+        "/v1/models/gemini-2:countTokens",
+        "/genai/v1beta/models/gemini-2:countTokens",
+    ] {
+        let counted = gateway.ask(&post_to(path, "", body));
+        assert_eq!((counted.status, counted.text().as_str()), (200, "{\n \"totalTokens\": 12\n}\n"), "{path}");
+        assert_eq!(provider.seen().pop().expect("it arrived").text(), body);
+    }
+    let estimated = gateway.ask(&post_to("/v1beta/models/gpt-x:countTokens", "", body));
+    assert_eq!((estimated.status, estimated.field("x-ringgate-estimated")), (200, Some("true")));
+    assert!(estimated.json()["totalTokens"].as_u64().is_some_and(|tokens| (9..=16).contains(&tokens)));
+    let wrong = gateway.ask(&post_to("/v1beta/models/gpt-x:countTokens", "", "{}"));
+    assert_eq!((wrong.status, wrong.json()["error"]["status"].as_str()), (400, Some("INVALID_ARGUMENT")));
+    assert_eq!(provider.count(), 3);
 }

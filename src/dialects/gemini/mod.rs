@@ -14,6 +14,7 @@ mod answer;
 mod ask;
 mod config;
 mod contents;
+mod count_tokens;
 mod fault;
 mod grounding;
 mod logprobs;
@@ -26,6 +27,8 @@ mod stream;
 mod thinking;
 mod tools;
 mod write;
+
+pub use count_tokens::GeminiCountTokens;
 
 use super::AnswerFacts;
 use super::Dialect;
