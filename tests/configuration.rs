@@ -297,7 +297,7 @@ fn further_dialects_of_a_provider_are_known_ones() {
     assert_eq!(parsed(BASIC).providers[0].also_speaks, None);
     refused_whole(
         &with("also_speaks = [\"openai_chat\", \"openai_response\"]"),
-        "`providers[0].also_speaks[1]` names no known dialect: `openai_response`; did you mean `openai_responses`?",
+        "`providers[0].also_speaks[1]` names no known dialect of callers: `openai_response`; did you mean `openai_responses`?",
     );
 }
 
