@@ -12,6 +12,7 @@ import json
 from provider import Answer
 from provider import json_answer
 
+PATH = "/v1/chat/completions"
 ENVELOPE = {"id": "chatcmpl-scripted", "created": 1_700_000_000, "model": "scripted-1", "system_fingerprint": "fp_1"}
 USAGE = {
     "prompt_tokens": 11,

@@ -15,6 +15,7 @@ from chat_scenarios import tokens
 from provider import Answer
 from provider import json_answer
 
+PATH = "/v1/messages"
 ENVELOPE = {"id": "msg_scripted", "type": "message", "role": "assistant", "model": "scripted-1"}
 INPUT_USAGE = {"input_tokens": 11, "cache_creation_input_tokens": 2, "cache_read_input_tokens": 3}
 TEXT = {"type": "text", "text": "Hello, w\u00f6rld: 1 \\ \"2\" \U0001f600."}

@@ -5,6 +5,8 @@
 Prints what failed and, last, `N passed, N failed`.
 """
 
+import concurrent.futures
+import dataclasses
 import os
 import pathlib
 import re
@@ -18,8 +20,28 @@ import messages_scenarios
 import provider
 
 FOLDER = pathlib.Path(__file__).parent
-# Which dialect with the SDK in which folder of the environment; the newest lie in the environment itself.
-SUITES = [("chat", ""), ("chat", "openai-2"), ("chat", "openai-1"), ("messages", "")]
+
+
+@dataclasses.dataclass(frozen=True)
+class Suite:
+    """The modules of a suite by the beginning of their names, and where its SDK is: in a folder of the
+    environment, or, without one, in the environment itself."""
+
+    subject: str
+    folder: str = ""
+
+
+# To add a suite, add its line.
+SUITES = [
+    Suite("chat"),
+    Suite("chat", folder="openai-2"),
+    Suite("chat", folder="openai-1"),
+    Suite("messages"),
+]
+# To add a dialect to the provider, add its module; then its provider and routes below.
+DIALECTS = [chat_scenarios, messages_scenarios]
+# They mostly wait, but the machine may have two cores only.
+SUITES_AT_ONCE = 6
 START_PATIENCE_S = 30.0
 SUITE_PATIENCE_S = 240.0
 STOP_PATIENCE_S = 20.0
@@ -83,13 +105,10 @@ targets = ["mock"]
 
 def main():
     (binary,) = sys.argv[1:]
-    missing = [folder for _, folder in SUITES if not (pathlib.Path(sys.prefix) / folder).is_dir()]
+    missing = [suite.folder for suite in SUITES if not (pathlib.Path(sys.prefix) / suite.folder).is_dir()]
     if missing:
         sys.exit(f"no {', '.join(missing)} in {sys.prefix}: run `make test`, which sets it up\n0 passed, 1 failed")
-    scripted = provider.Provider({
-        "/v1/chat/completions": (chat_scenarios.SCENARIOS, chat_scenarios.REFUSAL_OF_KEY),
-        "/v1/messages": (messages_scenarios.SCENARIOS, messages_scenarios.REFUSAL_OF_KEY),
-    })
+    scripted = provider.Provider(DIALECTS)
     threading.Thread(target=scripted.serve_forever, daemon=True).start()
     made = {name: made_key(binary, name) for name in KEYS}
     keys = {name: key for name, (key, _) in made.items()}
@@ -146,27 +165,30 @@ def stopped(gateway):
 
 
 def run_suites(urls, environment):
-    """Runs the suites side by side: they mostly wait."""
-    running = []
-    for dialect, folder in SUITES:
-        path = {"PYTHONPATH": str(pathlib.Path(sys.prefix) / folder)} if folder else {}
-        command = [sys.executable, FOLDER / "suite.py", dialect, *urls]
-        suite = subprocess.Popen(command, env={**environment, **path}, stdout=subprocess.PIPE, text=True)
-        running.append((f"{dialect} {folder}", suite))
+    """Runs the suites side by side."""
     passed = failed = 0
-    for name, suite in running:
-        try:
-            output, _ = suite.communicate(timeout=SUITE_PATIENCE_S)
-        except subprocess.TimeoutExpired:
-            suite.kill()
-            output, _ = suite.communicate()
-        print(output, end="")
-        total = re.search(r"(\d+) passed, (\d+) failed\n\Z", output)
-        if total is None:
-            print(f"FAIL {name}: the suite did not come to its end")
-        passed += int(total[1]) if total else 0
-        failed += int(total[2]) if total else 1
+    with concurrent.futures.ThreadPoolExecutor(SUITES_AT_ONCE) as pool:
+        for output in pool.map(lambda suite: output_of(suite, urls, environment), SUITES):
+            print(output, end="", flush=True)
+            *_, total = re.finditer(r"(\d+) passed, (\d+) failed\n", output)
+            passed += int(total[1])
+            failed += int(total[2])
     return passed, failed
+
+
+def output_of(suite, urls, environment):
+    """What a suite printed; its last line tells how many passed and failed, whatever became of it."""
+    path = {"PYTHONPATH": str(pathlib.Path(sys.prefix) / suite.folder)} if suite.folder else {}
+    command = [sys.executable, FOLDER / "suite.py", suite.subject, *urls]
+    running = subprocess.Popen(command, env={**environment, **path}, stdout=subprocess.PIPE, text=True)
+    try:
+        output, _ = running.communicate(timeout=SUITE_PATIENCE_S)
+    except subprocess.TimeoutExpired:
+        running.kill()
+        output, _ = running.communicate()
+    if re.search(r"\d+ passed, \d+ failed\n\Z", output):
+        return output
+    return f"{output}FAIL {suite}: the suite did not come to its end\n0 passed, 1 failed\n"
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""Runs every case of one dialect with one version of its SDK, directly and through the gateway.
+"""Runs every case of one subject with one version of its SDK, directly and through the gateway.
 
-    suite.py DIALECT PROVIDER_URL GATEWAY_URL
+    suite.py SUBJECT PROVIDER_URL GATEWAY_URL
 
-DIALECT is the beginning of module names: `chat` means `chat_cases` and `chat_checks`. One process per
+SUBJECT is the beginning of module names: `chat` means `chat_cases` and `chat_checks`. One process per
 SDK version, because two versions cannot be imported side by side; `run.py` starts them.
 Prints a line per failure and, last, `N passed, N failed`.
 """
@@ -25,9 +25,9 @@ CASE_PATIENCE_S = 30.0
 
 
 class Suite:
-    def __init__(self, dialect, provider, gateway):
-        self.subject = importlib.import_module(f"{dialect}_cases")
-        self.checks = importlib.import_module(f"{dialect}_checks")
+    def __init__(self, subject, provider, gateway):
+        self.subject = importlib.import_module(f"{subject}_cases")
+        self.checks = importlib.import_module(f"{subject}_checks")
         self.provider = provider
         self.gateway = gateway
         self.places = {
