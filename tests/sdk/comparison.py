@@ -3,14 +3,16 @@
 import copy
 import dataclasses
 import json
+import re
 
 
 @dataclasses.dataclass
 class Difference:
-    """Why, and what is seen through the gateway instead, by place in the outcome."""
+    """Why, what is seen through the gateway instead, by place in the outcome, and what is not seen at all."""
 
     why: str
     through: dict
+    absent: tuple = ()
 
     def applied_to(self, outcome):
         outcome = copy.deepcopy(outcome)
@@ -20,7 +22,23 @@ class Difference:
             for name in path:
                 inner = inner[name]
             inner[last] = value
-        return outcome
+        return {name: value for name, value in outcome.items() if name not in self.absent}
+
+    def but(self, **more):
+        """The same difference with other places besides; a place is written with `__` for its dots."""
+        return Difference(self.why, self.through | {name.replace("__", "."): value for name, value in more.items()})
+
+
+# Scenarios that raise by the beginning of their names.
+TROUBLE = re.compile(r"(error|cut|garbage|no|html|empty|slow|stalled)\b")
+
+
+def unexpected(scenario, direct):
+    """What is wrong with an outcome that no gateway had to do with: an application that breaks down the
+    same way on both ways would compare well and prove nothing."""
+    if "raised" in direct and not TROUBLE.match(scenario):
+        return f"    raised without the gateway: {shortened(direct['raised'])}"
+    return None
 
 
 def judged(direct, through, difference):

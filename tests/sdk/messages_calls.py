@@ -15,13 +15,15 @@ TOOLS = [
     }}},
     {"name": "clock", "input_schema": {"type": "object", "properties": {}}},
 ]
+# Sampling goes around the SDK's own parameters, which no longer know it.
 UNUSUAL = {
     "system": [{"type": "text", "text": "be br\u00efef", "cache_control": {"type": "ephemeral"}}],
-    "temperature": 0.30,
-    "top_k": 5,
     "stop_sequences": ["\n\n", "END"],
     "metadata": {"user_id": "u-1"},
-    "extra_body": {"x_vendor": {"big": 12345678901234567890, "small": 1e-7, "list": [None, True]}},
+    "extra_body": {
+        "temperature": 0.30, "top_k": 5,
+        "x_vendor": {"big": 12345678901234567890, "small": 1e-7, "list": [None, True]},
+    },
 }
 
 

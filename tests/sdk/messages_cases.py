@@ -12,6 +12,7 @@ from comparison import raised
 
 FAMILY = "anthropic"
 VERSION = anthropic.__version__
+PREFIX = "case"
 
 
 def client(kind, url, key, **options):
@@ -64,6 +65,7 @@ CASES = [
 ]
 LEFT = {"impatient, streamed", "impatient, stalled", "left early"}
 HEAVY = set()
+RAISING = set()
 
 
 def failed(why, message, name="InternalServerError", status=502, type="api_error"):
