@@ -43,7 +43,7 @@ run: rust
 
 # The provider SDKs that the tests drive live in their own environment, every package pinned by hash.
 sdk-venv:
-	@if [ -f $(SDK_REQUIREMENTS) ]; then $(MAKE) --no-print-directory $(VENV)/installed; fi
+	@if [ -f $(SDK_REQUIREMENTS) ]; then $(MAKE) --no-print-directory $(VENV)/installed $(VENV)/node/installed; fi
 
 $(VENV)/installed: $(wildcard tests/sdk/requirements*.txt)
 	@models/install_python.sh
@@ -53,6 +53,14 @@ $(VENV)/installed: $(wildcard tests/sdk/requirements*.txt)
 		$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --upgrade \
 			--target $(VENV)/openai-$$line -r tests/sdk/requirements-openai-$$line.txt || exit 1; \
 	done
+	@touch $@
+
+# Node finds packages beside the file that imports them: tests/sdk/foreign.py brings the two together.
+$(VENV)/node/installed: tests/sdk/node/package.json tests/sdk/node/package-lock.json
+	@tests/sdk/install_node.sh
+	mkdir -p $(VENV)/node
+	cp $^ $(VENV)/node
+	cd $(VENV)/node && npm ci --ignore-scripts --no-audit --no-fund --silent
 	@touch $@
 
 test: rust setup sdk-venv

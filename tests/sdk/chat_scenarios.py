@@ -154,6 +154,14 @@ def structured(request):
     return told(Choice(content='{"name": "Ada", "born": 1815, "tags": ["x", "\u00fc"]}'))(request)
 
 
+def tool_loop(request):
+    """Wants both tools, and answers once their results are there."""
+    results = [turn["content"] for turn in request.body["messages"] if turn["role"] == "tool"]
+    if not results:
+        return SCENARIOS["tools"](request)
+    return told(Choice(content=f"told by {len(results)}: {' and '.join(results)}"))(request)
+
+
 def echo(request):
     """Tells what arrived, so that a gateway that changes requests is found out."""
     left_out = ("model", "stream", "stream_options")  # unique per call, and the gateway's business
@@ -266,6 +274,7 @@ SCENARIOS = {
     "tool": told(Choice(content=None, calls=[WEATHER], finish="tool_calls")),
     "tools": told(Choice(content=None, calls=[WEATHER, CLOCK], finish="tool_calls")),
     "text-and-tool": told(Choice(calls=[CLOCK], finish="tool_calls")),
+    "tool-loop": tool_loop,
     "structured": structured,
     "logprobs": told(Choice(logprobs=True)),
     "refusal": told(Choice(content=None, refusal="I would rather not.")),

@@ -99,6 +99,19 @@ def error_event(type="overloaded_error"):
     return sse({**error_body(type, "the model fell over")})
 
 
+def tool_loop(request):
+    """Wants both tools, and answers once their results are there."""
+    blocks = [block for turn in request.body["messages"] for block in turn["content"] if isinstance(block, dict)]
+    results = [result_text(block["content"]) for block in blocks if block["type"] == "tool_result"]
+    if not results:
+        return SCENARIOS["tools"](request)
+    return told({"type": "text", "text": f"told by {len(results)}: {' and '.join(results)}"})(request)
+
+
+def result_text(content):
+    return content if isinstance(content, str) else "".join(block["text"] for block in content)
+
+
 def echo(request):
     body = {name: value for name, value in request.body.items() if name not in ("model", "stream")}
     names = ["anthropic-version", "anthropic-beta", "content-type"]
@@ -124,6 +137,7 @@ SCENARIOS = {
     "plain": told(TEXT),
     "tool": told(WEATHER, stop="tool_use"),
     "tools": told(TEXT, WEATHER, CLOCK, stop="tool_use"),
+    "tool-loop": tool_loop,
     "thinking": told(THOUGHT, HIDDEN_THOUGHT, TEXT),
     "thinking-tool": told(THOUGHT, WEATHER, stop="tool_use"),
     "refusal": told(TEXT, stop="refusal"),

@@ -16,6 +16,7 @@ import tempfile
 import threading
 
 import chat_scenarios
+import foreign
 import messages_scenarios
 import provider
 
@@ -37,6 +38,8 @@ SUITES = [
     Suite("chat", folder="openai-2"),
     Suite("chat", folder="openai-1"),
     Suite("messages"),
+    Suite("node_chat", folder="node"),
+    Suite("node_messages", folder="node"),
 ]
 # To add a dialect to the provider, add its module; then its provider and routes below.
 DIALECTS = [chat_scenarios, messages_scenarios]
@@ -106,8 +109,9 @@ targets = ["mock"]
 def main():
     (binary,) = sys.argv[1:]
     missing = [suite.folder for suite in SUITES if not (pathlib.Path(sys.prefix) / suite.folder).is_dir()]
-    if missing:
-        sys.exit(f"no {', '.join(missing)} in {sys.prefix}: run `make test`, which sets it up\n0 passed, 1 failed")
+    problem = f"no {', '.join(missing)} in {sys.prefix}: run `make sdk-venv`" if missing else foreign.problem()
+    if problem:
+        sys.exit(f"{problem}\n0 passed, 1 failed")
     scripted = provider.Provider(DIALECTS)
     threading.Thread(target=scripted.serve_forever, daemon=True).start()
     made = {name: made_key(binary, name) for name in KEYS}
