@@ -17,16 +17,24 @@ class Difference:
     def applied_to(self, outcome):
         outcome = copy.deepcopy(outcome)
         for place, value in self.through.items():
-            *path, last = place.split(".")
-            inner = outcome
-            for name in path:
-                inner = inner[name]
+            inner, last = innermost(outcome, place)
             inner[last] = value
-        return {name: value for name, value in outcome.items() if name not in self.absent}
+        for place in self.absent:
+            inner, last = innermost(outcome, place)
+            inner.pop(last, None)
+        return outcome
 
     def but(self, **more):
         """The same difference with other places besides; a place is written with `__` for its dots."""
-        return Difference(self.why, self.through | {name.replace("__", "."): value for name, value in more.items()})
+        more = {name.replace("__", "."): value for name, value in more.items()}
+        return Difference(self.why, self.through | more, self.absent)
+
+
+def innermost(outcome, place):
+    *path, last = place.split(".")
+    for name in path:
+        outcome = outcome[name]
+    return outcome, last
 
 
 # Scenarios that raise by the beginning of their names.

@@ -40,6 +40,9 @@ SUITES = [
     Suite("messages"),
     Suite("node_chat", folder="node"),
     Suite("node_messages", folder="node"),
+    Suite("ai_openai", folder="node"),
+    Suite("ai_compatible", folder="node"),
+    Suite("ai_anthropic", folder="node"),
 ]
 # To add a dialect to the provider, add its module; then its provider and routes below.
 DIALECTS = [chat_scenarios, messages_scenarios]

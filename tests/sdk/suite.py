@@ -27,6 +27,7 @@ CASE_PATIENCE_S = 30.0
 
 class Suite:
     def __init__(self, subject, provider, gateway):
+        self.name = subject
         self.subject = importlib.import_module(f"{subject}_cases")
         checks = f"{subject}_checks"
         self.checks = importlib.import_module(checks) if importlib.util.find_spec(checks) else None
@@ -113,7 +114,8 @@ class Suite:
     def model(self, case, kind, place):
         """What makes the provider do the case's scenario, and is of this call alone."""
         name, _, scenario = case
-        return f"{self.subject.PREFIX}-{scenario}@{self.subject.VERSION}-{kind}-{place}-{name.replace(' ', '')}"
+        who = f"{self.name}-{self.subject.VERSION}"
+        return f"{self.subject.PREFIX}-{scenario}@{who}-{kind}-{place}-{name.replace(' ', '')}"
 
     async def outcome(self, case, kind, place, client):
         """What the application and the provider saw of one case."""

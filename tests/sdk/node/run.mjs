@@ -2,12 +2,13 @@
 //
 //     node run.mjs MODULE < asked.json
 //
-// MODULE exports `client(url, key, options)` and `calls`: name to `async (client, model, seen)`. Asked is
+// MODULE exports `client(url, key, options)`, `calls`: name to `async (client, model, seen)`, and perhaps
+// `raised`: what an application can tell of its exceptions. Asked is
 // `{places: {name: [url, key]}, timeoutMs, atOnce, asked: [{name, place, call, model}]}`. Each outcome is
 // one line, `{name, place, seen}`; what had arrived before an exception is kept. Calls share one client
 // for each place, as an application's do.
 
-import { raised } from "./seen.mjs";
+import * as usual from "./seen.mjs";
 
 // An application that forgot a rejection somewhere ends here, and the suite with it, which is a failure.
 process.on("unhandledRejection", (error) => {
@@ -32,7 +33,7 @@ async function input() {
   return JSON.parse(Buffer.concat(pieces).toString());
 }
 
-const { client, calls } = await import(`./${process.argv[2]}`);
+const { client, calls, raised = usual.raised } = await import(`./${process.argv[2]}`);
 const { places, timeoutMs, atOnce, asked } = await input();
 const clients = Object.fromEntries(
   Object.entries(places).map(([place, [url, key]]) => [place, client(url, key, { timeout: timeoutMs })]),

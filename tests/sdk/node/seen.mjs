@@ -24,4 +24,3 @@ export function raised(error) {
 
 export const kindOf = (response) => response.headers.get("content-type").split(";")[0];
 
-export const sleep = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
