@@ -49,9 +49,9 @@ $(VENV)/installed: $(wildcard tests/sdk/requirements*.txt)
 	@models/install_python.sh
 	python3 -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(SDK_REQUIREMENTS)
-	for line in 1 2; do \
+	for folder in openai-1 openai-2 frameworks; do \
 		$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --upgrade \
-			--target $(VENV)/openai-$$line -r tests/sdk/requirements-openai-$$line.txt || exit 1; \
+			--target $(VENV)/$$folder -r tests/sdk/requirements-$$folder.txt || exit 1; \
 	done
 	@touch $@
 

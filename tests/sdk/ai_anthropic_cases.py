@@ -13,7 +13,7 @@ from ai_cases import RAISING
 from ai_cases import VERSION
 from comparison import Difference
 
-FAMILY = "@ai-sdk/anthropic"
+TITLE = f"ai {VERSION} with @ai-sdk/anthropic"
 PROGRAM = "ai-anthropic.mjs"
 CASES = ai_cases.cases(messages_cases.WHOLE + messages_cases.REFUSED, messages_cases.STREAMED)
 
@@ -51,6 +51,7 @@ DIFFERENCES = {
     ),
     "streamed, no-events": ai_cases.failed_before_content(INCOMPLETE, trouble(UNFINISHED)),
     "streamed, no-stop": broken(INCOMPLETE, 4, UNFINISHED).but(**{"kinds.text-end": 1}),
+    "streamed, no-finish": broken(INCOMPLETE, 2, UNFINISHED),
     "streamed, cut-early": ai_cases.failed_before_content(BEFORE_CONTENT, trouble(CLOSED)),
     "streamed, cut-late": broken(OWN_TROUBLE, 2, CLOSED),
     "streamed, error-early": ai_cases.failed_before_content(BEFORE_CONTENT, trouble(*EVENT, status=529)),

@@ -8,5 +8,5 @@ from ai_openai_cases import RAISING
 from ai_openai_cases import VERSION
 from ai_openai_cases import difference
 
-FAMILY = "@ai-sdk/openai-compatible"
+TITLE = f"ai {VERSION} with @ai-sdk/openai-compatible"
 PROGRAM = "ai-compatible.mjs"

@@ -13,7 +13,7 @@ from ai_cases import RAISING
 from ai_cases import VERSION
 from comparison import Difference
 
-FAMILY = "@ai-sdk/openai"
+TITLE = f"ai {VERSION} with @ai-sdk/openai"
 PROGRAM = "ai-openai.mjs"
 CASES = ai_cases.cases(chat_cases.WHOLE + chat_cases.REFUSED, chat_cases.STREAMED)
 

@@ -14,6 +14,7 @@ from comparison import raised
 
 FAMILY = "openai"
 VERSION = openai.__version__
+TITLE = f"openai {VERSION}"
 PREFIX = "case"
 
 

@@ -25,6 +25,8 @@ EVENT_STREAM = {"content-type": "text/event-stream"}
 DONE = b"data: [DONE]\n\n"
 LONG_TEXT = "long \u00e9 \\ \" text " * 131_072  # about 2 MB
 WEATHER = ("call_weather", "weather", '{"city": "K\u00f6ln", "days": 2}')
+PERSON = ("call_person", "Person", '{"name": "Ada", "born": 1815, "tags": ["x", "\u00fc"]}')
+NAMELESS = ("call_nameless", "Person", '{"born": 1815}')
 CLOCK = ("call_clock", "clock", '{"zone":"CET"}')
 # Longer than any client of the suite waits.
 SILENCE_S = 12.0
@@ -275,6 +277,11 @@ SCENARIOS = {
     "tools": told(Choice(content=None, calls=[WEATHER, CLOCK], finish="tool_calls")),
     "text-and-tool": told(Choice(calls=[CLOCK], finish="tool_calls")),
     "tool-loop": tool_loop,
+    "person": told(Choice(content=None, calls=[PERSON], finish="tool_calls")),
+    "person-later": at_first(
+        told(Choice(content=None, calls=[NAMELESS], finish="tool_calls")),
+        told(Choice(content=None, calls=[PERSON], finish="tool_calls")),
+    ),
     "structured": structured,
     "logprobs": told(Choice(logprobs=True)),
     "refusal": told(Choice(content=None, refusal="I would rather not.")),

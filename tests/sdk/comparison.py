@@ -17,10 +17,16 @@ class Difference:
     def applied_to(self, outcome):
         outcome = copy.deepcopy(outcome)
         for place, value in self.through.items():
-            inner, last = innermost(outcome, place)
+            *path, last = place.split(".")
+            inner = outcome
+            for name in path:
+                inner = inner[name]
             inner[last] = value
         for place in self.absent:
-            inner, last = innermost(outcome, place)
+            *path, last = place.split(".")
+            inner = outcome
+            for name in path:
+                inner = inner.get(name, {})
             inner.pop(last, None)
         return outcome
 
@@ -28,13 +34,6 @@ class Difference:
         """The same difference with other places besides; a place is written with `__` for its dots."""
         more = {name.replace("__", "."): value for name, value in more.items()}
         return Difference(self.why, self.through | more, self.absent)
-
-
-def innermost(outcome, place):
-    *path, last = place.split(".")
-    for name in path:
-        outcome = outcome[name]
-    return outcome, last
 
 
 # Scenarios that raise by the beginning of their names.

@@ -12,6 +12,7 @@ from comparison import raised
 
 FAMILY = "anthropic"
 VERSION = anthropic.__version__
+TITLE = f"anthropic {VERSION}"
 PREFIX = "case"
 
 
@@ -31,8 +32,8 @@ WHOLE = [
     "once-529", "once-closed",
 ]
 STREAMED = [
-    *WHOLE, "crlf", "one-byte", "one-packet", "comments", "json-for-stream", "no-stop", "no-events", "cut-early",
-    "cut-late", "error-early", "error-late", "garbage-late", "error-400", "error-429-wait", "error-529",
+    *WHOLE, "crlf", "one-byte", "one-packet", "comments", "json-for-stream", "no-stop", "no-finish", "no-events",
+    "cut-early", "cut-late", "error-early", "error-late", "garbage-late", "error-400", "error-429-wait", "error-529",
 ]
 REFUSED = [
     "error-400", "error-401", "error-402", "error-403", "error-404", "error-413", "error-422", "error-429",
@@ -111,6 +112,7 @@ DIFFERENCES = {
     ),
     "streamed, no-events": failed_before_content(INCOMPLETE, UNFINISHED),
     "streamed, no-stop": broken(INCOMPLETE, UNFINISHED),
+    "streamed, no-finish": broken(INCOMPLETE, UNFINISHED),
     "streamed, cut-early": failed_before_content(BEFORE_CONTENT, CLOSED),
     "streamed, cut-late": broken(OWN_TROUBLE, CLOSED),
     "streamed, error-early": failed_before_content(

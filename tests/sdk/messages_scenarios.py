@@ -22,6 +22,10 @@ TEXT = {"type": "text", "text": "Hello, w\u00f6rld: 1 \\ \"2\" \U0001f600."}
 THOUGHT = {"type": "thinking", "thinking": "Let me see \u2026 yes.", "signature": "c2lnbmF0dXJl"}
 HIDDEN_THOUGHT = {"type": "redacted_thinking", "data": "aGlkZGVu"}
 WEATHER = {"type": "tool_use", "id": "toolu_weather", "name": "weather", "input": {"city": "K\u00f6ln", "days": 2}}
+PERSON = {"type": "tool_use", "id": "toolu_person", "name": "Person", "input": {
+    "name": "Ada", "born": 1815, "tags": ["x", "\u00fc"],
+}}
+NAMELESS = {"type": "tool_use", "id": "toolu_nameless", "name": "Person", "input": {"born": 1815}}
 CLOCK = {"type": "tool_use", "id": "toolu_clock", "name": "clock", "input": {}}
 
 
@@ -138,6 +142,8 @@ SCENARIOS = {
     "tool": told(WEATHER, stop="tool_use"),
     "tools": told(TEXT, WEATHER, CLOCK, stop="tool_use"),
     "tool-loop": tool_loop,
+    "person": told(PERSON, stop="tool_use"),
+    "person-later": at_first(told(NAMELESS, stop="tool_use"), told(PERSON, stop="tool_use")),
     "thinking": told(THOUGHT, HIDDEN_THOUGHT, TEXT),
     "thinking-tool": told(THOUGHT, WEATHER, stop="tool_use"),
     "refusal": told(TEXT, stop="refusal"),
@@ -159,6 +165,7 @@ SCENARIOS = {
     "json-for-stream": lambda request: json_answer(message([TEXT], "end_turn")),
     # Not complete.
     "no-stop": broken_after(-1),
+    "no-finish": broken_after(5),
     "no-events": broken_after(0),
     "cut-early": broken_after(2, cut=True),
     "cut-late": broken_after(5, cut=True),

@@ -10,8 +10,8 @@ from chat_cases import STREAMED
 from chat_cases import WHOLE
 from comparison import Difference
 
-FAMILY = "openai (Node)"
 VERSION = foreign.version("openai")
+TITLE = f"openai {VERSION} (Node)"
 PREFIX = "case"
 PROGRAM = "openai.mjs"
 

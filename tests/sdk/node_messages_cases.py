@@ -6,8 +6,8 @@ from messages_cases import REFUSED
 from messages_cases import STREAMED
 from messages_cases import WHOLE
 
-FAMILY = "anthropic (Node)"
 VERSION = foreign.version("@anthropic-ai/sdk")
+TITLE = f"@anthropic-ai/sdk {VERSION} (Node)"
 PREFIX = "case"
 PROGRAM = "anthropic.mjs"
 
@@ -52,7 +52,7 @@ def difference(name):
 
 
 # An event in the middle of a stream has no status here, as in Python it has that of the stream's head.
-BROKEN = ["streamed, no-stop", "streamed, cut-late", "streamed, garbage-late"]
+BROKEN = ["streamed, no-stop", "streamed, no-finish", "streamed, cut-late", "streamed, garbage-late"]
 
 DIFFERENCES = {
     **OF_PYTHON,

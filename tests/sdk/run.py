@@ -43,6 +43,13 @@ SUITES = [
     Suite("ai_openai", folder="node"),
     Suite("ai_compatible", folder="node"),
     Suite("ai_anthropic", folder="node"),
+    Suite("langchain_openai", folder="frameworks"),
+    Suite("langchain_anthropic", folder="frameworks"),
+    Suite("litellm_openai", folder="frameworks"),
+    Suite("litellm_anthropic", folder="frameworks"),
+    Suite("agents", folder="frameworks"),
+    Suite("instructor_openai", folder="frameworks"),
+    Suite("instructor_anthropic", folder="frameworks"),
 ]
 # To add a dialect to the provider, add its module; then its provider and routes below.
 DIALECTS = [chat_scenarios, messages_scenarios]
@@ -187,15 +194,17 @@ def output_of(suite, urls, environment):
     """What a suite printed; its last line tells how many passed and failed, whatever became of it."""
     path = {"PYTHONPATH": str(pathlib.Path(sys.prefix) / suite.folder)} if suite.folder else {}
     command = [sys.executable, FOLDER / "suite.py", suite.subject, *urls]
-    running = subprocess.Popen(command, env={**environment, **path}, stdout=subprocess.PIPE, text=True)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    running = subprocess.Popen(command, env={**environment, **path}, **pipes)
     try:
-        output, _ = running.communicate(timeout=SUITE_PATIENCE_S)
+        output, complaints = running.communicate(timeout=SUITE_PATIENCE_S)
     except subprocess.TimeoutExpired:
         running.kill()
-        output, _ = running.communicate()
+        output, complaints = running.communicate()
+    # Frameworks complain of what the scenarios do to them; it helps only where the suite could not.
     if re.search(r"\d+ passed, \d+ failed\n\Z", output):
         return output
-    return f"{output}FAIL {suite}: the suite did not come to its end\n0 passed, 1 failed\n"
+    return f"{output}{complaints}FAIL {suite}: the suite did not come to its end\n0 passed, 1 failed\n"
 
 
 if __name__ == "__main__":

@@ -49,7 +49,8 @@ class Suite:
         """The ways in which the SDK is used, and what runs all cases in each."""
         if hasattr(self.subject, "PROGRAM"):
             return {"node": self.run_program}
-        return {"sync": self.run_synchronously, "async": lambda: asyncio.run(self.run_asynchronously())}
+        kinds = {"sync": self.run_synchronously, "async": lambda: asyncio.run(self.run_asynchronously())}
+        return {kind: kinds[kind] for kind in getattr(self.subject, "KINDS", kinds)}
 
     def run(self):
         """(name, what is wrong or None) per case and check; all side by side, for they mostly wait."""
@@ -151,7 +152,7 @@ def main():
     # answers to impatient ones.
     os.nice(10)
     suite = Suite(*sys.argv[1:])
-    who = f"{suite.subject.FAMILY} {suite.subject.VERSION}"
+    who = suite.subject.TITLE
     began = time.monotonic()
     results = list(suite.run())
     failed = [(name, problem) for name, problem in results if problem]
