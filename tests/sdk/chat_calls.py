@@ -256,6 +256,7 @@ async def left_early(client, model, seen):
     """Leaves a stream after its first content."""
     stream = await settled(client.chat.completions.create(model=model, messages=ASK, stream=True))
     async for chunk in each(stream):
-        seen["first"] = chunk.choices[0].delta.content
-        break
+        if chunk.choices[0].delta.content:
+            seen["first"] = chunk.choices[0].delta.content
+            break
     await settled(stream.close())

@@ -276,6 +276,7 @@ SCENARIOS = {
     "tool": told(Choice(content=None, calls=[WEATHER], finish="tool_calls")),
     "tools": told(Choice(content=None, calls=[WEATHER, CLOCK], finish="tool_calls")),
     "text-and-tool": told(Choice(calls=[CLOCK], finish="tool_calls")),
+    "text-and-tools": told(Choice(calls=[WEATHER, CLOCK], finish="tool_calls")),
     "tool-loop": tool_loop,
     "person": told(Choice(content=None, calls=[PERSON], finish="tool_calls")),
     "person-later": at_first(

@@ -73,6 +73,10 @@ def sse(event):
 ORDINARY = [sse(event) for event in events([TEXT], "end_turn")]
 
 
+# As many events as hold three pieces of text.
+LATE = 6
+
+
 def told(*blocks, stop="end_turn"):
     def scenario(request):
         if request.stream:
@@ -132,6 +136,11 @@ def unknown(request):
     return Answer(headers=EVENT_STREAM, pieces=[sse(event) for event in told_so_far])
 
 
+def cut_whole(request):
+    answer = json_answer(message([TEXT], "end_turn"))
+    return Answer(200, {**answer.headers, "content-length": str(len(answer.body))}, answer.body[:-40], cut=True)
+
+
 def endless(request):
     piece = sse({"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "x"}})
     return Answer(headers=EVENT_STREAM, pieces=itertools.chain(ORDINARY[:2], *((piece, 0.02) for _ in range(500))))
@@ -141,12 +150,17 @@ SCENARIOS = {
     "plain": told(TEXT),
     "tool": told(WEATHER, stop="tool_use"),
     "tools": told(TEXT, WEATHER, CLOCK, stop="tool_use"),
+    "text-and-tools": told(
+        TEXT, {**WEATHER, "id": "call_weather"}, {**CLOCK, "id": "call_clock", "input": {"zone": "CET"}}, stop="tool_use"
+    ),
     "tool-loop": tool_loop,
     "person": told(PERSON, stop="tool_use"),
     "person-later": at_first(told(NAMELESS, stop="tool_use"), told(PERSON, stop="tool_use")),
     "thinking": told(THOUGHT, HIDDEN_THOUGHT, TEXT),
     "thinking-tool": told(THOUGHT, WEATHER, stop="tool_use"),
     "refusal": told(TEXT, stop="refusal"),
+    # As OpenAI's dialect calls that.
+    "filtered": told(TEXT, stop="refusal"),
     "length": told(TEXT, stop="max_tokens"),
     "paused": told(TEXT, stop="pause_turn"),
     "stop-sequence": lambda request: Answer(
@@ -165,16 +179,18 @@ SCENARIOS = {
     "json-for-stream": lambda request: json_answer(message([TEXT], "end_turn")),
     # Not complete.
     "no-stop": broken_after(-1),
-    "no-finish": broken_after(5),
+    "no-done": broken_after(-1),
+    "no-finish": broken_after(LATE),
     "no-events": broken_after(0),
+    "cut-whole": cut_whole,
     "cut-early": broken_after(2, cut=True),
-    "cut-late": broken_after(5, cut=True),
+    "cut-late": broken_after(LATE, cut=True),
     "error-early": broken_after(2, error_event()),
-    "error-late": broken_after(5, error_event()),
-    "garbage-late": broken_after(5, b"event: content_block_delta\ndata: {oops\n\n"),
+    "error-late": broken_after(LATE, error_event()),
+    "garbage-late": broken_after(LATE, b"event: content_block_delta\ndata: {oops\n\n"),
     # Time.
     "slow": lambda request: dataclasses.replace(told(TEXT)(request), pause_s=SILENCE_S),
-    "stalled": lambda request: Answer(headers=EVENT_STREAM, pieces=[*ORDINARY[:5], SILENCE_S, *ORDINARY[5:]]),
+    "stalled": lambda request: Answer(headers=EVENT_STREAM, pieces=[*ORDINARY[:LATE], SILENCE_S, *ORDINARY[LATE:]]),
     "endless": endless,
     # Refusals.
     "error-400": refused(400, "invalid_request_error"),
@@ -193,6 +209,7 @@ SCENARIOS = {
     "error-html": lambda request: Answer(503, {"content-type": "text/html"}, b"<html>down for maintenance</html>"),
     # Trouble that passes.
     "once-429": at_first(refused(429, "rate_limit_error", retry_after_ms="20"), told(TEXT)),
+    "once-500": at_first(refused(500, "api_error", retry_after_ms="20"), told(TEXT)),
     "once-529": at_first(refused(529, "overloaded_error", retry_after_ms="20"), told(TEXT)),
     "once-closed": at_first(lambda request: Answer(cut=True), told(TEXT)),
 }

@@ -38,6 +38,8 @@ SUITES = [
     Suite("chat", folder="openai-2"),
     Suite("chat", folder="openai-1"),
     Suite("messages"),
+    Suite("crossed_chat"),
+    Suite("crossed_messages"),
     Suite("node_chat", folder="node"),
     Suite("node_messages", folder="node"),
     Suite("ai_openai", folder="node"),
@@ -104,6 +106,16 @@ targets = ["nobody"]
 [[routes]]
 model = "failover-*"
 targets = ["nobody", "mock/case-plain@failover"]
+
+# Whoever asks for these is answered by a provider of the other dialect.
+[[routes]]
+model = "cross-*"
+caller = "anthropic_messages"
+targets = ["mock"]
+
+[[routes]]
+model = "cross-*"
+targets = ["claude-mock"]
 
 [[routes]]
 model = "case-*"

@@ -210,6 +210,7 @@ async function rawBody(client, model, seen) {
 
 async function leftEarly(client, model, seen) {
   for await (const chunk of await client.chat.completions.create({ model, messages: ASK, stream: true })) {
+    if (!chunk.choices[0].delta.content) continue;
     seen.first = chunk.choices[0].delta.content;
     break;
   }
@@ -220,8 +221,8 @@ async function aborted(client, model, seen) {
   const controller = new AbortController();
   const options = { signal: controller.signal };
   const stream = await client.chat.completions.create({ model, messages: ASK, stream: true }, options);
-  seen.pieces = 0;
   for await (const chunk of stream) {
+    if (!chunk.choices[0].delta.content) continue;
     seen.first ??= chunk.choices[0].delta.content;
     controller.abort();
   }
