@@ -28,6 +28,8 @@ WEATHER = ("call_weather", "weather", '{"city": "K\u00f6ln", "days": 2}')
 PERSON = ("call_person", "Person", '{"name": "Ada", "born": 1815, "tags": ["x", "\u00fc"]}')
 NAMELESS = ("call_nameless", "Person", '{"born": 1815}')
 CLOCK = ("call_clock", "clock", '{"zone":"CET"}')
+# As the other dialect's scenarios spell it.
+SPACED_CLOCK = ("call_clock", "clock", '{"zone": "CET"}')
 # Longer than any client of the suite waits.
 SILENCE_S = 12.0
 # Between content and trouble, so that the content has long been relayed when the trouble comes: what
@@ -160,8 +162,61 @@ def tool_loop(request):
     """Wants both tools, and answers once their results are there."""
     results = [turn["content"] for turn in request.body["messages"] if turn["role"] == "tool"]
     if not results:
-        return SCENARIOS["tools"](request)
+        return SCENARIOS["text-and-tools"](request)
     return told(Choice(content=f"told by {len(results)}: {' and '.join(results)}"))(request)
+
+
+def understood(request):
+    """Tells what the request asks, in words of no dialect: the other one's scenario tells the same."""
+    body = request.body
+    format = body.get("response_format") or {}
+    turns = []
+    for turn in body["messages"]:
+        role = "user" if turn["role"] == "tool" else turn["role"]
+        if role not in ("system", "developer"):
+            turns.append([role, [*parts_of(turn)]])
+    return told(Choice(content=json.dumps({
+        "system": [turn["content"] for turn in body["messages"] if turn["role"] in ("system", "developer")],
+        "turns": joined(turns),
+        "tools": [[tool["function"].get(name) for name in ("name", "description", "parameters")]
+                  for tool in body.get("tools") or []],
+        "choice": choice_of(body.get("tool_choice")),
+        "parallel": body.get("parallel_tool_calls"),
+        "schema": format.get("json_schema", {}).get("schema"),
+        "stop": body.get("stop"),
+        "bound": body.get("max_completion_tokens") or body.get("max_tokens"),
+        "sampling": [body.get("temperature"), body.get("top_p")],
+    }, sort_keys=True)))(request)
+
+
+def parts_of(turn):
+    if turn["role"] == "tool":
+        yield ["result", turn["tool_call_id"], turn["content"]]
+        return
+    content = turn.get("content") or []
+    for part in [{"type": "text", "text": content}] if isinstance(content, str) else content:
+        if part["type"] == "image_url":
+            kind, _, data = part["image_url"]["url"].removeprefix("data:").partition(";base64,")
+            yield ["image", kind, len(data)]
+        else:
+            yield ["text", part["text"]]
+    for call in turn.get("tool_calls") or []:
+        yield ["call", call["id"], call["function"]["name"], json.loads(call["function"]["arguments"])]
+
+
+def joined(turns):
+    """Turns of the same role one after the other are one."""
+    together = []
+    for role, parts in turns:
+        if together and together[-1][0] == role:
+            together[-1][1].extend(parts)
+        else:
+            together.append([role, parts])
+    return together
+
+
+def choice_of(choice):
+    return choice["function"]["name"] if isinstance(choice, dict) else choice
 
 
 def echo(request):
@@ -276,7 +331,7 @@ SCENARIOS = {
     "tool": told(Choice(content=None, calls=[WEATHER], finish="tool_calls")),
     "tools": told(Choice(content=None, calls=[WEATHER, CLOCK], finish="tool_calls")),
     "text-and-tool": told(Choice(calls=[CLOCK], finish="tool_calls")),
-    "text-and-tools": told(Choice(calls=[WEATHER, CLOCK], finish="tool_calls")),
+    "text-and-tools": told(Choice(calls=[WEATHER, SPACED_CLOCK], finish="tool_calls")),
     "tool-loop": tool_loop,
     "person": told(Choice(content=None, calls=[PERSON], finish="tool_calls")),
     "person-later": at_first(
@@ -294,6 +349,7 @@ SCENARIOS = {
     "page": told(Choice(content=LONG_TEXT[:65_536])),
     "unknown": unknown,
     "echo": echo,
+    "understood": understood,
     # Whole answers, oddly told.
     "as-text": lambda request: Answer(200, {"content-type": "text/plain"}, json.dumps(completion([Choice()])).encode()),
     "compressed": compressed,

@@ -30,6 +30,9 @@ REFUSED = [
     "error-429-stop", "error-500", "error-503", "error-529", "error-html",
 ]
 OTHERS = [
+    ("everything", calls.everything, "understood"),
+    ("one tool only", calls.one_tool_only, "understood"),
+    ("schema understood", calls.schema_understood, "understood"),
     ("whole, tools", calls.whole_with_tools, "text-and-tools"),
     ("streamed, tools", calls.streamed_with_tools, "text-and-tools"),
     ("parsed", calls.parsed, "structured"),

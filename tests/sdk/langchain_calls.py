@@ -119,7 +119,7 @@ async def structured_by_tool(client, model, seen):
 async def image(client, model, seen):
     picture = {"type": "image", "base64": "iVBORw0KGgoA" * 1000, "mime_type": "image/png"}
     words = {"type": "text", "text": "what is this? \u00e4 \U0001f600 \\ \"quoted\"\t"}
-    await whole(client, model, seen, messages=[("user", [words, picture])])
+    await whole(client, model, seen, messages=[("user", [words, picture])], max_tokens=100)
 
 
 async def once(client, model, seen):
@@ -155,3 +155,28 @@ OTHERS = [
     ("left early", left_early, "endless"),
 ]
 LEFT = {"impatient, streamed", "left early"}
+
+
+# What is asked of a provider of the other dialect.
+CROSSED = [
+    *((f"whole, {name}", whole, name) for name in ("plain", "length", "filtered", "once-429")),
+    *((f"streamed, {name}", streamed, name) for name in ("plain", "length", "filtered", "once-429")),
+    ("whole, tools", whole_with_tools, "text-and-tools"),
+    ("streamed, tools", streamed_with_tools, "text-and-tools"),
+    ("tool loop", tool_loop, "tool-loop"),
+    ("structured by schema", structured_by_schema, "structured"),
+    ("structured by tool", structured_by_tool, "person"),
+    ("image", image, "understood"),
+]
+
+
+def comparable(seen):
+    """Without what each provider has of its own: its ids, its numbers, and pieces that hold nothing."""
+    seen = {name: value for name, value in seen.items() if name not in ("id", "usage")}
+    if "pieces" in seen:
+        seen["pieces"] = [text for text in map(text_of, seen["pieces"]) if text]
+    return seen
+
+
+def text_of(piece):
+    return piece if isinstance(piece, str) else "".join(block.get("text", "") for block in piece)

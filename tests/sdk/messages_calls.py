@@ -81,6 +81,40 @@ async def whole_after_tools(client, model, seen):
     await whole(client, model, seen, messages=turn, tools=TOOLS)
 
 
+async def everything(client, model, seen):
+    """Whatever can be asked in other words too."""
+    image = {"type": "image", "source": {
+        "type": "base64", "media_type": "image/png", "data": "iVBORw0KGgoA" * 100,
+    }}
+    calls = [
+        {"type": "tool_use", "id": f"call_{name}", "name": name, "input": input}
+        for name, input in (("weather", {"city": "K\u00f6ln", "days": 2}), ("clock", {}))
+    ]
+    results = [
+        {"type": "tool_result", "tool_use_id": f"call_{name}", "content": f"{name}: fine"} for name in ("weather", "clock")
+    ]
+    turns = [
+        {"role": "user", "content": [{"type": "text", "text": "what is this?\n\t\"quoted\""}, image]},
+        {"role": "assistant", "content": [{"type": "text", "text": "let me see"}, *calls]},
+        {"role": "user", "content": [*results, {"type": "text", "text": "and now?"}]},
+    ]
+    fields = {
+        "system": "be br\u00efef \U0001f600", "stop_sequences": ["\n\n", "END"], "tool_choice": {"type": "any"},
+        "extra_body": {"temperature": 0.25, "top_p": 0.5},
+    }
+    await whole(client, model, seen, messages=turns, tools=TOOLS, **fields)
+
+
+async def one_tool_only(client, model, seen):
+    choice = {"type": "tool", "name": "clock", "disable_parallel_tool_use": True}
+    await whole(client, model, seen, tools=TOOLS, tool_choice=choice)
+
+
+async def schema_understood(client, model, seen):
+    schema = {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"], "additionalProperties": False}
+    await whole(client, model, seen, output_config={"format": {"type": "json_schema", "schema": schema}})
+
+
 async def unusual_fields(client, model, seen):
     await whole(client, model, seen, extra_headers={"anthropic-beta": "a-1,b-2"}, **UNUSUAL)
 

@@ -10,6 +10,7 @@ from chat_scenarios import EVENT_STREAM
 from chat_scenarios import LONG_TEXT
 from chat_scenarios import SILENCE_S
 from chat_scenarios import at_first
+from chat_scenarios import joined
 from chat_scenarios import one_byte_each
 from chat_scenarios import tokens
 from provider import Answer
@@ -112,12 +113,44 @@ def tool_loop(request):
     blocks = [block for turn in request.body["messages"] for block in turn["content"] if isinstance(block, dict)]
     results = [result_text(block["content"]) for block in blocks if block["type"] == "tool_result"]
     if not results:
-        return SCENARIOS["tools"](request)
+        return SCENARIOS["text-and-tools"](request)
     return told({"type": "text", "text": f"told by {len(results)}: {' and '.join(results)}"})(request)
 
 
 def result_text(content):
     return content if isinstance(content, str) else "".join(block["text"] for block in content)
+
+
+def understood(request):
+    """Tells what the request asks, in words of no dialect, as the scenario in OpenAI's."""
+    body = request.body
+    system = body.get("system") or []
+    choice = body.get("tool_choice") or {}
+    format = (body.get("output_config") or {}).get("format") or {}
+    return told({"type": "text", "text": json.dumps({
+        "system": [system] if isinstance(system, str) else [block["text"] for block in system],
+        "turns": joined([[turn["role"], [*parts_of(turn["content"])]] for turn in body["messages"]]),
+        "tools": [[tool.get(name) for name in ("name", "description", "input_schema")]
+                  for tool in body.get("tools") or []],
+        "choice": choice.get("name") or {"any": "required"}.get(choice.get("type"), choice.get("type")),
+        "parallel": None if "disable_parallel_tool_use" not in choice else not choice["disable_parallel_tool_use"],
+        "schema": format.get("schema"),
+        "stop": body.get("stop_sequences"),
+        "bound": body["max_tokens"],
+        "sampling": [body.get("temperature"), body.get("top_p")],
+    }, sort_keys=True)})(request)
+
+
+def parts_of(content):
+    for block in [{"type": "text", "text": content}] if isinstance(content, str) else content:
+        if block["type"] == "image":
+            yield ["image", block["source"]["media_type"], len(block["source"]["data"])]
+        elif block["type"] == "tool_use":
+            yield ["call", block["id"], block["name"], block["input"]]
+        elif block["type"] == "tool_result":
+            yield ["result", block["tool_use_id"], result_text(block["content"])]
+        else:
+            yield ["text", block["text"]]
 
 
 def echo(request):
@@ -171,6 +204,7 @@ SCENARIOS = {
     "structured": told({"type": "text", "text": '{"name": "Ada", "born": 1815, "tags": ["x", "\u00fc"]}'}),
     "unknown": unknown,
     "echo": echo,
+    "understood": understood,
     # Oddly told.
     "crlf": retold(lambda pieces: [piece.replace(b"\n", b"\r\n") for piece in pieces]),
     "one-byte": retold(one_byte_each),
