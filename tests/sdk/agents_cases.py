@@ -13,16 +13,11 @@ from comparison import Difference
 FAMILY = "openai"
 VERSION = importlib.metadata.version("openai-agents")
 TITLE = f"openai-agents {VERSION}"
-PREFIX = "case"
 KINDS = ["async"]
 HEAVY = {"streamed, long-event"}
 RAISING = {"whole, refusal", "streamed, refusal"}
 CASES = frameworks.cases(chat_cases, calls.whole, calls.streamed, calls.OTHERS)
 
-
-def difference(name):
-    """The difference meant for a case, if there is one."""
-    return DIFFERENCES.get(name)
 
 
 ANSWER = ["created", "output_item added", "content_part added", "output_text delta", "content_part done"]

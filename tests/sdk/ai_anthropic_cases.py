@@ -4,12 +4,9 @@ import ai_cases
 import messages_cases
 import messages_scenarios as scenarios
 from ai_cases import BEFORE_CONTENT
-from ai_cases import HEAVY
 from ai_cases import INCOMPLETE
 from ai_cases import LEFT
 from ai_cases import OWN_TROUBLE
-from ai_cases import PREFIX
-from ai_cases import RAISING
 from ai_cases import VERSION
 from comparison import Difference
 
@@ -17,10 +14,6 @@ TITLE = f"ai {VERSION} with @ai-sdk/anthropic"
 PROGRAM = "ai-anthropic.mjs"
 CASES = ai_cases.cases(messages_cases.WHOLE + messages_cases.REFUSED, messages_cases.STREAMED)
 
-
-def difference(name):
-    """The difference meant for a case, if there is one."""
-    return DIFFERENCES.get(name)
 
 
 def trouble(message, type="api_error", status=502):

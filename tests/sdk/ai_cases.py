@@ -7,11 +7,8 @@ from chat_cases import INCOMPLETE
 from chat_cases import OWN_TROUBLE
 from comparison import Difference
 
-PREFIX = "case"
 VERSION = foreign.version("ai")
 LEFT = {"impatient, streamed", "left early"}
-HEAVY = set()
-RAISING = set()
 
 OTHERS = [
     ("whole, tool", "whole with tools", "tool"),

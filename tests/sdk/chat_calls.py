@@ -159,7 +159,8 @@ async def everything(client, model, seen):
         {"role": "system", "content": "be br\u00efef \U0001f600"},
         {"role": "user", "content": [{"type": "text", "text": "what is this?\n\t\"quoted\""}, image]},
         {"role": "assistant", "content": "let me see", "tool_calls": calls},
-        *({"role": "tool", "tool_call_id": f"call_{name}", "content": f"{name}: fine"} for name in ("weather", "clock")),
+        {"role": "tool", "tool_call_id": "call_weather", "content": "weather: fine"},
+        {"role": "tool", "tool_call_id": "call_clock", "content": "clock: fine"},
         {"role": "user", "content": "and now?"},
     ]
     fields = {"temperature": 0.25, "stop": ["\n\nUser:", "END"], "max_completion_tokens": 77}
@@ -172,7 +173,8 @@ async def one_tool_only(client, model, seen):
 
 
 async def schema_understood(client, model, seen):
-    schema = {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"], "additionalProperties": False}
+    properties = {"a": {"type": "string"}}
+    schema = {"type": "object", "properties": properties, "required": ["a"], "additionalProperties": False}
     format = {"type": "json_schema", "json_schema": {"name": "p", "strict": True, "schema": schema}}
     await whole(client, model, seen, response_format=format, max_tokens=9)
 

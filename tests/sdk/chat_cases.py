@@ -14,8 +14,6 @@ from comparison import raised
 
 FAMILY = "openai"
 VERSION = openai.__version__
-TITLE = f"openai {VERSION}"
-PREFIX = "case"
 
 
 def client(kind, url, key, **options):

@@ -42,6 +42,7 @@ class Choice:
     content: str | None = "Hello, w\u00f6rld: 1 \\ \"2\" \U0001f600."
     calls: list = dataclasses.field(default_factory=list)
     refusal: str | None = None
+    thought: str | None = None
     logprobs: bool = False
     finish: str = "stop"
 
@@ -75,6 +76,8 @@ def completion(choices, **more):
 
 def message(choice):
     told = {"role": "assistant", "content": choice.content, "refusal": choice.refusal}
+    if choice.thought:
+        told["reasoning_content"] = choice.thought
     if choice.calls:
         told["tool_calls"] = [
             {"id": id, "type": "function", "function": {"name": name, "arguments": arguments}}
@@ -97,6 +100,8 @@ def delta(index, told, finish=None, **more):
 def deltas(index, choice):
     """The chunks of one choice."""
     yield delta(index, {"role": "assistant", "content": "" if choice.content is not None else None})
+    for token in tokens(choice.thought or ""):
+        yield delta(index, {"reasoning_content": token})
     for token in tokens(choice.content or ""):
         more = {"logprobs": {"content": [logprob(token)], "refusal": None}} if choice.logprobs else {}
         yield delta(index, {"content": token}, **more)
@@ -338,6 +343,8 @@ SCENARIOS = {
         told(Choice(content=None, calls=[NAMELESS], finish="tool_calls")),
         told(Choice(content=None, calls=[PERSON], finish="tool_calls")),
     ),
+    # As those providers tell it that show it in this dialect.
+    "thought": told(Choice(thought="Let me see \u2026 yes.")),
     "structured": structured,
     "logprobs": told(Choice(logprobs=True)),
     "refusal": told(Choice(content=None, refusal="I would rather not.")),

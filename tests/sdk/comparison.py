@@ -20,7 +20,7 @@ class Difference:
             *path, last = place.split(".")
             inner = outcome
             for name in path:
-                inner = inner[name]
+                inner = inner[int(name) if isinstance(inner, list) else name]
             inner[last] = value
         for place in self.absent:
             *path, last = place.split(".")

@@ -5,6 +5,8 @@ import json
 
 import chat_calls as calls
 import chat_cases
+import chat_scenarios
+import messages_scenarios as scenarios
 from chat_cases import BEFORE_CONTENT
 from chat_cases import FAMILY
 from chat_cases import INCOMPLETE
@@ -17,12 +19,12 @@ from comparison import raised
 TITLE = f"openai {VERSION}, answered in Anthropic's dialect"
 PREFIX = "cross"
 LEFT = chat_cases.LEFT
-HEAVY = set()
 RAISING = {"parsed, length"}
-WHOLE = ["plain", "length", "filtered", "page", "once-429", "once-500", "once-closed", "cut-whole"]
+WHOLE = ["plain", "thought", "length", "filtered", "page", "once-429", "once-500", "once-closed", "cut-whole"]
 STREAMED = [
-    "plain", "length", "filtered", "page", "crlf", "one-byte", "one-packet", "comments", "no-done", "no-finish",
-    "no-events", "cut-early", "cut-late", "error-early", "error-late", "garbage-late", "once-429", "once-500", "once-closed",
+    "plain", "thought", "length", "filtered", "page", "crlf", "one-byte", "one-packet", "comments", "no-done",
+    "no-finish", "no-events", "cut-early", "cut-late", "error-early", "error-late", "garbage-late", "once-429",
+    "once-500", "once-closed",
     "error-400", "error-429-wait",
 ]
 REFUSED = [
@@ -52,10 +54,6 @@ CASES = [
     *OTHERS,
 ]
 
-
-def difference(name):
-    """The difference meant for a case, if there is one."""
-    return DIFFERENCES.get(name)
 
 
 # The scripted providers count their own prompts.
@@ -112,9 +110,18 @@ def broken(why, message, **more):
     return chat_cases.broken(why, message).but(**more)
 
 
+# What a caller must send back with the next turn, in the field that others use for it too.
+SIGNED = {"thinking_blocks": [scenarios.THOUGHT]}
+WORDS = [{"reasoning_content": text} for text in chat_scenarios.tokens(scenarios.THOUGHT["thinking"])]
 OVERLOADED = raised("InternalServerError", 529, EVENT, type="overloaded_error")
 
 DIFFERENCES = {
+    "whole, thought": Difference("a signature must not be lost", {
+        "choices.0.extras": {"reasoning_content": scenarios.THOUGHT["thinking"], **SIGNED},
+    }),
+    "streamed, thought": Difference("a signature must not be lost", {
+        "stream.choices.0.extras": [*WORDS, SIGNED], "stream.chunks": 11,
+    }),
     **{f"whole, {name}": refused(name) for name in REFUSED if name not in ("error-401", "error-html")},
     "streamed, error-400": refused("error-400"),
     "streamed, error-429-wait": refused("error-429-wait"),

@@ -8,11 +8,4 @@ from langchain_anthropic_cases import client
 
 TITLE = f"langchain-anthropic {VERSION}, answered in OpenAI's dialect"
 PREFIX = "cross"
-LEFT = set()
-HEAVY = set()
-RAISING = set()
 
-
-def difference(name):
-    """None are meant here."""
-    return None

@@ -8,11 +8,4 @@ from langchain_openai_cases import client
 
 TITLE = f"langchain-openai {VERSION}, answered in Anthropic's dialect"
 PREFIX = "cross"
-LEFT = set()
-HEAVY = set()
-RAISING = set()
 
-
-def difference(name):
-    """None are meant here."""
-    return None

@@ -7,7 +7,6 @@ from crossed_chat_cases import REFUSED
 from crossed_chat_cases import STREAMED
 from crossed_chat_cases import WHOLE
 from crossed_chat_cases import comparable
-from node_chat_cases import HEAVY
 from node_chat_cases import LEFT
 from node_chat_cases import PROGRAM
 from node_chat_cases import RAISING
@@ -35,10 +34,6 @@ CASES = [
 ]
 BROKEN = [name for name in node_chat_cases.BROKEN if name in OF_PYTHON]
 
-
-def difference(name):
-    """The difference meant for a case, if there is one."""
-    return DIFFERENCES.get(name)
 
 
 DIFFERENCES = {

@@ -6,7 +6,6 @@ from crossed_messages_cases import REFUSED
 from crossed_messages_cases import STREAMED
 from crossed_messages_cases import WHOLE
 from crossed_messages_cases import comparable
-from node_messages_cases import HEAVY
 from node_messages_cases import LEFT
 from node_messages_cases import PROGRAM
 from node_messages_cases import RAISING
@@ -32,10 +31,6 @@ CASES = [
 ]
 BROKEN = ["streamed, no-done", "streamed, no-finish", "streamed, cut-late", "streamed, garbage-late"]
 
-
-def difference(name):
-    """The difference meant for a case, if there is one."""
-    return DIFFERENCES.get(name)
 
 
 DIFFERENCES = {

@@ -12,9 +12,6 @@ from instructor_calls import RAISING
 FAMILY = "anthropic"
 VERSION = importlib.metadata.version("instructor")
 TITLE = f"instructor {VERSION} (anthropic)"
-PREFIX = "case"
-LEFT = set()
-HEAVY = set()
 
 
 def client(kind, url, key, timeout):
@@ -22,7 +19,3 @@ def client(kind, url, key, timeout):
     inner = make(base_url=url, api_key=key, timeout=timeout)
     return calls.Client(instructor.from_anthropic(inner), inner)
 
-
-def difference(name):
-    """None are meant here."""
-    return None

@@ -12,9 +12,6 @@ from instructor_calls import RAISING
 FAMILY = "openai"
 VERSION = importlib.metadata.version("instructor")
 TITLE = f"instructor {VERSION} (openai)"
-PREFIX = "case"
-LEFT = set()
-HEAVY = set()
 
 
 def client(kind, url, key, timeout):
@@ -22,7 +19,3 @@ def client(kind, url, key, timeout):
     inner = make(base_url=f"{url}/v1", api_key=key, timeout=timeout)
     return calls.Client(instructor.from_openai(inner), inner)
 
-
-def difference(name):
-    """None are meant here."""
-    return None

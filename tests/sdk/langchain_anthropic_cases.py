@@ -14,8 +14,6 @@ from langchain_calls import LEFT
 FAMILY = "anthropic"
 VERSION = importlib.metadata.version("langchain-anthropic")
 TITLE = f"langchain-anthropic {VERSION}"
-PREFIX = "case"
-HEAVY = set()
 # Without the gateway a whole answer where a stream was asked for is no answer at all.
 RAISING = {"streamed, json-for-stream"}
 CASES = frameworks.cases(messages_cases, calls.whole, calls.streamed, calls.OTHERS)
@@ -25,10 +23,6 @@ def client(kind, url, key, timeout):
     fields = {"base_url": f"{url}", "api_key": key, "timeout": timeout}
     return calls.Client(kind, langchain_anthropic.ChatAnthropic, fields)
 
-
-def difference(name):
-    """The difference meant for a case, if there is one."""
-    return DIFFERENCES.get(name)
 
 
 def name_of(raised):

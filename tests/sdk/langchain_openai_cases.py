@@ -14,7 +14,6 @@ from langchain_calls import LEFT
 FAMILY = "openai"
 VERSION = importlib.metadata.version("langchain-openai")
 TITLE = f"langchain-openai {VERSION}"
-PREFIX = "case"
 HEAVY = {"streamed, long-event"}
 # Without the gateway a whole answer where a stream was asked for is no answer at all.
 RAISING = {"streamed, json-for-stream"}
@@ -25,10 +24,6 @@ def client(kind, url, key, timeout):
     fields = {"base_url": f"{url}/v1", "api_key": key, "timeout": timeout, "stream_usage": True}
     return calls.Client(kind, langchain_openai.ChatOpenAI, fields)
 
-
-def difference(name):
-    """The difference meant for a case, if there is one."""
-    return DIFFERENCES.get(name)
 
 
 def name_of(raised):

@@ -8,13 +8,10 @@ import litellm_calls as calls
 import messages_cases
 import messages_scenarios as scenarios
 from comparison import Difference
-from litellm_calls import LEFT
 
 FAMILY = "litellm"
 VERSION = importlib.metadata.version("litellm")
 TITLE = f"litellm {VERSION} (anthropic)"
-PREFIX = "case"
-HEAVY = set()
 # It asks once, whatever the answer.
 RAISING = {f"{how}, once-{what}" for how in ("whole", "streamed") for what in ("429", "529")}
 CASES = [
@@ -29,20 +26,18 @@ def client(kind, url, key, timeout):
     return calls.Client(kind, "anthropic", url, key, timeout)
 
 
-def difference(name):
-    """The difference meant for a case, if there is one."""
-    return DIFFERENCES.get(name)
-
 
 OF_SDK = messages_cases.DIFFERENCES
 BAD_GATEWAY = comparison.raised("BadGatewayError", 502, None) | {"has_request_id": False}
-OVERLOADED = comparison.raised("InternalServerError", 500, None, type="internal_server_error") | {"has_request_id": False}
+OVERLOADED = BAD_GATEWAY | {"class": "InternalServerError", "status": 500, "type": "internal_server_error"}
 NOTHING = {"pieces": [], "finish": []}
 
 DIFFERENCES = {
     "whole, error-401": Difference(OF_SDK["whole, error-401"].why, {"raised": BAD_GATEWAY}),
     **{
-        f"streamed, {name}": Difference(OF_SDK[f"streamed, {name}"].why, {"raised": error, **NOTHING}, absent=("usage",))
+        f"streamed, {name}": Difference(
+            OF_SDK[f"streamed, {name}"].why, {"raised": error, **NOTHING}, absent=("usage",)
+        )
         for name, error in (("no-events", BAD_GATEWAY), ("cut-early", BAD_GATEWAY), ("error-early", OVERLOADED))
     },
     "streamed, json-for-stream": Difference(OF_SDK["streamed, json-for-stream"].why, {

@@ -55,7 +55,9 @@ class Client:
 def counted(usage):
     """Only what was counted: the rest is named with null."""
     return {
-        name: {inner: count for inner, count in value.items() if count is not None} if isinstance(value, dict) else value
+        name: {inner: count for inner, count in value.items() if count is not None}
+        if isinstance(value, dict)
+        else value
         for name, value in plain(usage).items()
         if value is not None
     }
@@ -133,6 +135,7 @@ async def retried(client, model, seen):
     await whole(client, model, seen, num_retries=2)
 
 
+# It offers no way to leave a stream.
 OTHERS = [
     ("whole, tool", whole_with_tools, "tool"),
     ("whole, tools", whole_with_tools, "tools"),
@@ -143,8 +146,6 @@ OTHERS = [
     ("image", image, "echo"),
     ("retried, once-429", retried, "once-429"),
 ]
-# It offers no way to leave a stream.
-LEFT = set()
 
 
 def broken(meant, **through):

@@ -8,24 +8,17 @@ import comparison
 import frameworks
 import litellm_calls as calls
 from comparison import Difference
-from litellm_calls import LEFT
 
 FAMILY = "litellm"
 VERSION = importlib.metadata.version("litellm")
 TITLE = f"litellm {VERSION} (openai)"
-PREFIX = "case"
 HEAVY = {"streamed, long-event"}
-RAISING = set()
 CASES = frameworks.cases(chat_cases, calls.whole, calls.streamed, calls.OTHERS)
 
 
 def client(kind, url, key, timeout):
     return calls.Client(kind, "openai", f"{url}/v1", key, timeout)
 
-
-def difference(name):
-    """The difference meant for a case, if there is one."""
-    return DIFFERENCES.get(name)
 
 
 OF_SDK = chat_cases.DIFFERENCES
@@ -40,7 +33,9 @@ BEFORE_CONTENT = [
 DIFFERENCES = {
     **{name: Difference(OF_SDK[name].why, {"raised": BAD_GATEWAY, "provider.attempts": 3}) for name in WHOLE},
     **{
-        name: Difference(OF_SDK[name].why, {"raised": BAD_GATEWAY, "provider.attempts": 3, **NOTHING}, absent=("usage",))
+        name: Difference(
+            OF_SDK[name].why, {"raised": BAD_GATEWAY, "provider.attempts": 3, **NOTHING}, absent=("usage",)
+        )
         for name in BEFORE_CONTENT
     },
     "streamed, no-done": calls.broken(OF_SDK["streamed, no-done"]),

@@ -21,7 +21,9 @@ FOLDER = pathlib.Path(__file__).parent
 NEWEST = ["openai", "anthropic"]
 OLDER = {"requirements-openai-2.txt": "openai==2.54.0", "requirements-openai-1.txt": "openai==1.109.1"}
 FRAMEWORKS = {
-    "requirements-frameworks.txt": ["langchain-openai", "langchain-anthropic", "litellm", "openai-agents", "instructor"],
+    "requirements-frameworks.txt": [
+        "langchain-openai", "langchain-anthropic", "litellm", "openai-agents", "instructor",
+    ],
 }
 PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
 PROCESSORS = ["x86_64", "aarch64"]

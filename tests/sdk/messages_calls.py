@@ -91,7 +91,8 @@ async def everything(client, model, seen):
         for name, input in (("weather", {"city": "K\u00f6ln", "days": 2}), ("clock", {}))
     ]
     results = [
-        {"type": "tool_result", "tool_use_id": f"call_{name}", "content": f"{name}: fine"} for name in ("weather", "clock")
+        {"type": "tool_result", "tool_use_id": f"call_{name}", "content": f"{name}: fine"}
+        for name in ("weather", "clock")
     ]
     turns = [
         {"role": "user", "content": [{"type": "text", "text": "what is this?\n\t\"quoted\""}, image]},
@@ -111,7 +112,8 @@ async def one_tool_only(client, model, seen):
 
 
 async def schema_understood(client, model, seen):
-    schema = {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"], "additionalProperties": False}
+    properties = {"a": {"type": "string"}}
+    schema = {"type": "object", "properties": properties, "required": ["a"], "additionalProperties": False}
     await whole(client, model, seen, output_config={"format": {"type": "json_schema", "schema": schema}})
 
 

@@ -12,8 +12,6 @@ from comparison import raised
 
 FAMILY = "anthropic"
 VERSION = anthropic.__version__
-TITLE = f"anthropic {VERSION}"
-PREFIX = "case"
 
 
 def client(kind, url, key, **options):
@@ -21,10 +19,6 @@ def client(kind, url, key, **options):
     make = {"sync": anthropic.Anthropic, "async": anthropic.AsyncAnthropic}[kind]
     return make(base_url=url, api_key=key, **options)
 
-
-def difference(name):
-    """The difference meant for a case, if there is one."""
-    return DIFFERENCES.get(name)
 
 
 WHOLE = [
@@ -65,8 +59,6 @@ CASES = [
     ("left early", calls.left_early, "endless"),
 ]
 LEFT = {"impatient, streamed", "impatient, stalled", "left early"}
-HEAVY = set()
-RAISING = set()
 
 
 def failed(why, message, name="InternalServerError", status=502, type="api_error"):

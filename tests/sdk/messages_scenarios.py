@@ -184,11 +184,15 @@ SCENARIOS = {
     "tool": told(WEATHER, stop="tool_use"),
     "tools": told(TEXT, WEATHER, CLOCK, stop="tool_use"),
     "text-and-tools": told(
-        TEXT, {**WEATHER, "id": "call_weather"}, {**CLOCK, "id": "call_clock", "input": {"zone": "CET"}}, stop="tool_use"
+        TEXT,
+        {**WEATHER, "id": "call_weather"},
+        {**CLOCK, "id": "call_clock", "input": {"zone": "CET"}},
+        stop="tool_use",
     ),
     "tool-loop": tool_loop,
     "person": told(PERSON, stop="tool_use"),
     "person-later": at_first(told(NAMELESS, stop="tool_use"), told(PERSON, stop="tool_use")),
+    "thought": told(THOUGHT, TEXT),
     "thinking": told(THOUGHT, HIDDEN_THOUGHT, TEXT),
     "thinking-tool": told(THOUGHT, WEATHER, stop="tool_use"),
     "refusal": told(TEXT, stop="refusal"),

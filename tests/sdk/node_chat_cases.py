@@ -12,7 +12,6 @@ from comparison import Difference
 
 VERSION = foreign.version("openai")
 TITLE = f"openai {VERSION} (Node)"
-PREFIX = "case"
 PROGRAM = "openai.mjs"
 
 OTHERS = [
@@ -58,7 +57,6 @@ OTHERS = [
     ("aborted before", "aborted before", "slow"),
 ]
 LEFT = {"impatient, streamed", "left early", "aborted", "aborted before"}
-HEAVY = set()
 RAISING = {"parsed, length", "whole, as-text", "aborted before"}
 CASES = [
     *((f"whole, {name}", "whole", name) for name in WHOLE + REFUSED),
@@ -66,10 +64,6 @@ CASES = [
     *OTHERS,
 ]
 
-
-def difference(name):
-    """The difference meant for a case, if there is one."""
-    return DIFFERENCES.get(name)
 
 
 # A request id is told with every error, also with one in the middle of a stream.

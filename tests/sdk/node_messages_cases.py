@@ -8,7 +8,6 @@ from messages_cases import WHOLE
 
 VERSION = foreign.version("@anthropic-ai/sdk")
 TITLE = f"@anthropic-ai/sdk {VERSION} (Node)"
-PREFIX = "case"
 PROGRAM = "anthropic.mjs"
 
 CASES = [
@@ -42,13 +41,8 @@ CASES = [
     ("aborted before", "aborted before", "slow"),
 ]
 LEFT = {"impatient, streamed", "left early", "aborted", "aborted before"}
-HEAVY = set()
 RAISING = {"aborted"}
 
-
-def difference(name):
-    """The difference meant for a case, if there is one."""
-    return DIFFERENCES.get(name)
 
 
 # An event in the middle of a stream has no status here, as in Python it has that of the stream's head.

@@ -25,6 +25,16 @@ AT_ONCE = 16
 CASE_PATIENCE_S = 30.0
 
 
+# What the cases of a subject need not say: how a model's name begins (the gateway routes by it), which cases
+# must be seen to leave, which keep a gateway busy for so long that they run once, which raise although all is
+# well, where the gateway is meant to differ, what of an outcome is not compared, and in which ways the SDK is
+# used. `FAMILY` (whose exceptions they are), `VERSION`, `CASES`, and `client` or `PROGRAM` they must say.
+USUAL = {
+    "PREFIX": "case", "LEFT": (), "HEAVY": (), "RAISING": (), "DIFFERENCES": {}, "comparable": lambda seen: seen,
+    "KINDS": ("sync", "async"),
+}
+
+
 class Suite:
     def __init__(self, subject, provider, gateway):
         self.name = subject
@@ -38,19 +48,26 @@ class Suite:
             "through": (gateway, os.environ["GATEWAY_KEY"]),
         }
 
+    def of(self, name):
+        return getattr(self.subject, name, USUAL[name])
+
+    def difference(self, name):
+        """The difference meant for a case, if there is one."""
+        return getattr(self.subject, "difference", self.of("DIFFERENCES").get)(name)
+
     def client(self, kind, place):
         url, key = self.places[place]
         return self.subject.client(kind, url, key, timeout=CASE_PATIENCE_S)
 
     def cases(self, kind):
-        return [case for case in self.subject.CASES if kind != "async" or case[0] not in self.subject.HEAVY]
+        return [case for case in self.subject.CASES if kind != "async" or case[0] not in self.of("HEAVY")]
 
     def kinds(self):
         """The ways in which the SDK is used, and what runs all cases in each."""
         if hasattr(self.subject, "PROGRAM"):
             return {"node": self.run_program}
         kinds = {"sync": self.run_synchronously, "async": lambda: asyncio.run(self.run_asynchronously())}
-        return {kind: kinds[kind] for kind in getattr(self.subject, "KINDS", kinds)}
+        return {kind: kinds[kind] for kind in self.of("KINDS")}
 
     def run(self):
         """(name, what is wrong or None) per case and check; all side by side, for they mostly wait."""
@@ -116,7 +133,7 @@ class Suite:
         """What makes the provider do the case's scenario, and is of this call alone."""
         name, _, scenario = case
         who = f"{self.name}-{self.subject.VERSION}"
-        return f"{self.subject.PREFIX}-{scenario}@{who}-{kind}-{place}-{name.replace(' ', '')}"
+        return f"{self.of('PREFIX')}-{scenario}@{who}-{kind}-{place}-{name.replace(' ', '')}"
 
     async def outcome(self, case, kind, place, client):
         """What the application and the provider saw of one case."""
@@ -126,12 +143,8 @@ class Suite:
 
     async def completed(self, name, model, seen):
         """What the application saw, with what the provider did, and without what is of this call alone."""
-        seen["provider"] = await self.seen_by_provider(model, name in self.subject.LEFT)
-        return self.comparable(json.loads(json.dumps(seen).replace(model, "MODEL")))
-
-    def comparable(self, seen):
-        """Without what a suite does not compare, if there is such a thing."""
-        return self.subject.comparable(seen) if hasattr(self.subject, "comparable") else seen
+        seen["provider"] = await self.seen_by_provider(model, name in self.of("LEFT"))
+        return self.of("comparable")(json.loads(json.dumps(seen).replace(model, "MODEL")))
 
     async def seen_by_provider(self, model, wait_for_leaving):
         """That a client left is noticed a moment later."""
@@ -146,9 +159,9 @@ class Suite:
         for name, _, scenario in self.cases(kind):
             direct, through = outcomes[name, "direct"], outcomes[name, "through"]
             problem = None
-            if name not in self.subject.RAISING:
+            if name not in self.of("RAISING"):
                 problem = comparison.unexpected(scenario, direct)
-            yield f"{name} ({kind})", problem or comparison.judged(direct, through, self.subject.difference(name))
+            yield f"{name} ({kind})", problem or comparison.judged(direct, through, self.difference(name))
 
 
 def main():
@@ -156,7 +169,8 @@ def main():
     # answers to impatient ones.
     os.nice(10)
     suite = Suite(*sys.argv[1:])
-    who = suite.subject.TITLE
+    subject = suite.subject
+    who = getattr(subject, "TITLE", None) or f"{subject.FAMILY} {subject.VERSION}"
     began = time.monotonic()
     results = list(suite.run())
     failed = [(name, problem) for name, problem in results if problem]

@@ -72,7 +72,7 @@ async function addUp(result, seen) {
   }
 }
 
-// The calls. One package asks for a bound if there is none. A client is a function from a model's name to the SDK's model.
+// The calls. A client is a function from a model's name to the SDK's model. One package needs a bound.
 
 const ask = (client, model) => ({ model: client(model), messages: ASK, maxOutputTokens: 100 });
 
@@ -132,7 +132,8 @@ async function wholeAfterTools(client, model, seen) {
 }
 
 async function longPrompt(client, model, seen) {
-  const image = { type: "image", image: Buffer.from("\x89PNG\r\n\x1a\n".repeat(40_000), "latin1"), mediaType: "image/png" };
+  const bytes = Buffer.from("\x89PNG\r\n\x1a\n".repeat(40_000), "latin1");
+  const image = { type: "image", image: bytes, mediaType: "image/png" };
   const words = { type: "text", text: 'what is this? \u00e4 \u{1f600} \\ "quoted"\t'.repeat(1000) };
   await whole(client, model, seen, { messages: [{ role: "user", content: [words, image] }] });
 }

@@ -176,17 +176,20 @@ async function toolLoop(client, model, seen, stream = false) {
       },
     },
   });
-  const runner = client.chat.completions.runTools({ model, messages: ASK, stream, tools: ["weather", "clock"].map(tool) });
+  const tools = ["weather", "clock"].map(tool);
+  const runner = client.chat.completions.runTools({ model, messages: ASK, stream, tools });
   seen.answer = await runner.finalContent();
   seen.turns = runner.messages.map((message) => message.role);
 }
 
 /** Status and headers beside the object. */
 async function raw(client, model, seen) {
-  const { data, response, request_id: id } = await client.chat.completions.create({ model, messages: ASK }).withResponse();
+  const asked = client.chat.completions.create({ model, messages: ASK });
+  const { data, response, request_id: id } = await asked.withResponse();
   const ids = ["request-id", "x-request-id"].filter((name) => response.headers.get(name));
   const has_request_id = Boolean(id) && id === data._request_id;
-  Object.assign(seen, completed(data), { status: response.status, content_type: kindOf(response), ids, has_request_id });
+  const told = { status: response.status, content_type: kindOf(response), ids, has_request_id };
+  Object.assign(seen, completed(data), told);
 }
 
 async function rawStreamed(client, model, seen) {
