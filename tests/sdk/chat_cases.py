@@ -29,11 +29,11 @@ def difference(name):
 
 
 WHOLE = [
-    "plain", "refusal", "two", "empty", "nothing", "length", "filtered", "page", "unknown", "logprobs", "as-text",
+    "plain", "thought", "refusal", "two", "empty", "nothing", "length", "filtered", "page", "unknown", "logprobs", "as-text",
     "compressed", "cut-whole", "html", "once-429", "once-500", "once-closed",
 ]
 STREAMED = [
-    "plain", "refusal", "two", "empty", "nothing", "length", "filtered", "unknown", "logprobs", "usage-in-last-choice",
+    "plain", "thought", "refusal", "two", "empty", "nothing", "length", "filtered", "unknown", "logprobs", "usage-in-last-choice",
     "usage-null-choices", "usage-missing", "comments", "crlf", "one-byte", "one-packet", "two-data-lines", "no-space",
     "event-lines", "ids-and-retry", "empty-data", "no-blank-after-done", "after-done", "long-event", "sse-as-json",
     "json-for-stream", "no-done", "no-finish", "no-events", "cut-early", "cut-late", "error-early", "error-late",

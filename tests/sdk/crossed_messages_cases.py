@@ -18,8 +18,8 @@ LEFT = messages_cases.LEFT
 WHOLE = ["plain", "thought", "length", "filtered", "page", "once-429", "once-500", "once-closed", "cut-whole"]
 STREAMED = [
     "plain", "thought", "length", "filtered", "page", "crlf", "one-byte", "one-packet", "comments", "no-done",
-    "no-finish", "no-events", "cut-early", "cut-late", "error-early", "error-late", "garbage-late", "once-429", "once-closed",
-    "error-400", "error-429-wait",
+    "no-finish", "no-events", "cut-early", "cut-late", "error-early", "error-late", "garbage-late", "once-429",
+    "once-closed", "error-400", "error-429-wait",
 ]
 REFUSED = [
     "error-400", "error-401", "error-402", "error-403", "error-404", "error-413", "error-422", "error-429",

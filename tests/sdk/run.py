@@ -1,8 +1,8 @@
-"""Starts the scripted provider and the gateway, runs the suite with every SDK version, adds up.
+"""Starts the scripted provider and the gateway, runs the suites of every SDK, adds up.
 
-    target/.venv/bin/python tests/sdk/run.py target/debug/ringgate
+    target/.venv/bin/python tests/sdk/run.py target/debug/ringgate [SUITE...]
 
-Prints what failed and, last, `N passed, N failed`.
+Prints what failed, a line for each suite and, last, `N passed, N failed`. Without names all suites run.
 """
 
 import concurrent.futures
@@ -34,6 +34,7 @@ class Suite:
 
 # To add a suite, add its line.
 SUITES = [
+    Suite("documented"),
     Suite("chat"),
     Suite("chat", folder="openai-2"),
     Suite("chat", folder="openai-1"),
@@ -69,6 +70,7 @@ KEYS = {
     "GATEWAY_KEY": "",
     "GATEWAY_NARROW_KEY": 'models = ["case-listed-a"]',
     "GATEWAY_SCARCE_KEY": "requests_per_minute = 2",
+    "GATEWAY_TRUSTED_KEY": "trusted = true",
 }
 
 CONFIGURATION = """
@@ -133,8 +135,12 @@ targets = ["mock"]
 
 
 def main():
-    (binary,) = sys.argv[1:]
-    missing = [suite.folder for suite in SUITES if not (pathlib.Path(sys.prefix) / suite.folder).is_dir()]
+    binary, *names = sys.argv[1:]
+    suites = [suite for suite in SUITES if suite.subject in (names or [suite.subject])]
+    unknown = set(names) - {suite.subject for suite in suites}
+    if unknown:
+        sys.exit(f"no suites {', '.join(unknown)} in SUITES of {__file__}\n0 passed, 1 failed")
+    missing = [suite.folder for suite in suites if not (pathlib.Path(sys.prefix) / suite.folder).is_dir()]
     problem = f"no {', '.join(missing)} in {sys.prefix}: run `make sdk-venv`" if missing else foreign.problem()
     if problem:
         sys.exit(f"{problem}\n0 passed, 1 failed")
@@ -152,7 +158,7 @@ def main():
         gateway = subprocess.Popen([binary, "serve", "--config", configuration], env=environment, stderr=log.open("wb"))
         try:
             url = serving(gateway, log)
-            passed, failed = run_suites([scripted.url, url], environment)
+            passed, failed = run_suites(suites, [scripted.url, url], environment)
             problem = stopped(gateway)
             if problem:
                 failed += 1
@@ -194,11 +200,11 @@ def stopped(gateway):
     return f"the gateway stopped with {code}" if code else None
 
 
-def run_suites(urls, environment):
+def run_suites(suites, urls, environment):
     """Runs the suites side by side."""
     passed = failed = 0
     with concurrent.futures.ThreadPoolExecutor(SUITES_AT_ONCE) as pool:
-        for output in pool.map(lambda suite: output_of(suite, urls, environment), SUITES):
+        for output in pool.map(lambda suite: output_of(suite, urls, environment), suites):
             print(output, end="", flush=True)
             *_, total = re.finditer(r"(\d+) passed, (\d+) failed\n", output)
             passed += int(total[1])
