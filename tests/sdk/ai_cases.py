@@ -2,10 +2,10 @@
 each of its packages. `ai_openai_cases`, `ai_compatible_cases` and `ai_anthropic_cases` say with which."""
 
 import foreign
-from chat_cases import BEFORE_CONTENT
-from chat_cases import INCOMPLETE
-from chat_cases import OWN_TROUBLE
+from comparison import BEFORE_CONTENT
 from comparison import Difference
+from comparison import INCOMPLETE
+from comparison import OWN_TROUBLE
 
 VERSION = foreign.version("ai")
 LEFT = {"impatient, streamed", "left early"}

@@ -9,7 +9,11 @@ import openai
 
 import chat_calls as calls
 import chat_scenarios as scenarios
+from comparison import BEFORE_CONTENT
 from comparison import Difference
+from comparison import INCOMPLETE
+from comparison import NOT_THE_CALLERS_KEY
+from comparison import OWN_TROUBLE
 from comparison import raised
 
 FAMILY = "openai"
@@ -137,9 +141,6 @@ UNFINISHED = "the provider's stream ended before the answer was complete"
 NOT_JSON = "the provider's answer is not the JSON of its dialect"
 NOT_JSON_EVENT = "the provider sent an event that is not JSON"
 
-OWN_TROUBLE = "trouble between gateway and provider is a 502 with a reason, not a broken connection"
-BEFORE_CONTENT = "until there is content the gateway may try elsewhere, so it answers with a status"
-INCOMPLETE = "an answer that is not complete must not be taken for one"
 NO_EMPTY_TYPE = "the envelope is always whole: a type the provider left out is that of the status"
 
 DIFFERENCES = {
@@ -167,7 +168,7 @@ DIFFERENCES = {
     ),
     # Refusals.
     "whole, error-401": failed(
-        "the rejected key is the gateway's, not the caller's, and what the provider says may quote it",
+        NOT_THE_CALLERS_KEY,
         "the provider `mock` rejects the gateway's credential; its operator must check api_key",
     ),
     "whole, error-nulls": Difference(NO_EMPTY_TYPE, {"raised.type": "invalid_request_error"}),

@@ -5,6 +5,12 @@ import dataclasses
 import json
 import re
 
+# Reasons that suites have in common.
+OWN_TROUBLE = "trouble between gateway and provider is a 502 with a reason, not a broken connection"
+BEFORE_CONTENT = "until there is content the gateway may try elsewhere, so it answers with a status"
+INCOMPLETE = "an answer that is not complete must not be taken for one"
+NOT_THE_CALLERS_KEY = "the rejected key is the gateway's, not the caller's, and what the provider says may quote it"
+
 
 @dataclasses.dataclass
 class Difference:

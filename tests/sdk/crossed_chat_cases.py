@@ -7,13 +7,13 @@ import chat_calls as calls
 import chat_cases
 import chat_scenarios
 import messages_scenarios as scenarios
-from chat_cases import BEFORE_CONTENT
 from chat_cases import FAMILY
-from chat_cases import INCOMPLETE
-from chat_cases import OWN_TROUBLE
 from chat_cases import VERSION
 from chat_cases import client
+from comparison import BEFORE_CONTENT
 from comparison import Difference
+from comparison import INCOMPLETE
+from comparison import OWN_TROUBLE
 from comparison import raised
 
 TITLE = f"openai {VERSION}, answered in Anthropic's dialect"

@@ -5,10 +5,11 @@ import json
 import messages_calls as calls
 import messages_cases
 import messages_scenarios as scenarios
+from comparison import BEFORE_CONTENT
 from comparison import Difference
-from messages_cases import BEFORE_CONTENT
+from comparison import INCOMPLETE
+from comparison import OWN_TROUBLE
 from messages_cases import FAMILY
-from messages_cases import OWN_TROUBLE
 from messages_cases import VERSION
 from messages_cases import client
 

@@ -4,10 +4,11 @@ import anthropic
 
 import messages_calls as calls
 import messages_scenarios as scenarios
-from chat_cases import BEFORE_CONTENT
-from chat_cases import INCOMPLETE
-from chat_cases import OWN_TROUBLE
+from comparison import BEFORE_CONTENT
 from comparison import Difference
+from comparison import INCOMPLETE
+from comparison import NOT_THE_CALLERS_KEY
+from comparison import OWN_TROUBLE
 from comparison import raised
 
 FAMILY = "anthropic"
@@ -112,7 +113,7 @@ DIFFERENCES = {
     ),
     "streamed, garbage-late": broken(OWN_TROUBLE, "the provider sent an event that is not JSON"),
     "whole, error-401": failed(
-        "the rejected key is the gateway's, not the caller's, and what the provider says may quote it",
+        NOT_THE_CALLERS_KEY,
         "the provider `claude-mock` rejects the gateway's credential; its operator must check api_key",
     ),
     "whole, error-html": Difference("a page is no message", {

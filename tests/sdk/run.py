@@ -17,6 +17,7 @@ import threading
 
 import chat_scenarios
 import foreign
+import gemini_scenarios
 import messages_scenarios
 import provider
 
@@ -30,6 +31,8 @@ class Suite:
 
     subject: str
     folder: str = ""
+    # A dialect of the gateway without which the suite has nothing to ask.
+    needs: str = ""
 
 
 # To add a suite, add its line.
@@ -57,9 +60,11 @@ SUITES = [
     Suite("agents", folder="frameworks"),
     Suite("instructor_openai", folder="frameworks"),
     Suite("instructor_anthropic", folder="frameworks"),
+    Suite("genai", folder="genai", needs="gemini"),
+    Suite("node_genai", folder="node", needs="gemini"),
 ]
 # To add a dialect to the provider, add its module; then its provider and routes below.
-DIALECTS = [chat_scenarios, messages_scenarios]
+DIALECTS = [chat_scenarios, messages_scenarios, gemini_scenarios]
 # They mostly wait, but the machine may have two cores only.
 SUITES_AT_ONCE = 6
 START_PATIENCE_S = 30.0
@@ -133,6 +138,22 @@ model = "case-*"
 targets = ["mock"]
 """
 
+# What is configured of a dialect that a suite needs.
+NEEDED = {
+    "gemini": """
+[[providers]]
+name = "gemini-mock"
+kind = "gemini"
+base_url = "{provider}"
+api_key = "env:PROVIDER_KEY"
+
+[[routes]]
+model = "case-*"
+caller = "gemini"
+targets = ["gemini-mock"]
+""",
+}
+
 
 def main():
     binary, *names = sys.argv[1:]
@@ -153,11 +174,18 @@ def main():
     models = ", ".join(f'"{name}"' for name in provider.MODELS)
     with tempfile.TemporaryDirectory() as scratch:
         configuration = pathlib.Path(scratch) / "ringgate.toml"
-        configuration.write_text(CONFIGURATION.format(provider=scripted.url, keys=written, models=models))
+        usual = CONFIGURATION.format(provider=scripted.url, keys=written, models=models)
+        needed = {name: text.format(provider=scripted.url) for name, text in NEEDED.items()}
+        spoken = [name for name, text in needed.items() if accepted(binary, configuration, text + usual, environment)]
+        skipped = [suite.subject for suite in suites if suite.needs and suite.needs not in spoken]
+        suites = [suite for suite in suites if suite.subject not in skipped]
+        configuration.write_text("".join(needed[name] for name in spoken) + usual)
         log = pathlib.Path(scratch) / "log"
         gateway = subprocess.Popen([binary, "serve", "--config", configuration], env=environment, stderr=log.open("wb"))
         try:
             url = serving(gateway, log)
+            for suite in skipped:
+                print(f"{suite} is left out: this gateway does not speak its dialect")
             passed, failed = run_suites(suites, [scripted.url, url], environment)
             problem = stopped(gateway)
             if problem:
@@ -173,6 +201,13 @@ def made_key(binary, name):
     """A virtual key and its lines of configuration."""
     told = subprocess.run([binary, "keys", "new", "--name", name], check=True, capture_output=True, text=True).stdout
     return re.search(r"rg-\w+", told)[0], told[told.index("[[keys]]") :]
+
+
+def accepted(binary, configuration, text, environment):
+    """Whether the gateway takes a configuration."""
+    configuration.write_text(text)
+    check = [binary, "check", "--config", configuration]
+    return subprocess.run(check, env=environment, capture_output=True).returncode == 0
 
 
 def serving(gateway, log):
@@ -201,15 +236,16 @@ def stopped(gateway):
 
 
 def run_suites(suites, urls, environment):
-    """Runs the suites side by side."""
-    passed = failed = 0
+    """Runs the suites side by side; what fails is printed at once, a line for each suite at the end."""
+    matrix = []
     with concurrent.futures.ThreadPoolExecutor(SUITES_AT_ONCE) as pool:
-        for output in pool.map(lambda suite: output_of(suite, urls, environment), suites):
-            print(output, end="", flush=True)
-            *_, total = re.finditer(r"(\d+) passed, (\d+) failed\n", output)
-            passed += int(total[1])
-            failed += int(total[2])
-    return passed, failed
+        for suite, output in zip(suites, pool.map(lambda suite: output_of(suite, urls, environment), suites)):
+            told = re.search(r"(?:(.*), ([\d.]+) s:\n)?(\d+) passed, (\d+) failed\n\Z", output)
+            print(output[: told.start()], end="", flush=True)
+            matrix.append((told[1] or suite.subject, int(told[3]), int(told[4]), told[2] or "?"))
+    for who, passed, failed, seconds in matrix:
+        print(f"{who:64} {passed:5} passed {failed:4} failed {seconds:>6} s")
+    return sum(passed for _, passed, _, _ in matrix), sum(failed for _, _, failed, _ in matrix)
 
 
 def output_of(suite, urls, environment):
