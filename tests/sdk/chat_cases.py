@@ -33,16 +33,16 @@ def difference(name):
 
 
 WHOLE = [
-    "plain", "thought", "refusal", "two", "empty", "nothing", "length", "filtered", "page", "unknown", "logprobs", "as-text",
-    "compressed", "cut-whole", "html", "once-429", "once-500", "once-closed",
+    "plain", "thought", "refusal", "two", "empty", "nothing", "length", "filtered", "page", "unknown", "logprobs",
+    "as-text", "compressed", "cut-whole", "html", "once-429", "once-500", "once-closed",
 ]
 STREAMED = [
-    "plain", "thought", "refusal", "two", "empty", "nothing", "length", "filtered", "unknown", "logprobs", "usage-in-last-choice",
-    "usage-null-choices", "usage-missing", "comments", "crlf", "one-byte", "one-packet", "two-data-lines", "no-space",
-    "event-lines", "ids-and-retry", "empty-data", "no-blank-after-done", "after-done", "long-event", "sse-as-json",
-    "json-for-stream", "no-done", "no-finish", "no-events", "cut-early", "cut-late", "error-early", "error-late",
-    "error-late-named", "garbage-early", "garbage-late", "error-400", "error-404", "error-429-wait", "error-500",
-    "once-429", "once-500", "once-closed",
+    "plain", "thought", "refusal", "two", "empty", "nothing", "length", "filtered", "unknown", "logprobs",
+    "usage-in-last-choice", "usage-null-choices", "usage-missing", "comments", "crlf", "one-byte", "one-packet",
+    "two-data-lines", "no-space", "event-lines", "ids-and-retry", "empty-data", "no-blank-after-done", "after-done",
+    "long-event", "sse-as-json", "json-for-stream", "no-done", "no-finish", "no-events", "cut-early", "cut-late",
+    "error-early", "error-late", "error-late-named", "garbage-early", "garbage-late", "error-400", "error-404",
+    "error-429-wait", "error-500", "once-429", "once-500", "once-closed",
 ]
 REFUSED = [
     "error-400", "error-401", "error-402", "error-403", "error-404", "error-408", "error-409", "error-413", "error-422",
