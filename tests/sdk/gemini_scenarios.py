@@ -108,9 +108,9 @@ def tool_loop(request):
     parts = [part for turn in request.body["contents"] for part in turn["parts"]]
     results = [part["functionResponse"] for part in parts if "functionResponse" in part]
     if not results:
-        return told(WEATHER, CLOCK)(request)
-    names = " and ".join(result["name"] for result in results)
-    return told({"text": f"told by {len(results)}: {names}"})(request)
+        return SCENARIOS["text-and-tools"](request)
+    words = " and ".join(word for result in results for word in result["response"].values())
+    return told({"text": f"told by {len(results)}: {words}"})(request)
 
 
 def structured(request):
@@ -140,6 +140,7 @@ SCENARIOS = {
     "thought": told(THOUGHT, {"text": TEXT, "thoughtSignature": "c2lnbmF0dXJl"}),
     "tool": told(WEATHER),
     "tools": told(WEATHER, CLOCK),
+    "text-and-tools": told({"text": TEXT}, WEATHER, CLOCK),
     "tool-loop": tool_loop,
     "structured": structured,
     "length": told({"text": TEXT}, finish="MAX_TOKENS"),
@@ -154,6 +155,7 @@ SCENARIOS = {
     "one-packet": retold(lambda told: [b"".join(told)]),
     # Not complete.
     "no-finish": broken_after(LATE),
+    "no-done": broken_after(LATE),
     "no-events": broken_after(0),
     "cut-early": broken_after(0, cut=True),
     "cut-late": broken_after(LATE, cut=True),
@@ -167,7 +169,8 @@ SCENARIOS = {
     **{f"error-{status}": refused(status) for status in WORDS},
     "error-429-wait": refused(429, retry_after="1"),
     # Trouble that passes.
-    "once-503": at_first(refused(503), told({"text": TEXT})),
+    "once-429": at_first(refused(429, retry_after_ms="20"), told({"text": TEXT})),
+    "once-500": at_first(refused(500, retry_after_ms="20"), told({"text": TEXT})),
 }
 
 REFUSAL_OF_KEY = error_body(401, "incorrect key")

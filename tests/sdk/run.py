@@ -62,6 +62,9 @@ SUITES = [
     Suite("instructor_anthropic", folder="frameworks"),
     Suite("genai", folder="genai", needs="gemini"),
     Suite("node_genai", folder="node", needs="gemini"),
+    Suite("crossed_genai", folder="genai", needs="gemini"),
+    Suite("google_chat", needs="gemini"),
+    Suite("google_messages", needs="gemini"),
 ]
 # To add a dialect to the provider, add its module; then its provider and routes below.
 DIALECTS = [chat_scenarios, messages_scenarios, gemini_scenarios]
@@ -150,6 +153,15 @@ api_key = "env:PROVIDER_KEY"
 [[routes]]
 model = "case-*"
 caller = "gemini"
+targets = ["gemini-mock"]
+
+[[routes]]
+model = "cross-*"
+caller = "gemini"
+targets = ["mock"]
+
+[[routes]]
+model = "google-*"
 targets = ["gemini-mock"]
 """,
 }
