@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 const NAMES: KnownNames<'static> = KnownNames {
-    dialects: &["openai_chat", "anthropic_messages"],
+    dialects: &["openai_chat", "openai_responses", "anthropic_messages"],
     kinds: &["openai", "anthropic", "demo"],
     strategies: &["ordered", "complexity"],
 };
@@ -275,6 +275,18 @@ targets = ["mcok"]
     for (line, (start, part)) in lines.iter().zip(expected) {
         assert!(line.starts_with(start) && line.contains(part), "{line}\nis not: {start} … {part}");
     }
+}
+
+#[test]
+fn further_dialects_of_a_provider_are_known_ones() {
+    let with = |lines: &str| BASIC.replace("base_url", &format!("{lines}\nbase_url"));
+    let settings = parsed(&with("also_speaks = [\"openai_responses\"]"));
+    assert_eq!(settings.providers[0].also_speaks.as_deref(), Some(&["openai_responses".to_owned()][..]));
+    assert_eq!(parsed(BASIC).providers[0].also_speaks, None);
+    refused_whole(
+        &with("also_speaks = [\"openai_chat\", \"openai_response\"]"),
+        "`providers[0].also_speaks[1]` names no known dialect: `openai_response`; did you mean `openai_responses`?",
+    );
 }
 
 #[test]

@@ -56,6 +56,7 @@ fn settings() -> Provider {
         name: "acme".into(),
         kind: None,
         dialect: None,
+        also_speaks: None,
         base_url: None,
         api_key: None,
         models: Vec::new(),

@@ -58,6 +58,7 @@ fn link(authority: &Authority, url: &str) -> ProviderLink {
         name: "acme".into(),
         kind: None,
         dialect: None,
+        also_speaks: None,
         base_url: None,
         api_key: None,
         models: Vec::new(),

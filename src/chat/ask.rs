@@ -33,6 +33,9 @@ pub struct Ask<'a> {
     pub has_media: bool,
     /// Is a JSON form demanded?
     pub has_response_format: bool,
+    /// Does the answer depend on, or lead to, something that the provider keeps and that changes? Such a
+    /// request is never answered from the cache.
+    pub stateful: bool,
 }
 
 impl Ask<'_> {

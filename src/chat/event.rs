@@ -242,10 +242,11 @@ fn part_events(choice: &Choice, events: &mut Vec<Event>) {
                     events.push(Event::TextStart { choice: index });
                 }
                 texts += 1;
+                let told = |extra: &Extra| Event::TextExtra { choice: index, extra: extra.clone() };
+                let (around, within): (Vec<&Extra>, Vec<&Extra>) = extra.iter().partition(|extra| is_around(extra));
+                events.extend(around.into_iter().map(told));
                 events.push(Event::Text { choice: index, text: text.clone() });
-                for extra in extra {
-                    events.push(Event::TextExtra { choice: index, extra: extra.clone() });
-                }
+                events.extend(within.into_iter().map(told));
             }
             Part::Thinking { text, signature } => {
                 events.push(Event::Thinking { choice: index, text: text.clone() });
@@ -263,6 +264,12 @@ fn part_events(choice: &Choice, events: &mut Vec<Event>) {
             whole => events.push(Event::Whole { choice: index, part: whole.clone() }),
         }
     }
+}
+
+/// Fields of the message that a text is the first of are told before its words, because a message is
+/// opened with them.
+fn is_around(extra: &Extra) -> bool {
+    extra.name.starts_with("message/")
 }
 
 fn newest_text(parts: &mut Vec<Part>) -> (&mut String, &mut Vec<Extra>) {

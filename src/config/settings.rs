@@ -134,6 +134,8 @@ pub struct Provider {
     pub kind: Option<String>,
     /// Dialect name; `None` = the kind's.
     pub dialect: Option<String>,
+    /// Names of dialects that it speaks besides; `None` = the kind's.
+    pub also_speaks: Option<Vec<String>>,
     /// Base URL without trailing slash; `None` = the kind's.
     pub base_url: Option<String>,
     /// The credential; `None` = none is sent.

@@ -164,8 +164,12 @@ pub struct Provider {
     /// A known provider (`openai`, `anthropic`, `demo`) that supplies `dialect`, `base_url` and quirks where they
     /// are left out. Unless set, `name` if that is a known provider.
     pub kind: Option<String>,
-    /// The wire format it speaks: `openai_chat` or `anthropic_messages`. The kind's unless set.
+    /// The wire format it speaks: `openai_chat`, `openai_responses` or `anthropic_messages`. The kind's unless set.
     pub dialect: Option<String>,
+    /// Wire formats that it speaks besides, at the same `base_url` and with the same credential: callers of one of
+    /// them reach it untranslated. The kind's unless this, `dialect` or `base_url` is set; `openai` speaks
+    /// `openai_responses` as well.
+    pub also_speaks: Option<Vec<String>>,
     /// Where it is, up to but without the endpoint: `https://api.openai.com/v1`. The kind's unless set. `http://`
     /// together with a credential is refused except towards a network of your own.
     pub base_url: Option<String>,
@@ -234,7 +238,7 @@ pub struct Provider {
 pub struct Route {
     /// The model as callers name it, or the beginning of it followed by `*`.
     pub model: String,
-    /// Only for callers of this dialect (`openai_chat`, `anthropic_messages`). Any unless set.
+    /// Only for callers of this dialect (`openai_chat`, `openai_responses`, `anthropic_messages`). Any unless set.
     pub caller: Option<String>,
     /// Who serves it, in order of preference: each `"provider"`, `"provider/model"`, or a table.
     #[schemars(length(min = 1))]

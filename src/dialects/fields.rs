@@ -23,11 +23,14 @@ use crate::wire::json::ValueIntoString;
 
 /// Objects inside an object whose kept fields are stored beside those of the outer one, as
 /// `scope` + name.
-const SCOPES: &[&str] = &["message/", "function/", "stream_options/", "image_url/", "file/", "source/"];
+const SCOPES: &[&str] = &["message/", "function/", "stream_options/", "image_url/", "file/", "source/", "refusal/"];
 
 /// Fields that have a typed home in the neutral request, so that what a dialect keeps under these names
 /// is a spelling, and nothing is lost when another dialect does not write it.
 const TYPED_FIELDS: &[&str] = &[
+    "include",
+    "input",
+    "instructions",
     "max_completion_tokens",
     "max_tokens",
     "metadata",
@@ -43,6 +46,7 @@ const TYPED_FIELDS: &[&str] = &[
     "stream",
     "stream_options",
     "system",
+    "text",
     "thinking",
     "tool_choice",
     "tools",

@@ -5,12 +5,16 @@
 
 pub mod anthropic_messages;
 mod fields;
+mod media;
 pub mod openai_chat;
+pub mod openai_responses;
+mod signature;
 mod splice;
 
 use crate::chat::Answer;
 use crate::chat::Ask;
 use crate::chat::Event;
+use crate::chat::Extra;
 use crate::chat::Finish;
 use crate::chat::Request;
 use crate::chat::Usage;
@@ -19,7 +23,8 @@ use crate::wire::json::Parser;
 use crate::wire::json::Value;
 
 /// Every dialect, by the name used in configuration.
-pub const ALL: &[&dyn Dialect] = &[&openai_chat::OpenAiChat, &anthropic_messages::AnthropicMessages];
+pub const ALL: &[&dyn Dialect] =
+    &[&openai_chat::OpenAiChat, &openai_responses::OpenAiResponses, &anthropic_messages::AnthropicMessages];
 
 /// The dialect called `name`.
 pub fn named(name: &str) -> Option<&'static dyn Dialect> {
@@ -123,6 +128,23 @@ pub trait Dialect: Sync {
     /// The whole request, for a target of another dialect.
     fn read_request(&self, body: Value<'_, '_>) -> Result<Request, Fault>;
 
+    /// Refuses what only a provider of this very dialect can serve: state that it keeps, tools that it
+    /// runs itself. Asked before a request is translated.
+    fn check_portable(&self, _body: Value<'_, '_>) -> Result<(), Fault> {
+        Ok(())
+    }
+
+    /// What a caller of this dialect calls the field that a writer of another one calls `field`.
+    fn name_of_field(&self, field: &str) -> String {
+        field.to_owned()
+    }
+
+    /// The settings that answers of this dialect repeat from their request, as fields to keep with a
+    /// translated answer; `raw` is the request's body.
+    fn repeated_settings(&self, _raw: &[u8]) -> Vec<Extra> {
+        Vec::new()
+    }
+
     /// Appends a whole answer.
     fn write_answer(&self, answer: &Answer, out: &mut Vec<u8>);
 
@@ -206,6 +228,15 @@ pub struct ReplayTemplate {
     pub id_at: std::ops::Range<usize>,
     /// Where the digits of `created` stand, if the dialect has them.
     pub created_at: Option<std::ops::Range<usize>>,
+}
+
+/// Adds what an answer repeats of its request to the fields of an answer, unless it says so itself.
+pub fn add_settings(extra: &mut Vec<Extra>, settings: &[Extra]) {
+    for setting in settings {
+        if !extra.iter().any(|known| known.dialect == setting.dialect && known.name == setting.name) {
+            extra.push(setting.clone());
+        }
+    }
 }
 
 /// A comment is legal in every event stream that permits comments at all.

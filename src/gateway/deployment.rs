@@ -28,8 +28,10 @@ use std::sync::Arc;
 pub struct Provider {
     /// Its configured name.
     pub name: Arc<str>,
-    /// What it speaks.
-    pub dialect: &'static dyn Dialect,
+    /// What it speaks to callers of other dialects.
+    dialect: &'static dyn Dialect,
+    /// What else it speaks, to callers who do.
+    also_speaks: Vec<&'static dyn Dialect>,
     /// Where it is, with its deadlines and pool bounds.
     pub link: ProviderLink,
     /// `host`, credential and fixed headers, rendered once; holds a secret, hence never printed.
@@ -42,6 +44,14 @@ pub struct Provider {
     pub legacy_max_tokens: bool,
     /// Models that `/v1/models` lists for it.
     pub models: Vec<String>,
+}
+
+impl Provider {
+    /// What it speaks for a caller who speaks `caller`: the same where it can, because nothing is lost then.
+    pub fn dialect_for(&self, caller: &'static dyn Dialect) -> &'static dyn Dialect {
+        let same = |dialect: &&&'static dyn Dialect| dialect.name() == caller.name();
+        self.also_speaks.iter().find(same).copied().unwrap_or(self.dialect)
+    }
 }
 
 /// One way to serve a route.
@@ -169,13 +179,8 @@ fn provider(
     let dialect_name = written.dialect.as_deref().or(kind.map(|kind| kind.dialect)).ok_or_else(|| {
         AssemblyError(format!("provider `{name}`: set `dialect` (for example \"openai_chat\") or a known `kind`"))
     })?;
-    let dialect = dialects::named(dialect_name).ok_or_else(|| {
-        let known: Vec<&str> = dialects::ALL.iter().map(|dialect| dialect.name()).collect();
-        AssemblyError(format!(
-            "provider `{name}`: unknown dialect `{dialect_name}`; known dialects are {}",
-            known.join(", ")
-        ))
-    })?;
+    let dialect = dialect_named(dialect_name, name)?;
+    let also_speaks = also_speaks(written, kind)?;
     let demo_url = demo.map(|address| format!("http://{address}/v1"));
     let is_demo = kind.is_some_and(|kind| kind.name == providers::demo::KIND.name) && written.base_url.is_none();
     let base_url = match (&written.base_url, kind) {
@@ -193,6 +198,7 @@ fn provider(
     Ok(Provider {
         name: Arc::from(name.as_str()),
         dialect,
+        also_speaks,
         fixed_head: fixed_head(&link.endpoint.authority, credential, written),
         default_headers: kind.or(dialect_kind.copied()).map_or(&[], |kind| kind.headers),
         default_max_tokens: written
@@ -202,6 +208,28 @@ fn provider(
         models: written.models.clone(),
         link,
     })
+}
+
+fn dialect_named(dialect: &str, provider: &str) -> Result<&'static dyn Dialect, AssemblyError> {
+    dialects::named(dialect).ok_or_else(|| {
+        let known: Vec<&str> = dialects::ALL.iter().map(|dialect| dialect.name()).collect();
+        let known = known.join(", ");
+        AssemblyError(format!("provider `{provider}`: unknown dialect `{dialect}`; known dialects are {known}"))
+    })
+}
+
+/// A kind is known to speak several dialects only where it usually is: who imitates one of them elsewhere
+/// need not imitate all.
+fn also_speaks(
+    written: &crate::config::Provider,
+    kind: Option<&providers::Kind>,
+) -> Result<Vec<&'static dyn Dialect>, AssemblyError> {
+    if let Some(names) = &written.also_speaks {
+        return names.iter().map(|name| dialect_named(name, &written.name)).collect();
+    }
+    let usual = kind.filter(|_| written.base_url.is_none() && written.dialect.is_none());
+    let names = usual.map_or(&[][..], |kind| providers::also_speaks(kind.name));
+    names.iter().map(|name| dialect_named(name, &written.name)).collect()
 }
 
 /// The header lines that are the same for every request to this provider.
@@ -254,4 +282,47 @@ fn route(written: &crate::config::Route, providers: &[Provider]) -> Result<Route
         ))
     })?;
     Ok(Route { name: Arc::from(written.model.as_str()), targets, tiers, strategy, cache: written.cache.clone() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dialects::anthropic_messages::AnthropicMessages;
+    use crate::dialects::openai_chat::OpenAiChat;
+    use crate::dialects::openai_responses::OpenAiResponses;
+
+    /// What a provider with these lines speaks to callers of chat completions, responses and messages.
+    fn spoken(lines: &str) -> [&'static str; 3] {
+        let dialects: Vec<&str> = dialects::ALL.iter().map(|dialect| dialect.name()).collect();
+        let kinds: Vec<&str> = providers::ALL.iter().map(|kind| kind.name).collect();
+        let strategies: Vec<&str> = routing::ALL.iter().map(|strategy| strategy.name()).collect();
+        let names = crate::config::KnownNames { dialects: &dialects, kinds: &kinds, strategies: &strategies };
+        let text = format!("[[providers]]\n{lines}\n[[routes]]\nmodel = \"*\"\ntargets = [\"p\"]\n");
+        let settings = crate::config::parse(&text, "test.toml", &|_| None, &names).expect("valid");
+        let deployment = Deployment::assemble(settings, None, None).expect("complete");
+        let callers: [&'static dyn Dialect; 3] = [&OpenAiChat, &OpenAiResponses, &AnthropicMessages];
+        callers.map(|caller| deployment.providers[0].dialect_for(caller).name())
+    }
+
+    #[test]
+    fn a_caller_gets_its_own_dialect_where_the_provider_speaks_it() {
+        const CHAT: &str = "openai_chat";
+        const RESPONSES: &str = "openai_responses";
+        const MESSAGES: &str = "anthropic_messages";
+        let url = "base_url = \"https://example.com/v1\"";
+        for (lines, wanted) in [
+            ("name = \"p\"\nkind = \"openai\"", [CHAT, RESPONSES, CHAT]),
+            ("name = \"p\"\nkind = \"openai\"\ndialect = \"openai_responses\"", [RESPONSES; 3]),
+            ("name = \"p\"\nkind = \"openai\"\nalso_speaks = []", [CHAT; 3]),
+            ("name = \"p\"\nkind = \"anthropic\"", [MESSAGES; 3]),
+            (&format!("name = \"p\"\nkind = \"openai\"\n{url}"), [CHAT; 3]),
+            (&format!("name = \"p\"\ndialect = \"openai_chat\"\n{url}"), [CHAT; 3]),
+            (
+                &format!("name = \"p\"\ndialect = \"openai_responses\"\nalso_speaks = [\"anthropic_messages\"]\n{url}"),
+                [RESPONSES, RESPONSES, MESSAGES],
+            ),
+        ] {
+            assert_eq!(spoken(lines), wanted, "{lines}");
+        }
+    }
 }

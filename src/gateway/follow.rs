@@ -182,11 +182,9 @@ impl Live {
         }
         let provider = dialects::named(meta.dialect)?;
         let options = StreamOptions { include_usage: request.ask.include_usage, created_s };
-        Some(Live {
-            translation: Translation::new(provider, request.dialect, options, request.ask.choices, false),
-            out: Vec::new(),
-            unchanged: provider.name() == request.dialect.name(),
-        })
+        let mut translation = Translation::new(provider, request.dialect, options, request.ask.choices, false);
+        translation.repeat(request.incoming.body);
+        Some(Live { translation, out: Vec::new(), unchanged: provider.name() == request.dialect.name() })
     }
 }
 

@@ -18,6 +18,7 @@ use super::story::Try;
 use super::stream::Translation;
 use super::watch;
 use crate::clock::Tick;
+use crate::dialects::Dialect;
 use crate::dialects::Dropped;
 use crate::dialects::StreamOptions;
 use crate::dialects::TargetOptions;
@@ -219,7 +220,9 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
             }
         };
         if exchange.status() != 200 {
-            return Ok(Attempt::Failed(Box::pin(self.refusal(exchange, client, provider, remembrance)).await?));
+            return Ok(Attempt::Failed(
+                Box::pin(self.refusal(exchange, request, client, provider, remembrance)).await?,
+            ));
         }
         let is_stream = content_type(&exchange).is_some_and(|value| value.starts_with(b"text/event-stream"));
         if request.ask.stream && is_stream {
@@ -279,7 +282,9 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
     ) -> Result<Attempt<N>, Unserved> {
         let options = StreamOptions { include_usage: request.ask.include_usage, created_s: self.net.unix_ms() / 1000 };
         let keep = remembrance.is_wanted();
-        let mut translation = Translation::new(provider.dialect, request.dialect, options, request.ask.choices, keep);
+        let speaks = provider.dialect_for(request.dialect);
+        let mut translation = Translation::new(speaks, request.dialect, options, request.ask.choices, keep);
+        translation.repeat(request.incoming.body);
         let mut out = self.memory.take();
         let limit = sent.after(provider.link.timeouts.first_byte);
         loop {
@@ -346,6 +351,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
     async fn refusal(
         &self,
         mut exchange: Exchange<N>,
+        request: &Request<'_>,
         client: &mut Client<'_, N::Stream>,
         provider: &Provider,
         remembrance: &Remembrance,
@@ -356,7 +362,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
             self.unless_left(read, client, remembrance).await?
         };
         let body = if read.is_ok() { exchange.body() } else { &[] };
-        let mut fault = provider.dialect.read_fault(status, body);
+        let mut fault = provider.dialect_for(request.dialect).read_fault(status, body);
         fault.retry_after = retry_after(&exchange).or(fault.retry_after);
         fault.should_retry = match exchange.header("x-should-retry") {
             Some(b"true") => Some(true),
@@ -411,9 +417,10 @@ fn render(
         inject_usage: request.ask.stream,
         legacy_max_tokens: provider.legacy_max_tokens,
     };
+    let dialect = provider.dialect_for(request.dialect);
     out.extend_from_slice(b"POST ");
     out.extend_from_slice(provider.link.endpoint.path_prefix.as_bytes());
-    out.extend_from_slice(provider.dialect.path(model, request.ask.stream).as_bytes());
+    out.extend_from_slice(dialect.path(model, request.ask.stream).as_bytes());
     out.extend_from_slice(b" HTTP/1.1\r\n");
     out.extend_from_slice(&provider.fixed_head);
     pass_fields(request, provider, instance, out);
@@ -421,12 +428,14 @@ fn render(
     out.extend_from_slice(b"content-length:           0\r\n\r\n");
     let body_at = out.len();
     let mut dropped = Vec::new();
-    if provider.dialect.name() == request.dialect.name() {
+    if dialect.name() == request.dialect.name() {
         let raw = request.incoming.body;
-        provider.dialect.splice_request(raw, parsed, &request.ask, model, options, out);
+        dialect.splice_request(raw, parsed, &request.ask, model, options, out);
     } else {
+        request.dialect.check_portable(parsed)?;
         let neutral = request.dialect.read_request(parsed)?;
-        dropped = provider.dialect.write_request(&neutral, model, options, out)?;
+        let written = dialect.write_request(&neutral, model, options, out);
+        dropped = renamed(written.map_err(|fault| in_words_of(request.dialect, fault))?, request.dialect);
     }
     // The length is known only now: it goes, right-aligned, into the room that was left for it, which
     // saves a copy of the body. White space before a field's value means nothing (RFC 9110 §5.5).
@@ -435,6 +444,27 @@ fn render(
     let room = &mut out[length_at..length_at + LENGTH_ROOM];
     room[LENGTH_ROOM - digits.len()..].copy_from_slice(digits);
     Ok(dropped)
+}
+
+/// What was left out, by the caller's names.
+fn renamed(dropped: Vec<Dropped>, caller: &dyn Dialect) -> Vec<Dropped> {
+    let mut named: Vec<Dropped> = Vec::with_capacity(dropped.len());
+    for field in dropped.iter().map(|dropped| caller.name_of_field(&dropped.field)) {
+        if named.iter().all(|known| known.field != field) {
+            named.push(Dropped { field });
+        }
+    }
+    named
+}
+
+/// A refusal that names its field as the caller does.
+fn in_words_of(caller: &dyn Dialect, fault: Fault) -> Fault {
+    let Some(theirs) = &fault.param else {
+        return fault;
+    };
+    let ours = caller.name_of_field(theirs);
+    let message = fault.message.replace(&format!("`{theirs}`"), &format!("`{ours}`"));
+    Fault { message: message.into(), param: Some(ours), ..fault }
 }
 
 /// Room for the digits of a content length: ten times the largest body there can be.

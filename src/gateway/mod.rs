@@ -538,8 +538,13 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         }
     }
 
-    fn occasion(&self, include_usage: bool) -> Occasion {
-        Occasion { random: self.ids.random(), created_s: self.net.unix_ms() / 1000, include_usage }
+    fn occasion<'r>(&self, request: &Request<'r>) -> Occasion<'r> {
+        Occasion {
+            asked: request.incoming.body,
+            random: self.ids.random(),
+            created_s: self.net.unix_ms() / 1000,
+            include_usage: request.ask.include_usage,
+        }
     }
 }
 

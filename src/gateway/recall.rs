@@ -249,6 +249,7 @@ fn namespace<'r>(request: &'r Request<'_>) -> [&'r [u8]; 6] {
 
 fn exact_eligible(request: &Request<'_>, rules: &CacheRules, route: &RouteCache) -> bool {
     route.exact
+        && !request.ask.stateful
         && (rules.lookup || rules.store)
         && request.incoming.body.len() <= KEYED_BODY_BYTES_MAX
         && request.ask.temperature.is_none_or(|temperature| temperature <= route.temperature_max)

@@ -26,6 +26,7 @@ pub enum Surface {
 /// Chat endpoints, by path below an optional mount.
 const CHAT: &[(&str, &dyn Dialect)] = &[
     ("/v1/chat/completions", &dialects::openai_chat::OpenAiChat),
+    ("/v1/responses", &dialects::openai_responses::OpenAiResponses),
     ("/v1/messages", &dialects::anthropic_messages::AnthropicMessages),
 ];
 
@@ -59,7 +60,8 @@ pub(super) fn surface(method: Method, path: &str) -> Result<Surface, Fault> {
         "/readyz" => only(reading, "GET, HEAD", Surface::Ready),
         _ => Err(Fault::new(
             Kind::NotFound,
-            "this path does not exist; chat completions are at POST /v1/chat/completions, models at GET /v1/models",
+            "this path does not exist; chat completions are at POST /v1/chat/completions, responses at POST \
+             /v1/responses, models at GET /v1/models",
         )),
     }
 }
@@ -137,6 +139,9 @@ mod tests {
         assert_eq!(name(Method::Post, "/v1/chat/completions"), "openai_chat");
         assert_eq!(name(Method::Post, "/openai/v1/chat/completions"), "openai_chat");
         assert_eq!(name(Method::Post, "/anthropic/v1/messages"), "anthropic_messages");
+        assert_eq!(name(Method::Post, "/v1/responses"), "openai_responses");
+        assert_eq!(name(Method::Post, "/openai/v1/responses"), "openai_responses");
+        assert_eq!(name(Method::Get, "/v1/responses"), "method_not_allowed");
         assert_eq!(name(Method::Get, "/v1/chat/completions"), "method_not_allowed");
         assert_eq!(name(Method::Get, "/v1/models/gpt-4o"), "models");
         assert_eq!(name(Method::Get, "/v1/models/openai/gpt-4o"), "models");

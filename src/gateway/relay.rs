@@ -17,6 +17,7 @@ use super::story::Story;
 use crate::cache::FlightMeta;
 use crate::cache::Form;
 use crate::chat::Usage;
+use crate::dialects;
 use crate::dialects::AnswerFacts;
 use crate::dialects::Dropped;
 use crate::fault::Fault;
@@ -57,14 +58,16 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         let garbage = || Fault::new(Kind::Upstream, "the provider's answer is not the JSON of its dialect");
         let mut parser = self.parser.borrow_mut();
         let tape = parser.parse(copy).map_err(|_| garbage())?;
-        let facts = provider.dialect.answer_facts(tape.as_value());
-        let same = provider.dialect.name() == request.dialect.name();
+        let dialect = provider.dialect_for(request.dialect);
+        let facts = dialect.answer_facts(tape.as_value());
+        let same = dialect.name() == request.dialect.name();
         let translated = match (&facts, same && !request.ask.stream) {
             (Err(_), _) | (_, true) => Ok(None),
-            (Ok(_), false) => provider.dialect.read_answer(tape.as_value()).map(|answer| {
+            (Ok(_), false) => dialect.read_answer(tape.as_value()).map(|mut answer| {
+                dialects::add_settings(&mut answer.extra, &request.dialect.repeated_settings(request.incoming.body));
                 let mut out = Vec::with_capacity(1024);
                 if request.ask.stream {
-                    let occasion = self.occasion(request.ask.include_usage);
+                    let occasion = self.occasion(request);
                     replay::stream_answer(&answer, request.dialect, occasion, &mut out);
                 } else {
                     request.dialect.write_answer(&answer, &mut out);
@@ -123,7 +126,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         if let (Some(lead), Some(provider)) = (&remembrance.lead, story.provider) {
             let provider = &request.deployment.providers[provider];
             lead.begin(FlightMeta {
-                dialect: provider.dialect.name(),
+                dialect: provider.dialect_for(request.dialect).name(),
                 provider: provider.name.clone(),
                 model: story.model.clone().unwrap_or_else(|| "".into()),
                 status: 200,
@@ -216,8 +219,9 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
 
     /// The terminator that a pass-through stream still needs; translated streams wrote their own.
     fn stream_end(&self, request: &Request<'_>, story: &Story) -> &'static [u8] {
-        let provider = story.provider.map(|index| request.deployment.providers[index].dialect.name());
-        if provider == Some(request.dialect.name()) { request.dialect.stream_end() } else { b"" }
+        let provider = story.provider.map(|index| &request.deployment.providers[index]);
+        let speaks = provider.map(|provider| provider.dialect_for(request.dialect).name());
+        if speaks == Some(request.dialect.name()) { request.dialect.stream_end() } else { b"" }
     }
 
     /// Renders the head of an answer, up to but without its framing.

@@ -20,8 +20,10 @@ use std::cell::RefCell;
 use std::sync::Arc;
 
 /// What makes one replay different from the next.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Occasion {
+#[derive(Clone, Copy)]
+pub(super) struct Occasion<'r> {
+    /// The request's body, of which some dialects repeat the settings.
+    pub asked: &'r [u8],
     /// For the new id.
     pub random: u128,
     /// For `created`, unix seconds.
@@ -34,7 +36,7 @@ pub(super) struct Occasion {
 pub(super) fn whole(
     record: &Record,
     caller: &'static dyn Dialect,
-    occasion: Occasion,
+    occasion: Occasion<'_>,
     parser: &RefCell<Parser>,
     out: &mut Vec<u8>,
 ) -> bool {
@@ -55,7 +57,7 @@ pub(super) fn whole(
 pub(super) fn streamed(
     record: &Record,
     caller: &'static dyn Dialect,
-    occasion: Occasion,
+    occasion: Occasion<'_>,
     parser: &RefCell<Parser>,
     out: &mut Vec<u8>,
 ) -> bool {
@@ -65,7 +67,7 @@ pub(super) fn streamed(
 }
 
 /// Appends a whole answer as a stream, for callers who asked for one and providers who did not stream.
-pub(super) fn stream_answer(answer: &Answer, caller: &'static dyn Dialect, occasion: Occasion, out: &mut Vec<u8>) {
+pub(super) fn stream_answer(answer: &Answer, caller: &'static dyn Dialect, occasion: Occasion<'_>, out: &mut Vec<u8>) {
     let options = StreamOptions { include_usage: occasion.include_usage, created_s: occasion.created_s };
     let mut writer = caller.event_writer(options);
     for event in answer_events(answer) {
@@ -73,7 +75,7 @@ pub(super) fn stream_answer(answer: &Answer, caller: &'static dyn Dialect, occas
     }
 }
 
-fn fill(template: &ReplayTemplate, caller: &dyn Dialect, occasion: Occasion, out: &mut Vec<u8>) {
+fn fill(template: &ReplayTemplate, caller: &dyn Dialect, occasion: Occasion<'_>, out: &mut Vec<u8>) {
     let id = caller.answer_id(occasion.random);
     let mut created = itoa::Buffer::new();
     let mut holes = [
@@ -90,8 +92,10 @@ fn fill(template: &ReplayTemplate, caller: &dyn Dialect, occasion: Occasion, out
     out.extend_from_slice(&template.raw[from..]);
 }
 
-fn renewed(answer: &Answer, caller: &dyn Dialect, occasion: Occasion) -> Answer {
-    Answer { id: caller.answer_id(occasion.random), created_s: occasion.created_s, ..answer.clone() }
+fn renewed(answer: &Answer, caller: &dyn Dialect, occasion: Occasion<'_>) -> Answer {
+    let mut extra = answer.extra.clone();
+    dialects::add_settings(&mut extra, &caller.repeated_settings(occasion.asked));
+    Answer { id: caller.answer_id(occasion.random), created_s: occasion.created_s, extra, ..answer.clone() }
 }
 
 fn decoded(record: &Record, parser: &RefCell<Parser>) -> Option<Arc<Answer>> {

@@ -159,7 +159,7 @@ fn attempt<'s>(deployment: &'s Deployment, tried: &'s super::story::Try) -> Atte
 fn record(remains: Remains, request: &Request<'_>, story: &Story, now: Tick, ttl: Duration) -> Option<Record> {
     let provider = &request.deployment.providers[story.provider?];
     Some(Record {
-        dialect: provider.dialect.name(),
+        dialect: provider.dialect_for(request.dialect).name(),
         form: remains.form,
         bytes: remains.bytes,
         provider: provider.name.clone(),

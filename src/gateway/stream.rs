@@ -7,8 +7,10 @@
 //! provider closed the connection.
 
 use crate::chat::Event;
+use crate::chat::Extra;
 use crate::chat::Finish;
 use crate::chat::Usage;
+use crate::dialects;
 use crate::dialects::Dialect;
 use crate::dialects::EventFacts;
 use crate::dialects::EventReader;
@@ -69,7 +71,16 @@ struct Course {
 
 enum Passage {
     Unchanged { dialect: &'static dyn Dialect },
-    Translated { reader: Box<dyn EventReader>, writer: Box<dyn EventWriter>, events: Vec<Event> },
+    Translated(Translated),
+}
+
+struct Translated {
+    caller: &'static dyn Dialect,
+    reader: Box<dyn EventReader>,
+    writer: Box<dyn EventWriter>,
+    events: Vec<Event>,
+    /// Settings of the request that the answer repeats.
+    settings: Vec<Extra>,
 }
 
 impl Translation {
@@ -84,11 +95,13 @@ impl Translation {
         let route = if provider.name() == caller.name() {
             Passage::Unchanged { dialect: provider }
         } else {
-            Passage::Translated {
+            Passage::Translated(Translated {
+                caller,
                 reader: provider.event_reader(),
                 writer: caller.event_writer(options),
                 events: Vec::new(),
-            }
+                settings: Vec::new(),
+            })
         };
         Translation {
             splitter: Splitter::new(EVENT_BYTES_MAX),
@@ -96,6 +109,13 @@ impl Translation {
             json: Vec::new(),
             kept: keep.then(Vec::new),
             facts: StreamFacts::default(),
+        }
+    }
+
+    /// Lets a translated answer repeat what its dialect repeats of the request `raw`.
+    pub(super) fn repeat(&mut self, raw: &[u8]) {
+        if let Passage::Translated(translated) = &mut self.course.route {
+            translated.settings = translated.caller.repeated_settings(raw);
         }
     }
 
@@ -164,11 +184,15 @@ impl Course {
                 }
                 Ok(())
             }
-            Passage::Translated { reader, writer, events } => {
+            Passage::Translated(Translated { reader, writer, events, settings, .. }) => {
                 events.clear();
                 reader.read(name, data, events)?;
-                for event in events.drain(..) {
-                    match &event {
+                for mut event in events.drain(..) {
+                    match &mut event {
+                        Event::Start { model, extra, .. } => {
+                            dialects::add_settings(extra, settings);
+                            facts.model = Some(model.clone());
+                        }
                         Event::Error(fault) => return Err(fault.clone()),
                         Event::End => complete(facts, answers)?,
                         other => note_event(facts, other),
@@ -226,7 +250,6 @@ fn note(facts: &mut StreamFacts, event: EventFacts) {
 
 fn note_event(facts: &mut StreamFacts, event: &Event) {
     match event {
-        Event::Start { model, .. } => facts.model = Some(model.clone()),
         Event::Text { text, .. } | Event::Thinking { text, .. } => facts.content |= !text.is_empty(),
         Event::ToolCall { .. } => {
             facts.content = true;

@@ -85,7 +85,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         client: &mut Client<'_, N::Stream>,
         story: &mut Story,
     ) -> bool {
-        let occasion = self.occasion(request.ask.include_usage);
+        let occasion = self.occasion(request);
         let mut body = self.memory.take();
         let decoded = if request.ask.stream {
             replay::streamed(record, request.dialect, occasion, &self.parser, &mut body)

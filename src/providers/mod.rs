@@ -46,6 +46,11 @@ pub fn named(name: &str) -> Option<&'static Kind> {
     ALL.iter().copied().find(|kind| kind.name == name)
 }
 
+/// Dialects that the provider called `kind` speaks besides its first one, at its usual address.
+pub fn also_speaks(kind: &str) -> &'static [&'static str] {
+    if kind == openai::KIND.name { openai::ALSO_SPEAKS } else { &[] }
+}
+
 /// What is assumed of a provider that is only an OpenAI-compatible (or other) address: the credential
 /// style follows from its dialect.
 pub fn credential_of_dialect(dialect: &str) -> Credential {

@@ -13,3 +13,6 @@ pub const KIND: Kind = Kind {
     default_max_tokens: None,
     legacy_max_tokens: false,
 };
+
+/// What it speaks besides, at the same address.
+pub const ALSO_SPEAKS: &[&str] = &["openai_responses"];

@@ -18,6 +18,7 @@ mod lifecycle;
 mod process;
 mod profile;
 mod provider;
+mod responses;
 mod tls;
 mod vectors;
 

@@ -392,7 +392,9 @@ fn judge(head: &[u8]) -> Result<usize, &'static str> {
     if lines.iter().any(|line| line.iter().any(control)) {
         return Err("a control character");
     }
-    if !lines[0].starts_with(b"POST /v1/chat/completions HTTP/1.1") || lines[0].len() != 34 {
+    let known =
+        [&b"POST /v1/chat/completions HTTP/1.1"[..], b"POST /v1/responses HTTP/1.1", b"POST /v1/messages HTTP/1.1"];
+    if !known.contains(&lines[0]) {
         return Err("an unexpected request line");
     }
     let (mut hosts, mut lengths) = (0, Vec::new());

@@ -20,6 +20,7 @@ import foreign
 import gemini_scenarios
 import messages_scenarios
 import provider
+import responses_scenarios
 
 FOLDER = pathlib.Path(__file__).parent
 
@@ -42,6 +43,9 @@ SUITES = [
     Suite("chat", folder="openai-2"),
     Suite("chat", folder="openai-1"),
     Suite("messages"),
+    Suite("responses"),
+    Suite("responses", folder="openai-2"),
+    Suite("responses", folder="openai-1"),
     Suite("crossed_chat"),
     Suite("crossed_messages"),
     Suite("node_chat", folder="node"),
@@ -67,7 +71,7 @@ SUITES = [
     Suite("google_messages", needs="gemini"),
 ]
 # To add a dialect to the provider, add its module; then its provider and routes below.
-DIALECTS = [chat_scenarios, messages_scenarios, gemini_scenarios]
+DIALECTS = [chat_scenarios, messages_scenarios, responses_scenarios, gemini_scenarios]
 # They mostly wait, but the machine may have two cores only.
 SUITES_AT_ONCE = 6
 START_PATIENCE_S = 30.0
@@ -100,6 +104,12 @@ models = [{models}]
 name = "claude-mock"
 kind = "anthropic"
 base_url = "{provider}"
+api_key = "env:PROVIDER_KEY"
+
+[[providers]]
+name = "responses-mock"
+dialect = "openai_responses"
+base_url = "{provider}/v1"
 api_key = "env:PROVIDER_KEY"
 
 # Port 1 is open nowhere.
@@ -135,6 +145,11 @@ targets = ["claude-mock"]
 model = "case-*"
 caller = "anthropic_messages"
 targets = ["claude-mock"]
+
+[[routes]]
+model = "case-*"
+caller = "openai_responses"
+targets = ["responses-mock"]
 
 [[routes]]
 model = "case-*"

@@ -57,6 +57,10 @@ impl Check<'_, '_> {
         self.name(&provider.name, PROVIDER_PUNCTUATION, &spot.key("name"));
         self.known(provider.kind.as_deref(), self.names.kinds, "known provider", &spot.key("kind"));
         self.known(provider.dialect.as_deref(), self.names.dialects, "known dialect", &spot.key("dialect"));
+        for (index, dialect) in provider.also_speaks.iter().flatten().enumerate() {
+            let spot = spot.key("also_speaks");
+            self.known(Some(dialect), self.names.dialects, "known dialect", &spot.item(index));
+        }
         let kind = provider.kind.clone().or_else(|| {
             let is_kind = self.names.kinds.contains(&provider.name.as_str());
             is_kind.then(|| provider.name.clone())
@@ -76,6 +80,7 @@ impl Check<'_, '_> {
             name: provider.name.clone(),
             kind,
             dialect: provider.dialect.clone(),
+            also_speaks: provider.also_speaks.clone(),
             allow_private_addresses: provider.allow_private_addresses.unwrap_or_else(|| {
                 // The operator has written the very address; there is no name that could lead elsewhere.
                 base_url.as_ref().is_some_and(|url| url.host != Host::Name)

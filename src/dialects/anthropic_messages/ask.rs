@@ -127,6 +127,7 @@ mod tests {
                 has_tools: true,
                 has_media: true,
                 has_response_format: true,
+                stateful: false,
             };
             assert_eq!(ask.expect("good"), wanted);
         });

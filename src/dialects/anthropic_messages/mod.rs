@@ -29,6 +29,7 @@ use super::EventWriter;
 use super::ReplayTemplate;
 use super::StreamOptions;
 use super::TargetOptions;
+use super::signature::Sealed;
 use super::splice;
 use crate::chat::Answer;
 use crate::chat::Ask;
@@ -129,9 +130,13 @@ impl Dialect for AnthropicMessages {
         body: Value<'_, '_>,
         _ask: &Ask<'_>,
         model: &str,
-        _options: TargetOptions,
+        options: TargetOptions,
         out: &mut Vec<u8>,
     ) {
+        // Reasoning of another provider's turn would be refused, so such a conversation is written anew.
+        if Sealed::Item.stands_in(raw) && request::write_anew(body, model, options, out) {
+            return;
+        }
         splice::splice(raw, body, model, false, out);
     }
 

@@ -286,6 +286,16 @@ pub(super) fn write_request(
     Ok(dropped)
 }
 
+/// Writes a request of this dialect by way of the neutral one; false if that cannot be done.
+pub(super) fn write_anew(body: Value<'_, '_>, model: &str, options: TargetOptions, out: &mut Vec<u8>) -> bool {
+    let before = out.len();
+    let written = read_request(body).and_then(|request| write_request(&request, model, options, out));
+    if written.is_err() {
+        out.truncate(before);
+    }
+    written.is_ok()
+}
+
 fn drop_field(field: &str, dropped: &mut Vec<Dropped>) {
     if dropped.iter().all(|known| known.field != field) {
         dropped.push(Dropped { field: field.to_owned() });

@@ -22,6 +22,7 @@
 //! Thinking cannot be had together with a forced tool, nor in a tool loop whose earlier thinking did not
 //! come back signed; then it is left out and named as dropped, because the tool is what was asked for.
 
+use super::super::signature::is_marked;
 use crate::chat::Message;
 use crate::chat::Part;
 use crate::chat::Request;
@@ -115,7 +116,9 @@ fn is_unsigned_loop(messages: &[Message]) -> bool {
 /// Does the provider recognise this as its own thinking?
 pub(super) fn is_signed(part: &Part) -> bool {
     match part {
-        Part::Thinking { signature, .. } => signature.as_deref().is_some_and(|signature| !signature.is_empty()),
+        Part::Thinking { signature, .. } => {
+            signature.as_deref().is_some_and(|signature| !signature.is_empty() && !is_marked(signature))
+        }
         Part::RedactedThinking { .. } => true,
         _ => false,
     }

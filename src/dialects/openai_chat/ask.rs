@@ -164,6 +164,7 @@ mod tests {
                 has_tools: true,
                 has_media: false,
                 has_response_format: true,
+                stateful: false,
             };
             assert_eq!(ask.expect("good"), wanted);
         });

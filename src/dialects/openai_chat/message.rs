@@ -3,6 +3,9 @@
 use super::super::fields;
 use super::super::fields::Keeper;
 use super::super::fields::ObjectWriter;
+use super::super::media::own_file;
+use super::super::media::source_of;
+use super::super::media::url_of;
 use super::NAME;
 use crate::chat::Extra;
 use crate::chat::ImageDetail;
@@ -102,17 +105,6 @@ fn keep_others(object: &JsonObject<'_, '_>, known: &[&str], keeper: &mut Keeper)
     }
 }
 
-/// Only the plain form `data:<type>;base64,<data>` is taken apart, so that it can be put together again.
-fn source_of(url: &str) -> MediaSource {
-    let taken_apart = url.strip_prefix("data:").and_then(|rest| rest.split_once(";base64,"));
-    match taken_apart {
-        Some((media_type, data)) if !media_type.contains([';', ',']) => {
-            MediaSource::Base64 { media_type: media_type.to_owned(), data: data.to_owned() }
-        }
-        _ => MediaSource::Url(url.to_owned()),
-    }
-}
-
 /// Writes a part of a content list, or tells why this dialect has none for it.
 pub(super) fn write_part(part: &Part, out: &mut Vec<u8>) -> Result<(), &'static str> {
     match part {
@@ -182,20 +174,6 @@ fn write_file(
     }
     writer.close();
     Ok(())
-}
-
-/// Uploads live at one provider; Anthropic's ids begin like this.
-fn own_file(id: &str) -> Result<(), &'static str> {
-    if id.starts_with("file_01") { Err("a file uploaded to another provider") } else { Ok(()) }
-}
-
-fn url_of(source: &MediaSource) -> Result<String, &'static str> {
-    match source {
-        MediaSource::Url(url) => Ok(url.clone()),
-        MediaSource::Base64 { media_type, data } => Ok(format!("data:{media_type};base64,{data}")),
-        MediaSource::FileId(_) => Err("an uploaded image"),
-        MediaSource::Text { .. } => Err("a text in the place of an image"),
-    }
 }
 
 /// Reads the calls of one message; `param` is where the list stands.
