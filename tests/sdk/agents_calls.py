@@ -1,5 +1,7 @@
 """The application built upon OpenAI's agents: an agent's whole run, which is several requests."""
 
+import dataclasses
+
 import agents
 import openai
 import pydantic
@@ -30,7 +32,7 @@ def agent(client, model, seen, **fields):
         return "clock: fine"
 
     tools = [agents.function_tool(weather), agents.function_tool(clock)]
-    asked = agents.OpenAIChatCompletionsModel(model=model, openai_client=client)
+    asked = client.made(model=model, openai_client=client.inner)
     return agents.Agent(name="somebody", instructions="be br\u00efef", model=asked, tools=tools, **fields)
 
 
@@ -108,5 +110,19 @@ ENDING = ["content_part done", "output_item done", "completed", "run_item_stream
 TOLD = ("output", "items", "usage", *(f"kinds.{kind}" for kind in ENDING))
 
 
-def client(kind, url, key, timeout):
-    return openai.AsyncOpenAI(base_url=f"{url}/v1", api_key=key, timeout=timeout)
+@dataclasses.dataclass
+class Client:
+    """The SDK's client, and the way in which it is asked."""
+
+    inner: openai.AsyncOpenAI
+    made: type
+
+    async def close(self):
+        await self.inner.close()
+
+
+def over(made):
+    """Clients that ask in one of the two ways."""
+    return lambda kind, url, key, timeout: Client(
+        openai.AsyncOpenAI(base_url=f"{url}/v1", api_key=key, timeout=timeout), made
+    )

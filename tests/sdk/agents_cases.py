@@ -2,12 +2,13 @@
 
 import importlib.metadata
 
+import agents
+
 import agents_calls as calls
 import chat_cases
 import chat_scenarios as scenarios
 import frameworks
 from agents_calls import LEFT
-from agents_calls import client
 from comparison import Difference
 
 FAMILY = "openai"
@@ -16,6 +17,7 @@ TITLE = f"openai-agents {VERSION}"
 KINDS = ["async"]
 HEAVY = {"streamed, long-event"}
 RAISING = {"whole, refusal", "streamed, refusal"}
+client = calls.over(agents.OpenAIChatCompletionsModel)
 CASES = frameworks.cases(chat_cases, calls.whole, calls.streamed, calls.OTHERS)
 
 

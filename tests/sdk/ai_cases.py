@@ -63,13 +63,13 @@ def failed_before_content(why, last):
     return Difference(why, nothing, absent=(*END, "raised"))
 
 
-def broken(why, pieces, message, type, code=None):
+def broken(why, pieces, message, type, code=None, status=None, retryable=None):
     """An error event behind `pieces` of text, and a connection that ends in the middle, so that no client
     takes what it has for the answer; without the gateway this SDK goes on as if it had come to its end."""
     kinds = {"start": 1, "start-step": 1, "text-start": 1, "text-delta": pieces, "error": 1}
     event = {
-        "class": None, "status": None, "message": message, "type": type, "param": None, "code": code,
-        "retryable": None, "has_request_id": False,
+        "class": None, "status": status, "message": message, "type": type, "param": None, "code": code,
+        "retryable": retryable, "has_request_id": False,
     }
     ended = raised(200, None, None)
     return Difference(why, {"kinds": kinds, "error": event, "raised": ended}, absent=END)

@@ -39,7 +39,7 @@ class Difference:
     def but(self, **more):
         """The same difference with other places besides; a place is written with `__` for its dots."""
         more = {name.replace("__", "."): value for name, value in more.items()}
-        return Difference(self.why, self.through | more, self.absent)
+        return dataclasses.replace(self, through=self.through | more)
 
 
 # Scenarios that raise by the beginning of their names.
