@@ -28,8 +28,8 @@ use std::sync::Arc;
 pub struct Provider {
     /// Its configured name.
     pub name: Arc<str>,
-    /// What it speaks to callers of other dialects.
-    dialect: &'static dyn Dialect,
+    /// What it speaks to callers of other dialects; see [`Provider::dialect_for`].
+    pub dialect: &'static dyn Dialect,
     /// What else it speaks, to callers who do.
     also_speaks: Vec<&'static dyn Dialect>,
     /// Where it is, with its deadlines and pool bounds.

@@ -14,6 +14,7 @@ use super::replay;
 use super::reply;
 use super::story::Ending;
 use super::story::Story;
+use super::tell::header_safe;
 use crate::cache::FlightMeta;
 use crate::cache::Form;
 use crate::chat::Usage;
@@ -27,6 +28,9 @@ use crate::upstream::Exchange;
 use crate::upstream::resolve::Resolve;
 use bytes::Bytes;
 use std::pin::pin;
+
+/// Most fields named in `x-ringgate-dropped`.
+const DROPPED_NAMES_MAX: usize = 32;
 
 /// A whole answer, read and understood.
 pub(super) struct Whole<N: Net> {
@@ -245,10 +249,19 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
             upstream_fields(head, exchange);
         }
         if !dropped.is_empty() {
-            let names: Vec<&str> = dropped.iter().map(|dropped| dropped.field.as_str()).collect();
-            reply::field(head, "x-ringgate-dropped", names.join(", ").as_bytes());
+            reply::field(head, "x-ringgate-dropped", dropped_names(dropped).as_bytes());
         }
     }
+}
+
+/// The caller chose the names and their number.
+fn dropped_names(dropped: &[Dropped]) -> String {
+    let shown = dropped.iter().take(DROPPED_NAMES_MAX).map(|dropped| header_safe(&dropped.field));
+    let mut names = shown.collect::<Vec<_>>().join(", ");
+    if let Some(more) = dropped.len().checked_sub(DROPPED_NAMES_MAX).filter(|more| *more > 0) {
+        names.push_str(&format!(", and {more} more"));
+    }
+    names
 }
 
 enum Interrupted {

@@ -183,8 +183,8 @@ fn trusted_fields(head: &mut Vec<u8>, request: &Request<'_>, story: &Story) {
     }
 }
 
-/// A model name comes from the caller's JSON: whatever cannot stand in a header becomes `?`.
-fn header_safe(text: &str) -> std::borrow::Cow<'_, str> {
+/// Names of models and fields come from the caller's JSON: whatever cannot stand in a header becomes `?`.
+pub(super) fn header_safe(text: &str) -> std::borrow::Cow<'_, str> {
     const BYTES_MAX: usize = 256;
     if text.len() <= BYTES_MAX && text.bytes().all(|byte| (0x20..0x7f).contains(&byte)) {
         return text.into();

@@ -9,6 +9,7 @@ use crate::on_both_drivers;
 use crate::process::Driver;
 use crate::process::Gateway;
 use crate::process::Setup;
+use crate::process::until;
 use crate::provider::Peer;
 use crate::provider::Provider;
 use crate::provider::STREAM_HEAD;
@@ -32,6 +33,7 @@ on_both_drivers! {
     a_messages_caller_carries_reasoning_items_through_a_tool_loop,
     no_provider_is_shown_the_seal_of_another,
     what_only_its_own_kind_can_serve_is_refused_by_field,
+    odd_names_of_fields_stay_in_their_header,
     a_broken_stream_says_so_and_has_no_end,
     failed_responses_are_failures,
     remembered_answers_are_told_in_this_dialect,
@@ -53,7 +55,10 @@ fn start(driver: Driver, dialect: &str, provider: &Provider, cached: bool) -> Ga
 }
 
 fn ask(gateway: &Gateway, body: &str) -> Answer {
-    gateway.ask(&post_to(PATH, "", body))
+    let answer = gateway.ask(&post_to(PATH, "", body));
+    // An answer is remembered after it was given.
+    until("nothing is in flight", || gateway.metric("ringgate_requests_in_flight", &[]) as usize == 0);
+    answer
 }
 
 /// A recorded exchange: the request as it was sent and the provider's answer.
@@ -341,7 +346,7 @@ fn messages_turn(seen: &Seen, peer: &mut Peer) {
     send_stream(peer, &text);
 }
 
-/// What an agent does: it sends back what it got, with the result of the tool.
+/// What an application does: it sends back what it got, with the result of the tool.
 fn next_turn(asking: &Value, response: &Value, call_id: &str) -> Value {
     let mut next = asking.clone();
     let input = next["input"].as_array_mut().expect("a list");
@@ -639,6 +644,18 @@ fn what_only_its_own_kind_can_serve_is_refused_by_field(driver: Driver) {
     assert_eq!(provider.count(), 0, "nothing was asked");
     let answer = gateway.ask(b"GET /v1/responses HTTP/1.1\r\nhost: gateway\r\n\r\n");
     assert_eq!((answer.status, answer.field("allow")), (405, Some("POST")));
+}
+
+fn odd_names_of_fields_stay_in_their_header(driver: Driver) {
+    let provider = Provider::start(|_, peer| peer.send(json_answer(200, CHAT_ANSWER)));
+    let gateway = start(driver, "openai_chat", &provider, false);
+    let odd = r#"{"model":"m","input":"x","a\r\nx-evil: 1":1,"caf\u00e9":1,"plain":1}"#;
+    let answer = ask(&gateway, odd);
+    assert_eq!((answer.status, answer.field("x-evil")), (200, None));
+    assert_eq!(answer.field("x-ringgate-dropped"), Some("a??x-evil: 1, caf?, plain"));
+    let many: String = (0..40).map(|number| format!(",\"f{number}\":1")).collect();
+    let answer = ask(&gateway, &format!(r#"{{"model":"m","input":"x"{many}}}"#));
+    assert!(answer.field("x-ringgate-dropped").is_some_and(|names| names.ends_with("f31, and 8 more")), "{answer:?}");
 }
 
 fn a_broken_stream_says_so_and_has_no_end(driver: Driver) {

@@ -565,7 +565,7 @@ fn judge_answered_line(history: &History, fate: &Fate<'_>, line: &Value, told: &
 /// The tokens that the caller is told, where it asked for them.
 fn judge_usage(fate: &Fate<'_>, tokens: (u64, u64), told: &mut Vec<String>) {
     let request = fate.request;
-    let asked = request.tongue == Tongue::Anthropic || !request.stream || request.include_usage;
+    let asked = request.tongue != Tongue::OpenAi || !request.stream || request.include_usage;
     let wanted = asked.then_some(tokens);
     if fate.said.usage != wanted {
         told.push(format!("{} was told {:?} tokens instead of {wanted:?}", fate.name(), fate.said.usage));

@@ -17,6 +17,8 @@ pub const WRITE_TIMEOUT: Duration = Duration::from_secs(15);
 pub enum Tongue {
     OpenAi,
     Anthropic,
+    /// Spoken by clients only, so that everything they are told is translated.
+    Responses,
 }
 
 /// A virtual key of the configuration.
@@ -285,7 +287,12 @@ fn request(dice: &mut Dice, plan: &Plan, id: usize) -> RequestPlan {
         6 if !calm && dice.one_in(4) => Want::BadHead,
         _ => Want::Chat,
     };
-    let tongue = if dice.one_in(habits.anthropic_one_in) { Tongue::Anthropic } else { Tongue::OpenAi };
+    let tongue = match dice.one_in(habits.anthropic_one_in) {
+        true => Tongue::Anthropic,
+        // Without another throw, so that the histories of all seeds stay what they are otherwise.
+        false if id.is_multiple_of(3) => Tongue::Responses,
+        false => Tongue::OpenAi,
+    };
     let http10 = dice.one_in(12);
     RequestPlan {
         id,

@@ -1,4 +1,4 @@
-//! Both wire formats, written and read independently of the gateway's own code: requests of clients,
+//! The wire formats, written and read independently of the gateway's own code: requests of clients,
 //! answers of providers, and what a client understands of what it was sent.
 
 use super::plan::KEYS;
@@ -68,7 +68,11 @@ pub fn secret(key: usize) -> ringgate::keys::NewKey {
 pub fn chat_body(seed: u64, request: &RequestPlan) -> String {
     let text = prompt(seed, request.prompt, request.spelling);
     let model = if request.want == Want::UnknownModel { "nobody-serves-this" } else { request.model.name };
-    let mut body = json!({"model": model, "messages": [{"role": "user", "content": text}]});
+    let said = json!([{"role": "user", "content": text}]);
+    let mut body = match request.tongue {
+        Tongue::Responses => json!({"model": model, "input": said}),
+        Tongue::OpenAi | Tongue::Anthropic => json!({"model": model, "messages": said}),
+    };
     if request.tongue == Tongue::Anthropic {
         body["max_tokens"] = json!(512);
     }
@@ -88,6 +92,7 @@ pub fn request(seed: u64, key: usize, request: &RequestPlan) -> Vec<u8> {
         (Want::Alive, _) => ("GET", "/livez", String::new()),
         (Want::BadJson, _) => ("POST", "/v1/chat/completions", "{\"model\": \"fast\", \"messages\": [".to_owned()),
         (_, Tongue::OpenAi) => ("POST", "/v1/chat/completions", chat_body(seed, request)),
+        (_, Tongue::Responses) => ("POST", "/openai/v1/responses", chat_body(seed, request)),
         (_, Tongue::Anthropic) => ("POST", "/anthropic/v1/messages", chat_body(seed, request)),
     };
     let version = if request.http10 { "1.0" } else { "1.1" };
@@ -95,7 +100,7 @@ pub fn request(seed: u64, key: usize, request: &RequestPlan) -> Vec<u8> {
     let secret = if request.want == Want::WrongKey { secret(KEYS.len() + 7).secret } else { secret(key).secret };
     match (request.want, request.tongue) {
         (Want::NoKey, _) => {}
-        (_, Tongue::OpenAi) => head.push_str(&format!("authorization: Bearer {secret}\r\n")),
+        (_, Tongue::OpenAi | Tongue::Responses) => head.push_str(&format!("authorization: Bearer {secret}\r\n")),
         (_, Tongue::Anthropic) => head.push_str(&format!("x-api-key: {secret}\r\nanthropic-version: 2023-06-01\r\n")),
     }
     head.push_str(&format!("x-request-id: sim-{0}\r\ntraceparent: sim-{0}\r\n", request.id));
@@ -141,6 +146,7 @@ pub fn whole(tongue: Tongue, words: &Words) -> String {
             "content": [{"type": "text", "text": words.text}], "stop_reason": "end_turn", "stop_sequence": null,
             "usage": {"input_tokens": input, "output_tokens": output},
         }),
+        Tongue::Responses => unreachable!("no provider of the simulation speaks it"),
     }
     .to_string()
 }
@@ -148,7 +154,9 @@ pub fn whole(tongue: Tongue, words: &Words) -> String {
 /// A provider's error.
 pub fn error(tongue: Tongue, kind: &str, message: &str) -> String {
     match tongue {
-        Tongue::OpenAi => json!({"error": {"message": message, "type": kind, "param": null, "code": null}}),
+        Tongue::OpenAi | Tongue::Responses => {
+            json!({"error": {"message": message, "type": kind, "param": null, "code": null}})
+        }
         Tongue::Anthropic => json!({"type": "error", "error": {"type": kind, "message": message}}),
     }
     .to_string()
@@ -173,6 +181,7 @@ pub fn streamed(tongue: Tongue, words: &Words, pieces: &[&str]) -> Streamed {
     match tongue {
         Tongue::OpenAi => streamed_openai(words, pieces),
         Tongue::Anthropic => streamed_anthropic(words, pieces),
+        Tongue::Responses => unreachable!("no provider of the simulation speaks it"),
     }
 }
 
@@ -243,9 +252,15 @@ pub fn understand_whole(tongue: Tongue, body: &[u8]) -> Result<Understood, Strin
             &value["usage"]["input_tokens"],
             &value["usage"]["output_tokens"],
         ),
+        Tongue::Responses => (
+            &value["output"][0]["content"][0]["text"],
+            &value["status"],
+            &value["usage"]["input_tokens"],
+            &value["usage"]["output_tokens"],
+        ),
     };
     said.text = text_of(text)?;
-    said.finished = finish.is_string();
+    said.finished = finish.is_string() && *finish != "in_progress";
     said.usage = input.as_u64().zip(output.as_u64());
     Ok(said)
 }
@@ -263,6 +278,7 @@ pub fn understand_stream(tongue: Tongue, body: &[u8]) -> Result<Understood, Stri
         match tongue {
             Tongue::OpenAi => understand_openai_event(event, &mut said)?,
             Tongue::Anthropic => understand_anthropic_event(event, &mut said)?,
+            Tongue::Responses => understand_response_event(event, &mut said)?,
         }
     }
     Ok(said)
@@ -295,10 +311,8 @@ fn understand_openai_event(event: &str, said: &mut Understood) -> Result<(), Str
     Ok(())
 }
 
-fn understand_anthropic_event(event: &str, said: &mut Understood) -> Result<(), String> {
-    if event.starts_with(": ") {
-        return Ok(());
-    }
+/// An event with its name.
+fn named_event(event: &str) -> Result<(&str, Value), String> {
     let (name, data) = event
         .split_once('\n')
         .and_then(|(name, data)| Some((name.strip_prefix("event: ")?, data.strip_prefix("data: ")?)))
@@ -307,6 +321,39 @@ fn understand_anthropic_event(event: &str, said: &mut Understood) -> Result<(), 
     if value["type"] != name {
         return Err(format!("an event called {name} says that it is {}", value["type"]));
     }
+    Ok((name, value))
+}
+
+fn understand_response_event(event: &str, said: &mut Understood) -> Result<(), String> {
+    if event.starts_with(": ") {
+        return Ok(());
+    }
+    let (name, value) = named_event(event)?;
+    let response = &value["response"];
+    match name {
+        "response.created" => said.id = text_of(&response["id"])?,
+        "response.output_text.delta" => said.text.push_str(value["delta"].as_str().unwrap_or_default()),
+        "response.completed" => {
+            said.ended = true;
+            said.finished = response["status"] == "completed";
+            let count = |name: &str| response["usage"][name].as_u64();
+            said.usage = count("input_tokens").zip(count("output_tokens"));
+            let whole = &response["output"][0]["content"][0]["text"];
+            if *whole != said.text.as_str() || said.id != text_of(&response["id"])? {
+                return Err(format!("the end says something else than the stream: {response}"));
+            }
+        }
+        "error" => said.error = Some(error_message(Tongue::Responses, &value)?),
+        _ => {}
+    }
+    Ok(())
+}
+
+fn understand_anthropic_event(event: &str, said: &mut Understood) -> Result<(), String> {
+    if event.starts_with(": ") {
+        return Ok(());
+    }
+    let (name, value) = named_event(event)?;
     let count = |value: &Value, name: &str| value["usage"][name].as_u64();
     match name {
         "message_start" => {
@@ -329,7 +376,7 @@ fn understand_anthropic_event(event: &str, said: &mut Understood) -> Result<(), 
 fn error_message(tongue: Tongue, value: &Value) -> Result<String, String> {
     let error = value["error"].as_object().ok_or("an error without an object")?;
     let keys: &[&str] = match tongue {
-        Tongue::OpenAi => &["message", "type", "param", "code"],
+        Tongue::OpenAi | Tongue::Responses => &["message", "type", "param", "code"],
         Tongue::Anthropic => &["message", "type"],
     };
     if keys.iter().any(|key| !error.contains_key(*key)) || (tongue == Tongue::Anthropic && value["type"] != "error") {
