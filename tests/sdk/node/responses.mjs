@@ -68,6 +68,6 @@ export const calls = {
   parsed,
   helper,
   "helper with tools": (client, model, seen) => helper(client, model, seen, { tools: TOOLS }),
-  "impatient streamed": (client, model, seen) => streamed(client, model, seen, {}, { timeout: 2500, maxRetries: 0 }),
+  "impatient streamed": (client, model, seen) => streamed(client, model, seen, {}, { timeout: 5000, maxRetries: 0 }),
   "left early": leftEarly,
 };
