@@ -49,7 +49,7 @@ $(VENV)/installed: $(wildcard tests/sdk/requirements*.txt)
 	@models/install_python.sh
 	python3 -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(SDK_REQUIREMENTS)
-	for folder in openai-1 openai-2 genai frameworks; do \
+	for folder in openai-1 openai-2 frameworks; do \
 		$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --upgrade \
 			--target $(VENV)/$$folder -r tests/sdk/requirements-$$folder.txt || exit 1; \
 	done

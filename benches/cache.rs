@@ -28,6 +28,7 @@ use ringgate::cache::judge;
 use ringgate::cache::scope_key;
 use ringgate::clock::Tick;
 use ringgate::dialects::Dialect;
+use ringgate::dialects::ProviderDialect;
 use ringgate::dialects::openai_chat::OpenAiChat;
 use ringgate::wire::json::Parser;
 use std::hint::black_box;

@@ -9,6 +9,7 @@ use criterion::Throughput;
 use criterion::criterion_group;
 use criterion::criterion_main;
 use ringgate::dialects::Dialect;
+use ringgate::dialects::ProviderDialect;
 use ringgate::dialects::StreamOptions;
 use ringgate::dialects::TargetOptions;
 use ringgate::dialects::anthropic_messages::AnthropicMessages;

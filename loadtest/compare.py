@@ -104,6 +104,9 @@ targets = ["mock"]
 cache = {{ exact = true, semantic = false }}
 """
 
+# More prompts of sixteen words a second than any core embeds.
+COMPANION_FOOD_RATE = 1200
+
 SEMANTIC_ROUTE = """\
 [[routes]]
 model = "semantic-*"
@@ -420,9 +423,12 @@ class Comparison:
         seconds = self.chosen.open_s
         food = None
         if name == "saturated":
-            # Longer than the measured run on both sides, so that the embedder is busy all along.
+            # Longer than the measured run on both sides, so that the embedder is busy all along. Paced: a prompt
+            # that finds the queue full is answered at once, and a closed loop would turn those into a flood of
+            # forwarded misses that has nothing to do with embedding.
             command = [self.driver_bin, "--address", f"{HOST}:{self.gateway_port}", "--key", self.key, "--mode", "short"]
-            command += ["--model", "semantic-load", "--connections", "4", "--warmup-seconds", "0"]
+            command += ["--model", "semantic-load", "--rate", str(COMPANION_FOOD_RATE), "--connections", "128"]
+            command += ["--warmup-seconds", "0"]
             command += ["--seconds", str(seconds + self.chosen.warm_s + 2), "--salt", str(self.next_salt())]
             wrapped = self.placement.wrap(command, self.chosen.load_core)
             self.commands.setdefault("companion food", self.plain(wrapped))

@@ -28,6 +28,14 @@ pub trait Clock {
     /// Monotonic now.
     fn now(&self) -> Tick;
 
+    /// Monotonic now, or some microseconds ago: cheap, for deadlines and ages, not for measuring.
+    fn lately(&self) -> Tick {
+        self.now()
+    }
+
+    /// Long work is done: `lately` shall be now, or deadlines set next would begin in the past.
+    fn catch_up(&self) {}
+
     /// Wall-clock milliseconds since the Unix epoch: for `created` fields, logs and nothing else.
     fn unix_ms(&self) -> u64;
 

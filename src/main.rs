@@ -15,6 +15,7 @@ use ringgate::embed;
 use ringgate::embed::Companion;
 use ringgate::embed::onnx::OnnxSource;
 use ringgate::gateway::Deployment;
+use ringgate::gateway::Homes;
 use ringgate::gateway::Postbox;
 use ringgate::gateway::RequestLogSink;
 use ringgate::gateway::Shared;
@@ -160,10 +161,11 @@ fn new_key(name: &str) -> Result<(), String> {
 }
 
 fn load(path: Option<&Path>) -> Result<Settings, String> {
-    let dialects: Vec<&str> = dialects::ALL.iter().map(|dialect| dialect.name()).collect();
+    let callers: Vec<&str> = dialects::ALL.iter().map(|dialect| dialect.name()).collect();
+    let dialects: Vec<&str> = dialects::of_providers().map(|dialect| dialect.name()).collect();
     let kinds: Vec<&str> = providers::ALL.iter().map(|kind| kind.name).collect();
     let strategies: Vec<&str> = routing::ALL.iter().map(|strategy| strategy.name()).collect();
-    let names = KnownNames { dialects: &dialects, kinds: &kinds, strategies: &strategies };
+    let names = KnownNames { dialects: &dialects, callers: &callers, kinds: &kinds, strategies: &strategies };
     let environment = |name: &str| std::env::var(name).ok();
     let is_set = |name: &str| environment(name).is_some_and(|value| !value.is_empty());
     let loaded = match path {
@@ -229,6 +231,7 @@ fn run(launch: Launch, kernel: Kernel, log: &Log) -> Result<(), String> {
     let shared = Arc::new(Shared {
         generation: AtomicU64::new(0),
         exact,
+        homes: Homes::default(),
         request_log,
         log: Some(log.clone()),
         draining: AtomicBool::new(false),

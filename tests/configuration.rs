@@ -11,8 +11,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 const NAMES: KnownNames<'static> = KnownNames {
-    dialects: &["openai_chat", "openai_responses", "anthropic_messages"],
-    kinds: &["openai", "anthropic", "demo"],
+    dialects: &["openai_chat", "openai_responses", "anthropic_messages", "gemini", "bedrock_converse", "cohere_chat"],
+    callers: &["openai_chat", "openai_responses", "anthropic_messages", "gemini"],
+    kinds: &["openai", "anthropic", "bedrock", "cohere", "gemini", "vertex", "vertex_express", "demo"],
     strategies: &["ordered", "complexity"],
 };
 
@@ -120,8 +121,9 @@ fn every_example_loads() {
         seen.push(path.file_name().expect("a name").to_string_lossy().into_owned());
     }
     seen.sort();
-    let expected = ["anthropic", "failover", "minimal", "ollama", "production", "semantic-cache", "tiers"]
-        .map(|n| format!("{n}.toml"));
+    let expected =
+        ["anthropic", "bedrock", "failover", "gemini", "minimal", "ollama", "production", "semantic-cache", "tiers"]
+            .map(|n| format!("{n}.toml"));
     assert_eq!(seen, expected);
 }
 
@@ -385,6 +387,8 @@ fn providers_are_checked() {
     refused_whole(&provider("kind = \"opnai\""), "did you mean `openai`?");
     refused_whole(&provider(""), "needs dialect and base_url");
     refused_whole(&provider("base_url = \"https://a.example\""), "needs dialect;");
+    parsed(&complete("also_speaks = [\"anthropic_messages\"]"));
+    refused_whole(&complete("also_speaks = [\"bedrock_converse\"]"), "known dialect of callers");
     refused_whole(&complete("api_key = \"env:UNSET\""), "`UNSET`, which is not set");
     refused_whole(&complete("api_key = \"\""), "must name the secret");
     refused_whole(&complete("api_key = \"file:/nonexistent/key\""), "/nonexistent/key");
@@ -407,6 +411,37 @@ fn providers_are_checked() {
 }
 
 #[test]
+fn access_keys_of_aws_are_checked() {
+    let bedrock = |lines: &str| {
+        format!("[[providers]]\nname = \"bedrock\"\n{lines}\n[[routes]]\nmodel = \"*\"\ntargets = [\"bedrock\"]\n")
+    };
+    let keys = |more: &str| {
+        bedrock(&format!("aws = {{ access_key_id = \"env:ID\", secret_access_key = \"env:SECRET\", {more} }}"))
+    };
+    let settings = parsed(&keys("session_token = \"env:TOKEN\", region = \"eu-central-1\""));
+    let aws = settings.providers[0].aws.as_ref().expect("access keys");
+    assert!(
+        aws.access_key_id.expose_secret().ends_with("-ID")
+            && aws.secret_access_key.expose_secret().ends_with("-SECRET")
+    );
+    assert!(aws.session_token.as_ref().is_some_and(|token| token.expose_secret().ends_with("-TOKEN")));
+    assert_eq!(aws.region.as_deref(), Some("eu-central-1"));
+    assert!(!format!("{settings:?}").contains("canary"));
+    assert!(parsed(&keys("")).providers[0].aws.as_ref().is_some_and(|aws| aws.session_token.is_none()));
+    refused_whole(&bedrock("aws = { access_key_id = \"env:ID\" }"), "secret_access_key");
+    refused_whole(
+        &bedrock("aws = { access_key_id = \"canary\", secret_access_key = \"env:S\" }"),
+        "env:AWS_ACCESS_KEY_ID",
+    );
+    refused_whole(&keys("session_token = \"env:UNSET\""), "`UNSET`, which is not set");
+    refused_whole(&keys("region = \"EU/x\""), "name of a region");
+    refused_whole(&keys("profile = \"p\""), "profile");
+    refused_whole(&keys("").replace("[[routes]]", "api_key = \"env:K\"\n[[routes]]"), "one credential");
+    let plain = keys("").replace("[[routes]]", "base_url = \"http://a.example\"\n[[routes]]");
+    refused_whole(&plain, "clear text");
+}
+
+#[test]
 fn routes_and_prices_are_checked() {
     let route = |model: &str, more: &str| format!("[[routes]]\nmodel = \"{model}\"\n{more}\n");
     refused_for(&route("gpt-*", "targets = [\"mock\"]"), "never reached: routes[0] (`*`)");
@@ -420,6 +455,7 @@ fn routes_and_prices_are_checked() {
     refused_for(&route("a", "targets = [\"mock\"]\nstrategy = \"complexity\""), "needs targets with a tier");
     refused_for(&route("a", "targets = [\"mock\"]\nstrategy = \"complexty\""), "did you mean `complexity`?");
     refused_for(&route("a", "targets = [\"mock\"]\ncaller = \"openai\""), "known dialect");
+    refused_for(&route("a", "targets = [\"mock\"]\ncaller = \"bedrock_converse\""), "known dialect of callers");
     refused_for(&route("a", "targets = [\"mock\"]\ncache = { similarity_min = 0.89 }"), "from 0.9 to 1");
     let semantic = route("a", "targets = [\"mock\"]\ncache = { semantic = true }");
     refused_for(&format!("{semantic}[embedding]\nplacement = \"off\"\n"), "needs the embedder");

@@ -17,14 +17,32 @@ fn python() -> PathBuf {
     usual
 }
 
-#[test]
-fn sdks_see_the_same_with_and_without_the_gateway() {
+/// Runs a suite, with the SDK in `folder` of the environment or, without one, in the environment itself; it
+/// fails if the suite does.
+fn run(suite: &str, folder: Option<&str>) {
     let python = python();
-    let suite = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sdk/run.py");
-    let run = Command::new(&python).arg("-B").arg(suite).arg(env!("CARGO_BIN_EXE_ringgate")).output();
+    let environment = python.parent().and_then(Path::parent).expect("an environment with a folder for programs");
+    let path = folder.map(|folder| environment.join(folder));
+    assert!(path.as_ref().is_none_or(|path| path.is_dir()), "{path:?} does not exist: run `make test`");
+    let suite = Path::new(env!("CARGO_MANIFEST_DIR")).join(suite);
+    let mut command = Command::new(&python);
+    command.envs(path.map(|path| ("PYTHONPATH", path)));
+    let run = command.arg("-B").arg(suite).arg(env!("CARGO_BIN_EXE_ringgate")).output();
     let run = run.unwrap_or_else(|error| panic!("cannot run {}: {error}", python.display()));
     let told = String::from_utf8_lossy(&run.stdout);
     let complained = String::from_utf8_lossy(&run.stderr);
     assert!(run.status.success(), "{told}{complained}");
     println!("{told}");
+}
+
+#[test]
+fn sdks_see_the_same_with_and_without_the_gateway() {
+    run("tests/sdk/run.py", None);
+}
+
+#[test]
+fn sdks_see_the_same_of_everything_beside_chat() {
+    for folder in [None, Some("openai-2"), Some("openai-1")] {
+        run("tests/sdk/surfaces.py", folder);
+    }
 }

@@ -59,6 +59,7 @@ fn settings() -> Provider {
         also_speaks: None,
         base_url: None,
         api_key: None,
+        aws: None,
         models: Vec::new(),
         timeouts: Timeouts {
             connect: seconds(2),

@@ -61,6 +61,7 @@ fn link(authority: &Authority, url: &str) -> ProviderLink {
         also_speaks: None,
         base_url: None,
         api_key: None,
+        aws: None,
         models: Vec::new(),
         timeouts: Timeouts {
             connect: seconds(2),

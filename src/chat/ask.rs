@@ -36,6 +36,17 @@ pub struct Ask<'a> {
     /// Does the answer depend on, or lead to, something that the provider keeps and that changes? Such a
     /// request is never answered from the cache.
     pub stateful: bool,
+    /// How vectors are wanted, where vectors are asked for.
+    pub vectors: Option<VectorForm>,
+}
+
+/// How a vector is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum VectorForm {
+    /// A list of numbers.
+    Floats,
+    /// 32-bit floats, the lowest byte first, as base64.
+    Base64,
 }
 
 impl Ask<'_> {

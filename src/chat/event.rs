@@ -189,6 +189,11 @@ impl Assembler {
         Some(self.answer)
     }
 
+    /// What was said so far, finished or not: for dialects whose whole answers are read as one event.
+    pub fn so_far(self) -> Answer {
+        self.answer
+    }
+
     fn choice(&mut self, index: u64) -> &mut Choice {
         let choices = &mut self.answer.choices;
         let at = choices.iter().position(|choice| choice.index == index).unwrap_or_else(|| {

@@ -40,8 +40,10 @@ const SYNTAX_ERRORS_MAX: usize = 5;
 /// Names that only higher layers can give a meaning to; the assembling module passes what it has.
 #[derive(Clone, Copy, Debug)]
 pub struct KnownNames<'a> {
-    /// Dialects, as in `dialect = "…"`.
+    /// Dialects that providers speak, as in `dialect = "…"`.
     pub dialects: &'a [&'a str],
+    /// Dialects that callers speak, as in `caller = "…"`.
+    pub callers: &'a [&'a str],
     /// Known providers, as in `kind = "…"`.
     pub kinds: &'a [&'a str],
     /// Routing strategies, as in `strategy = "…"`.

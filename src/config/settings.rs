@@ -140,6 +140,8 @@ pub struct Provider {
     pub base_url: Option<String>,
     /// The credential; `None` = none is sent.
     pub api_key: Option<SecretString>,
+    /// With which each request is signed; `None` = none is.
+    pub aws: Option<AwsCredentials>,
     /// Models by this provider's own names that `/v1/models` lists; a pattern may end with `*`.
     pub models: Vec<String>,
     /// Deadlines.
@@ -160,6 +162,19 @@ pub struct Provider {
     pub default_max_tokens: Option<u64>,
     /// Extra request headers, already checked as valid names and values.
     pub headers: Vec<(String, SecretString)>,
+}
+
+/// `aws = { … }` of a provider.
+#[derive(Clone, Debug)]
+pub struct AwsCredentials {
+    /// Names the access key; kept from logs as its secret is.
+    pub access_key_id: SecretString,
+    /// Its secret.
+    pub secret_access_key: SecretString,
+    /// The token of temporary credentials.
+    pub session_token: Option<SecretString>,
+    /// The region requests are signed for; `None` = the one that the address names.
+    pub region: Option<String>,
 }
 
 /// How demanding a request is.

@@ -161,21 +161,26 @@ pub struct VirtualKey {
 pub struct Provider {
     /// Its name in routes, prices, headers, logs and metrics. Letters, digits and `._-`; unique.
     pub name: String,
-    /// A known provider (`openai`, `anthropic`, `demo`) that supplies `dialect`, `base_url` and quirks where they
-    /// are left out. Unless set, `name` if that is a known provider.
+    /// A known provider (`openai`, `anthropic`, `bedrock`, `cohere`, `gemini`, `vertex`, `vertex_express`, `demo`) that
+    /// supplies `dialect`, `base_url` and quirks where they are left out (`vertex` has no `base_url`, that of
+    /// `bedrock` needs `aws.region`). Unless set, `name` if that is a known provider.
     pub kind: Option<String>,
-    /// The wire format it speaks: `openai_chat`, `openai_responses` or `anthropic_messages`. The kind's unless set.
+    /// The wire format it speaks: `openai_chat`, `openai_responses`, `anthropic_messages`, `gemini`,
+    /// `bedrock_converse` or `cohere_chat`. The kind's unless set.
     pub dialect: Option<String>,
     /// Wire formats that it speaks besides, at the same `base_url` and with the same credential: callers of one of
     /// them reach it untranslated. The kind's unless this, `dialect` or `base_url` is set; `openai` speaks
     /// `openai_responses` as well.
     pub also_speaks: Option<Vec<String>>,
-    /// Where it is, up to but without the endpoint: `https://api.openai.com/v1`. The kind's unless set. `http://`
-    /// together with a credential is refused except towards a network of your own.
+    /// Where it is, up to but without the endpoint: `https://api.openai.com/v1`. The kind's unless set. Where it ends
+    /// with a version (`/v1`, `/v1beta`), or has one before `projects` or `publishers`, no other version is added to
+    /// it. `http://` together with a credential is refused except towards a network of your own.
     pub base_url: Option<String>,
     /// Its credential: `env:NAME` for an environment variable, `file:PATH` for a file. Never the credential itself.
     /// None is sent unless set.
     pub api_key: Option<String>,
+    /// AWS credentials, with which each request is signed (Signature Version 4), in place of `api_key`.
+    pub aws: Option<AwsCredentials>,
     /// Models, by this provider's own names, that `/v1/models` lists; a name may end with `*`.
     #[serde(default)]
     pub models: Vec<String>,
@@ -232,13 +237,30 @@ pub struct Provider {
     pub headers: BTreeMap<String, String>,
 }
 
+/// `aws = { … }` of a provider.
+#[derive(Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct AwsCredentials {
+    /// The id of the access key: `env:NAME` or `file:PATH`.
+    pub access_key_id: String,
+    /// The secret of the access key: `env:NAME` or `file:PATH`.
+    pub secret_access_key: String,
+    /// The token of temporary credentials: `env:NAME` or `file:PATH`. They are read once, at start and at each
+    /// reload, so whoever renews them also reloads.
+    pub session_token: Option<String>,
+    /// The region requests are signed for, such as `us-east-1`. The one that `base_url` names unless set; without
+    /// `base_url` it also chooses the kind's address.
+    pub region: Option<String>,
+}
+
 /// `[[routes]]`
 #[derive(Deserialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct Route {
     /// The model as callers name it, or the beginning of it followed by `*`.
     pub model: String,
-    /// Only for callers of this dialect (`openai_chat`, `openai_responses`, `anthropic_messages`). Any unless set.
+    /// Only for callers of this dialect (`openai_chat`, `openai_responses`, `anthropic_messages`, `gemini`). Any unless
+    /// set.
     pub caller: Option<String>,
     /// Who serves it, in order of preference: each `"provider"`, `"provider/model"`, or a table.
     #[schemars(length(min = 1))]

@@ -8,6 +8,7 @@
 //! dialect stand in for the usual spelling and knows nothing of what others kept, which is why the same
 //! writer gives back the same object and still speaks plainly to another dialect.
 
+use super::Dropped;
 use crate::chat::Extra;
 use crate::chat::RawJson;
 use crate::fault::Fault;
@@ -20,10 +21,22 @@ use crate::wire::json::TypedScalarValue;
 use crate::wire::json::Value;
 use crate::wire::json::ValueAsScalar;
 use crate::wire::json::ValueIntoString;
+use std::borrow::Cow;
 
 /// Objects inside an object whose kept fields are stored beside those of the outer one, as
 /// `scope` + name.
-const SCOPES: &[&str] = &["message/", "function/", "stream_options/", "image_url/", "file/", "source/", "refusal/"];
+const SCOPES: &[&str] = &[
+    "message/",
+    "function/",
+    "stream_options/",
+    "image_url/",
+    "file/",
+    "source/",
+    "content/",
+    "refusal/",
+    "generationConfig/",
+    "toolConfig/",
+];
 
 /// Fields that have a typed home in the neutral request, so that what a dialect keeps under these names
 /// is a spelling, and nothing is lost when another dialect does not write it.
@@ -46,11 +59,13 @@ const TYPED_FIELDS: &[&str] = &[
     "stream",
     "stream_options",
     "system",
+    "temperature",
     "text",
     "thinking",
     "tool_choice",
     "tools",
     "top_k",
+    "top_p",
 ];
 
 /// Body fields by which callers of some gateways choose where to connect or with whose key. The caller
@@ -267,6 +282,30 @@ pub(super) fn foreign_fields<'a>(extras: &'a [Extra], dialect: &'static str) -> 
     })
 }
 
+/// What a request loses on its way to a provider, each field once.
+#[derive(Default)]
+pub(super) struct Losses(pub(super) Vec<Dropped>);
+
+impl Losses {
+    pub(super) fn add(&mut self, field: &str) {
+        if self.0.iter().all(|known| known.field != field) {
+            self.0.push(Dropped { field: field.to_owned() });
+        }
+    }
+}
+
+/// Is it one of Gemini's fields without which the answer would be another one, and for which nobody else has a
+/// word?
+pub(super) fn only_gemini_has(name: &str) -> bool {
+    matches!(
+        name,
+        "cachedContent"
+            | "generationConfig.responseMimeType"
+            | "generationConfig.responseModalities"
+            | "generationConfig.speechConfig"
+    )
+}
+
 /// Refuses a field or content that the target's dialect cannot express.
 pub(super) fn untranslatable(param: &str, what: &str) -> Fault {
     Fault::bad_field(
@@ -398,6 +437,17 @@ pub(super) fn is_json_object(text: &str) -> bool {
     Parser::new().parse(&mut copy).is_ok_and(|tape| tape.as_value().is_object())
 }
 
+/// Arguments of a call as the object that some dialects demand. What a model wrote that is none is shown
+/// to the application instead of being hidden from it.
+pub(super) fn arguments_object(arguments: &str) -> Cow<'_, str> {
+    let arguments = arguments.trim();
+    if arguments.is_empty() || is_json_object(arguments) {
+        return Cow::Borrowed(arguments);
+    }
+    let text = written(|out| json::write_string(arguments, out));
+    Cow::Owned(format!("{{\"invalid_arguments\":{text}}}"))
+}
+
 /// A provider's answer that is not what its dialect promises.
 pub(super) fn not_understood(what: &'static str) -> Fault {
     Fault::new(Kind::Upstream, what)
@@ -483,6 +533,12 @@ mod tests {
         }
         writer.close();
         assert_eq!(String::from_utf8(out).unwrap(), r#"{"name":"n","function":{"strict":true},"stop":"x","odd":[1]}"#);
+    }
+
+    #[test]
+    fn invalid_arguments_are_shown() {
+        assert_eq!(arguments_object("{\"a\": 1}"), "{\"a\": 1}");
+        assert_eq!(arguments_object("{\"a"), "{\"invalid_arguments\":\"{\\\"a\"}");
     }
 
     #[test]

@@ -1,11 +1,19 @@
 //! Wire formats. A dialect is not a provider: it is written once and used in both directions through
 //! the neutral [`chat`](crate::chat) types.
 //!
-//! To add one: a file beside this one and a line in [`ALL`]. The suites walk the list.
+//! Some are spoken by providers alone ([`ProviderDialect`]), most by callers as well ([`Dialect`]); the
+//! types say which, so that nothing can be asked to answer a caller in a dialect that has no words for it.
+//!
+//! To add one: a file beside this one and a line in [`ALL`] or [`PROVIDER_ONLY`]. The suites walk the lists.
 
 pub mod anthropic_messages;
+mod base64;
+pub mod bedrock_converse;
+pub mod cohere_chat;
 mod fields;
+pub mod gemini;
 mod media;
+pub mod opaque;
 pub mod openai_chat;
 pub mod openai_responses;
 mod signature;
@@ -16,19 +24,54 @@ use crate::chat::Ask;
 use crate::chat::Event;
 use crate::chat::Extra;
 use crate::chat::Finish;
+use crate::chat::Part;
 use crate::chat::Request;
 use crate::chat::Usage;
 use crate::fault::Fault;
 use crate::wire::json::Parser;
 use crate::wire::json::Value;
+use std::borrow::Cow;
 
-/// Every dialect, by the name used in configuration.
-pub const ALL: &[&dyn Dialect] =
-    &[&openai_chat::OpenAiChat, &openai_responses::OpenAiResponses, &anthropic_messages::AnthropicMessages];
+/// Every dialect that callers and providers speak.
+pub const ALL: &[&dyn Dialect] = &[
+    &openai_chat::OpenAiChat,
+    &openai_responses::OpenAiResponses,
+    &anthropic_messages::AnthropicMessages,
+    &gemini::Gemini,
+];
 
-/// The dialect called `name`.
+/// Formats beside the dialects of providers: what only callers speak and providers of a dialect of
+/// [`ALL`] serve at a path of its own.
+pub const BESIDE: &[&dyn Dialect] = &[
+    &openai_chat::OpenAiCompletions,
+    &openai_chat::OpenAiEmbeddings,
+    &anthropic_messages::AnthropicCountTokens,
+    &gemini::GeminiCountTokens,
+];
+
+/// Every dialect that only providers speak.
+pub const PROVIDER_ONLY: &[&dyn ProviderDialect] = &[&bedrock_converse::BedrockConverse, &cohere_chat::CohereChat];
+
+/// The dialect of callers called `name`.
 pub fn named(name: &str) -> Option<&'static dyn Dialect> {
     ALL.iter().copied().find(|dialect| dialect.name() == name)
+}
+
+/// Every dialect that providers speak.
+pub fn of_providers() -> impl Iterator<Item = &'static dyn ProviderDialect> {
+    let both = ALL.iter().map(|dialect| *dialect as &'static dyn ProviderDialect);
+    both.chain(PROVIDER_ONLY.iter().copied())
+}
+
+/// The dialect of providers called `name`.
+pub fn of_provider(name: &str) -> Option<&'static dyn ProviderDialect> {
+    of_providers().find(|dialect| dialect.name() == name)
+}
+
+/// The dialect or format beside one called `name`: whatever an answer can be written in.
+pub fn spoken(name: &str) -> Option<&'static dyn ProviderDialect> {
+    let beside = BESIDE.iter().map(|dialect| *dialect as &'static dyn ProviderDialect);
+    of_providers().chain(beside).find(|dialect| dialect.name() == name)
 }
 
 /// Something that the target cannot express and that was left out; shown in
@@ -67,6 +110,34 @@ pub struct AnswerFacts {
     pub content: bool,
 }
 
+impl AnswerFacts {
+    /// The facts of an answer that was read whole anyway.
+    fn of(answer: &Answer) -> AnswerFacts {
+        let finishes = || answer.choices.iter().map(|choice| &choice.finish);
+        let sound = |finish: &Option<Finish>| {
+            matches!(finish, Some(Finish::Stop | Finish::StopSequence(_) | Finish::ToolCalls))
+        };
+        let mut facts = AnswerFacts {
+            model: Some(answer.model.clone()).filter(|model| !model.is_empty()),
+            usage: answer.usage.clone(),
+            complete: !answer.choices.is_empty() && finishes().all(sound),
+            refused: finishes().any(|finish| matches!(finish, Some(Finish::ContentFilter | Finish::Refusal))),
+            ..AnswerFacts::default()
+        };
+        for part in answer.choices.iter().flat_map(|choice| &choice.parts) {
+            match part {
+                Part::Text { text, .. } | Part::Thinking { text, .. } => facts.content |= !text.is_empty(),
+                Part::Refusal(_) => (facts.content, facts.refused) = (true, true),
+                Part::ToolCall { .. } => (facts.content, facts.tool_calls) = (true, true),
+                _ => facts.content = true,
+            }
+        }
+        facts
+    }
+}
+/// A whole answer's facts and, where it is not as it was asked for, the answer as it was.
+pub type ReadWhole = Result<(AnswerFacts, Option<Vec<u8>>), Fault>;
+
 /// What the gateway must know of one streamed event that passes through unchanged.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct EventFacts {
@@ -80,6 +151,8 @@ pub struct EventFacts {
     pub refusal: bool,
     /// A choice ended.
     pub finish: Option<Finish>,
+    /// Choices that ended in the same event beside that one.
+    pub further_finishes: u64,
     /// Tokens so far.
     pub usage: Option<Usage>,
     /// Exists only to carry usage: stripped when the caller did not ask for it.
@@ -112,12 +185,106 @@ pub trait EventWriter {
     fn write(&mut self, event: &Event, out: &mut Vec<u8>);
 }
 
-/// One wire format, both directions.
-pub trait Dialect: Sync {
+/// How a provider of a dialect cuts its stream into events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Framing {
+    /// `text/event-stream`.
+    ServerSentEvents,
+    /// `application/vnd.amazon.eventstream`: binary messages with checksums.
+    AmazonEventStream,
+}
+
+impl Framing {
+    /// How the content type of such a stream begins.
+    pub fn content_type(self) -> &'static str {
+        match self {
+            Framing::ServerSentEvents => "text/event-stream",
+            Framing::AmazonEventStream => "application/vnd.amazon.eventstream",
+        }
+    }
+}
+
+/// A field of the head of a provider's answer, by its name in lower case.
+pub type HeadField<'a> = dyn Fn(&str) -> Option<&'a [u8]> + 'a;
+
+/// One wire format as providers speak it. Those that callers speak as well are a [`Dialect`].
+pub trait ProviderDialect: Sync {
     /// Its name in configuration, metrics and logs.
     fn name(&self) -> &'static str;
 
-    // As the caller's dialect.
+    /// The path below the provider's base URL.
+    fn path(&self, model: &str, stream: bool) -> Cow<'static, str>;
+
+    /// How streams are cut into events.
+    fn framing(&self) -> Framing {
+        Framing::ServerSentEvents
+    }
+
+    /// Is a stream without a terminator complete when every answer in it finished and its body came to its
+    /// proper end?
+    fn ends_with_body(&self) -> bool {
+        false
+    }
+
+    /// Appends the request body for `model`; tells what had to be left out, or refuses when leaving it
+    /// out would change the answer.
+    fn write_request(
+        &self,
+        request: &Request,
+        model: &str,
+        options: TargetOptions,
+        out: &mut Vec<u8>,
+    ) -> Result<Vec<Dropped>, Fault>;
+
+    /// A whole answer. What the provider does not tell (id, model, time) stays empty.
+    fn read_answer(&self, body: Value<'_, '_>) -> Result<Answer, Fault>;
+
+    /// A reader for one stream.
+    fn event_reader(&self) -> Box<dyn EventReader>;
+
+    /// The provider's error, with its own text, type and code kept.
+    fn read_fault(&self, status: u16, body: &[u8]) -> Fault;
+
+    /// The same where the head of the answer says more about the error than its body.
+    fn read_refusal(&self, status: u16, _field: &HeadField<'_>, body: &[u8]) -> Fault {
+        self.read_fault(status, body)
+    }
+
+    /// The facts of a whole answer.
+    fn answer_facts(&self, body: Value<'_, '_>) -> Result<AnswerFacts, Fault> {
+        self.read_answer(body).map(|answer| AnswerFacts::of(&answer))
+    }
+}
+
+/// One wire format, both directions: what callers speak, and what then passes through unchanged to a
+/// provider of the same dialect.
+pub trait Dialect: ProviderDialect {
+    /// The dialect whose callers these are, for routes that serve callers of one dialect only.
+    fn family(&self) -> &'static str {
+        self.name()
+    }
+
+    /// Do providers of the dialect called `provider` understand this one as it is? Then the bytes pass.
+    fn served_by(&self, provider: &str) -> bool {
+        provider == self.name()
+    }
+
+    /// The same for a provider that means the same and says it otherwise: what takes requests and gives
+    /// answers of this dialect, and speaks that provider's words towards it.
+    fn through(&self, _provider: &str) -> Option<&'static dyn Dialect> {
+        None
+    }
+
+    /// What of a request cannot be said to a provider that is spoken to like this: fields that are left out,
+    /// or a refusal, because leaving it out would change the answer. Nothing, where the bytes pass.
+    fn left_unsaid(&self, _body: Value<'_, '_>) -> Result<Vec<Dropped>, Fault> {
+        Ok(Vec::new())
+    }
+
+    /// Do its providers keep answers that callers come back to by id?
+    fn keeps_answers(&self) -> bool {
+        false
+    }
 
     /// The judgeable facts of a request; refuses what cannot be one.
     fn read_ask<'input>(&self, body: Value<'_, 'input>) -> Result<Ask<'input>, Fault>;
@@ -170,31 +337,7 @@ pub trait Dialect: Sync {
     /// A new answer id in this dialect's shape.
     fn answer_id(&self, random: u128) -> String;
 
-    // As the provider's dialect.
-
-    /// The path below the provider's base URL.
-    fn path(&self, model: &str, stream: bool) -> String;
-
-    /// Appends the request body for `model`; tells what had to be left out, or refuses when leaving it
-    /// out would change the answer.
-    fn write_request(
-        &self,
-        request: &Request,
-        model: &str,
-        options: TargetOptions,
-        out: &mut Vec<u8>,
-    ) -> Result<Vec<Dropped>, Fault>;
-
-    /// A whole answer.
-    fn read_answer(&self, body: Value<'_, '_>) -> Result<Answer, Fault>;
-
-    /// A reader for one stream.
-    fn event_reader(&self) -> Box<dyn EventReader>;
-
-    /// The provider's error, with its own text, type and code kept.
-    fn read_fault(&self, status: u16, body: &[u8]) -> Fault;
-
-    // As both: the bytes pass through.
+    // The bytes pass through.
 
     /// Appends `raw` with the model's name replaced and, where asked, usage injected; every other byte
     /// is the caller's. `raw` is what `body` and `ask` were read from.
@@ -208,8 +351,17 @@ pub trait Dialect: Sync {
         out: &mut Vec<u8>,
     );
 
-    /// The facts of a whole answer.
-    fn answer_facts(&self, body: Value<'_, '_>) -> Result<AnswerFacts, Fault>;
+    /// A whole answer of a format that is too large to be parsed at once, or that has to be amended: its
+    /// facts, and it as `ask` wanted it, where the provider did otherwise. `None`: parse it.
+    fn whole_answer(&self, _raw: &[u8], _ask: &Ask<'_>) -> Option<ReadWhole> {
+        None
+    }
+
+    /// An answer that can be given without a provider, where none understands the question; it is marked
+    /// as an estimate.
+    fn estimate(&self, _body: Value<'_, '_>) -> Option<Vec<u8>> {
+        None
+    }
 
     /// The facts of one event; `body` is `None` for events whose data is not JSON (`[DONE]`).
     fn event_facts(&self, name: Option<&str>, data: &str, body: Option<Value<'_, '_>>) -> Result<EventFacts, Fault>;
@@ -239,6 +391,19 @@ pub fn add_settings(extra: &mut Vec<Extra>, settings: &[Extra]) {
     }
 }
 
+/// The stream of a format that has none.
+struct Unstreamed;
+
+impl EventReader for Unstreamed {
+    fn read(&mut self, _name: Option<&str>, _data: &str, _into: &mut Vec<Event>) -> Result<(), Fault> {
+        Err(fields::not_understood("the provider streams what cannot be streamed"))
+    }
+}
+
+impl EventWriter for Unstreamed {
+    fn write(&mut self, _event: &Event, _out: &mut Vec<u8>) {}
+}
+
 /// A comment is legal in every event stream that permits comments at all.
 const KEEP_ALIVE: &[u8] = b": keep-alive\n\n";
 
@@ -255,13 +420,14 @@ fn id_characters(mut random: u128) -> String {
     characters
 }
 
-/// Finds `id` and, where the dialect has one, the creation time at the top level of a whole answer.
-fn replay_template(raw: &[u8], created: Option<&str>) -> Option<ReplayTemplate> {
+/// Finds the field `id` and, where the dialect has one, the creation time at the top level of a whole
+/// answer.
+fn replay_template(raw: &[u8], id: &str, created: Option<&str>) -> Option<ReplayTemplate> {
     let mut copy = raw.to_vec();
     let mut parser = Parser::new();
     let tape = parser.parse(&mut copy).ok()?;
     let object = fields::body_object(tape.as_value()).ok()?;
-    let id_at = splice::characters_of(raw, &object, "id")?;
+    let id_at = splice::characters_of(raw, &object, id)?;
     let created_at = match created {
         Some(name) => Some(splice::digits_of(raw, &object, name)?),
         None => None,

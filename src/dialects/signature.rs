@@ -44,9 +44,10 @@ impl Sealed {
     }
 }
 
-/// Was this marked by us, so that no provider would know it as its own signature?
+/// Does this signature say whose it is (`gemini:…`, `ringgate:…`), so that it is worth something to its owner
+/// alone? Those without a mark are base64, which holds no colon.
 pub(super) fn is_marked(text: &str) -> bool {
-    text.starts_with(MARK)
+    text.contains(':')
 }
 
 #[cfg(test)]

@@ -21,8 +21,6 @@ pub(super) fn splice(raw: &[u8], body: Value<'_, '_>, model: &str, inject_usage:
         out.extend_from_slice(raw);
         return;
     };
-    let mut quoted = Vec::with_capacity(model.len() + 2);
-    json::write_string(model, &mut quoted);
     let places = Places::of(raw, &object);
     let found = places.and_then(|places| {
         let model = places.value_string(&object, "model")?;
@@ -30,21 +28,38 @@ pub(super) fn splice(raw: &[u8], body: Value<'_, '_>, model: &str, inject_usage:
         Some((model, usage))
     });
     let Some((model_at, usage)) = found else {
-        return write_anew(&object, &quoted, inject_usage, out);
+        return write_anew(&object, model, inject_usage, out);
     };
-    let mut edits: Vec<(Range<usize>, &[u8])> = vec![(model_at, &quoted)];
-    if let Some((at, text)) = usage {
-        edits.push((at, text.as_bytes()));
-    }
-    edits.sort_by_key(|(at, _)| at.start);
-    out.reserve(raw.len() + quoted.len() + WITH_USAGE.len() + 1);
+    let model_edit = Some((model_at, Edit::Model(model)));
+    let usage_edit = usage.map(|(at, text)| (at, Edit::Text(text)));
+    let usage_first =
+        matches!((&model_edit, &usage_edit), (Some((model, _)), Some((usage, _))) if usage.start < model.start);
+    let edits = if usage_first { [usage_edit, model_edit] } else { [model_edit, usage_edit] };
+    out.reserve(raw.len() + model.len() + WITH_USAGE.len() + 3);
     let mut done = 0;
-    for (at, text) in edits {
+    for (at, edit) in edits.into_iter().flatten() {
         out.extend_from_slice(&raw[done..at.start]);
-        out.extend_from_slice(text);
+        edit.write(out);
         done = at.end;
     }
     out.extend_from_slice(&raw[done..]);
+}
+
+/// What stands in place of some of the caller's bytes.
+enum Edit<'e> {
+    /// A name, quoted.
+    Model(&'e str),
+    /// JSON text.
+    Text(&'static str),
+}
+
+impl Edit<'_> {
+    fn write(&self, out: &mut Vec<u8>) {
+        match self {
+            Edit::Model(name) => json::write_string(name, out),
+            Edit::Text(text) => out.extend_from_slice(text.as_bytes()),
+        }
+    }
 }
 
 /// Where `"key": 123` of the top level has its digits, in a text whose keys and strings were parsed as
@@ -130,7 +145,7 @@ impl<'raw> Places<'raw> {
     }
 }
 
-fn write_anew(object: &JsonObject<'_, '_>, model: &[u8], inject_usage: bool, out: &mut Vec<u8>) {
+fn write_anew(object: &JsonObject<'_, '_>, model: &str, inject_usage: bool, out: &mut Vec<u8>) {
     out.push(b'{');
     for (place, (key, value)) in object.iter().enumerate() {
         if place > 0 {
@@ -143,7 +158,7 @@ fn write_anew(object: &JsonObject<'_, '_>, model: &[u8], inject_usage: bool, out
         json::write_string(key, out);
         out.push(b':');
         if key == "model" {
-            out.extend_from_slice(model);
+            json::write_string(model, out);
         } else {
             json::write_value(value, out);
         }

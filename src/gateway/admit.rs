@@ -31,12 +31,21 @@ pub(super) struct Refusal {
 /// Judges one request of `caller`.
 pub(super) fn admit(caller: &Caller, rate: Option<&RequestRate>, ask: &Ask<'_>, now: Tick) -> Result<Grant, Refusal> {
     if !caller.may_use(&ask.model) {
-        let fault = Fault {
-            param: Some("model".to_owned()),
-            ..Fault::new(Kind::ModelNotAllowed, format!("this key may not use the model `{}`", shown(&ask.model)))
-        };
-        return Err(Refusal { fault, allowance: None });
+        return Err(Refusal { fault: model_refused(&ask.model), allowance: None });
     }
+    admit_rate(rate, now)
+}
+
+/// What to tell a caller whose key may not use `model`.
+pub(super) fn model_refused(model: &str) -> Fault {
+    Fault {
+        param: Some("model".to_owned()),
+        ..Fault::new(Kind::ModelNotAllowed, format!("this key may not use the model `{}`", shown(model)))
+    }
+}
+
+/// The same for a request whose model was judged elsewhere, or that has none.
+pub(super) fn admit_rate(rate: Option<&RequestRate>, now: Tick) -> Result<Grant, Refusal> {
     let Some(rate) = rate else { return Ok(Grant::default()) };
     match rate.admit(now) {
         Verdict::Admitted(allowance) => Ok(Grant { allowance: Some(allowance) }),

@@ -4,6 +4,7 @@
 //! cleanly: its last chunk is the error event and the terminating chunk is withheld. A caller that
 //! stops reading does not hold its request for ever: every write has a deadline.
 
+use super::listed::List;
 use crate::clock::Clock;
 use crate::clock::Tick;
 use crate::net::Stream;
@@ -32,6 +33,19 @@ pub enum Progress {
     Broken,
 }
 
+/// How a body that is passed on piece by piece will end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Extent {
+    /// After that many bytes.
+    Length(u64),
+    /// When it says so.
+    Chunked,
+    /// With the connection, because nobody knows better.
+    UntilClose,
+    /// There is none; the length of what a HEAD asked about may be told.
+    Nothing(Option<u64>),
+}
+
 /// One caller during one request.
 pub struct Client<'c, S> {
     stream: &'c mut S,
@@ -44,6 +58,10 @@ pub struct Client<'c, S> {
     /// The request was HEAD: whole answers are sent without their body.
     pub head_only: bool,
     progress: Progress,
+    /// The pieces of the body are chunks.
+    chunked: bool,
+    /// The body's end can be told from the connection's.
+    delimited: bool,
     write_timeout: Duration,
     /// Bytes of the answer written so far, head included.
     pub bytes_out: u64,
@@ -51,6 +69,8 @@ pub struct Client<'c, S> {
     pub first_byte: Option<Tick>,
     /// Does the caller's FIN mean that it left?
     pub fin_means_gone: bool,
+    /// A stream is told as one JSON list instead of events.
+    list: Option<List>,
     /// The caller left; writes go nowhere, the request runs on for those who joined it.
     absent: bool,
     /// The connection will be reset: nothing may be said on it any more, not even a farewell.
@@ -67,13 +87,21 @@ impl<'c, S: Stream> Client<'c, S> {
             keep_alive,
             head_only: false,
             progress: Progress::Waiting,
+            chunked: false,
+            delimited: true,
             write_timeout,
             bytes_out: 0,
             first_byte: None,
             fin_means_gone: false,
+            list: None,
             absent: false,
             aborted: false,
         }
+    }
+
+    /// Decides whether a stream is told as one JSON list instead of events.
+    pub fn tell_as_list(&mut self, listed: bool) {
+        self.list = listed.then(List::default);
     }
 
     /// How far the answer has come.
@@ -117,7 +145,7 @@ impl<'c, S: Stream> Client<'c, S> {
         debug_assert_eq!(self.progress, Progress::Waiting, "an answer begins once");
         self.out.clear();
         self.out.extend_from_slice(head);
-        self.finish_head(Some(body.len()));
+        self.finish_head(Extent::Length(body.len() as u64));
         if !self.head_only {
             self.out.extend_from_slice(body);
         }
@@ -126,13 +154,18 @@ impl<'c, S: Stream> Client<'c, S> {
 
     /// Begins a streamed answer; the head travels with the first bytes.
     pub fn begin_stream(&mut self, head: &[u8]) {
+        self.begin(head, Extent::Chunked);
+    }
+
+    /// Begins an answer that is passed on piece by piece and ends as `extent` says.
+    pub(super) fn begin(&mut self, head: &[u8], extent: Extent) {
         if self.absent {
             return;
         }
         debug_assert_eq!(self.progress, Progress::Waiting, "an answer begins once");
         self.out.clear();
         self.out.extend_from_slice(head);
-        self.finish_head(None);
+        self.finish_head(extent);
         self.progress = Progress::Streaming;
     }
 
@@ -147,9 +180,12 @@ impl<'c, S: Stream> Client<'c, S> {
     pub async fn end_stream<C: Clock>(&mut self, clock: &C, bytes: &mut Vec<u8>) -> Result<(), Gone> {
         self.stage(bytes);
         bytes.clear();
-        if self.http10 {
-            self.keep_alive = false;
-        } else {
+        if let Some(list) = &mut self.list {
+            let mut end = Vec::new();
+            list.close(&mut end);
+            self.stage_piece(&end);
+        }
+        if self.chunked {
             self.out.extend_from_slice(chunked::END);
         }
         self.write_last(clock).await
@@ -166,8 +202,8 @@ impl<'c, S: Stream> Client<'c, S> {
 
     /// No answer will follow on this connection, and the one that has begun will not be completed.
     pub fn give_up(&mut self) {
-        // Without chunks only a reset tells a broken stream from a complete one.
-        if self.http10 && self.progress == Progress::Streaming {
+        // Where the connection's end is the body's, only a reset tells a broken one from a complete one.
+        if !self.delimited && self.progress == Progress::Streaming {
             self.abort();
         }
         self.progress = Progress::Broken;
@@ -185,26 +221,41 @@ impl<'c, S: Stream> Client<'c, S> {
         self.aborted = true;
     }
 
-    fn stage(&mut self, bytes: &[u8]) {
-        if bytes.is_empty() {
-            return;
-        }
-        if self.http10 {
-            self.out.extend_from_slice(bytes);
-        } else {
-            chunked::write_chunk(bytes, &mut self.out);
+    /// Stages complete events.
+    fn stage(&mut self, events: &[u8]) {
+        match &mut self.list {
+            None => self.stage_piece(events),
+            Some(list) => {
+                let mut items = Vec::with_capacity(events.len());
+                list.write(events, &mut items);
+                self.stage_piece(&items);
+            }
         }
     }
 
-    fn finish_head(&mut self, length: Option<usize>) {
-        match length {
-            Some(length) => {
+    fn stage_piece(&mut self, bytes: &[u8]) {
+        if bytes.is_empty() {
+            return;
+        }
+        if self.chunked {
+            chunked::write_chunk(bytes, &mut self.out);
+        } else {
+            self.out.extend_from_slice(bytes);
+        }
+    }
+
+    fn finish_head(&mut self, extent: Extent) {
+        self.chunked = extent == Extent::Chunked && !self.http10;
+        self.delimited = self.chunked || matches!(extent, Extent::Length(_) | Extent::Nothing(_));
+        self.keep_alive &= self.delimited;
+        match extent {
+            Extent::Length(length) | Extent::Nothing(Some(length)) => {
                 self.out.extend_from_slice(b"content-length: ");
                 self.out.extend_from_slice(itoa::Buffer::new().format(length).as_bytes());
                 self.out.extend_from_slice(b"\r\n");
             }
-            None if self.http10 => self.keep_alive = false,
-            None => self.out.extend_from_slice(b"transfer-encoding: chunked\r\n"),
+            Extent::Chunked if self.chunked => self.out.extend_from_slice(b"transfer-encoding: chunked\r\n"),
+            Extent::Chunked | Extent::UntilClose | Extent::Nothing(None) => {}
         }
         match (self.keep_alive, self.http10) {
             (false, _) => self.out.extend_from_slice(b"connection: close\r\n"),
@@ -256,7 +307,7 @@ impl<'c, S: Stream> Client<'c, S> {
         match timeout(clock, self.write_timeout, self.stream.write_all(piece)).await {
             Some((Ok(()), piece)) => {
                 self.bytes_out += length;
-                self.first_byte.get_or_insert_with(|| clock.now());
+                self.first_byte.get_or_insert_with(|| clock.lately());
                 Ok(piece)
             }
             Some((Err(_), _)) => {

@@ -11,6 +11,7 @@ use crate::config::Settings;
 use crate::config::Tier;
 use crate::dialects;
 use crate::dialects::Dialect;
+use crate::dialects::ProviderDialect;
 use crate::keys::KeyRing;
 use crate::limits::RequestRate;
 use crate::providers;
@@ -19,6 +20,7 @@ use crate::routing;
 use crate::routing::Strategy;
 use crate::routing::Table;
 use crate::upstream::ProviderLink;
+use crate::upstream::Signer;
 use crate::upstream::TlsConfigs;
 use secrecy::ExposeSecret;
 use std::net::SocketAddr;
@@ -29,13 +31,15 @@ pub struct Provider {
     /// Its configured name.
     pub name: Arc<str>,
     /// What it speaks to callers of other dialects; see [`Provider::dialect_for`].
-    pub dialect: &'static dyn Dialect,
+    dialect: &'static dyn ProviderDialect,
     /// What else it speaks, to callers who do.
-    also_speaks: Vec<&'static dyn Dialect>,
+    also_speaks: Vec<&'static dyn ProviderDialect>,
     /// Where it is, with its deadlines and pool bounds.
     pub link: ProviderLink,
     /// `host`, credential and fixed headers, rendered once; holds a secret, hence never printed.
     pub(super) fixed_head: Vec<u8>,
+    /// Signs each request, where a key alone is not enough.
+    pub(super) signer: Option<Signer>,
     /// Does the fixed head hold `anthropic-version`, to be left out when the caller sends its own?
     pub(super) default_headers: &'static [(&'static str, &'static str)],
     /// Sent when the dialect demands a bound.
@@ -47,10 +51,26 @@ pub struct Provider {
 }
 
 impl Provider {
-    /// What it speaks for a caller who speaks `caller`: the same where it can, because nothing is lost then.
-    pub fn dialect_for(&self, caller: &'static dyn Dialect) -> &'static dyn Dialect {
-        let same = |dialect: &&&'static dyn Dialect| dialect.name() == caller.name();
-        self.also_speaks.iter().find(same).copied().unwrap_or(self.dialect)
+    /// Does it speak the dialect called `name`?
+    pub fn speaks(&self, name: &str) -> bool {
+        self.spoken().any(|spoken| spoken == name)
+    }
+
+    fn spoken(&self) -> impl Iterator<Item = &'static str> {
+        std::iter::once(self.dialect).chain(self.also_speaks.iter().copied()).map(ProviderDialect::name)
+    }
+
+    /// In what a caller who speaks `caller` is served untranslated, if it can be: nothing is lost then.
+    pub fn passing(&self, caller: &'static dyn Dialect) -> Option<&'static dyn Dialect> {
+        if self.spoken().any(|own| caller.served_by(own)) {
+            return Some(caller);
+        }
+        self.spoken().find_map(|own| caller.through(own))
+    }
+
+    /// What it speaks for a caller who speaks `caller`.
+    pub fn dialect_for(&self, caller: &'static dyn Dialect) -> &'static dyn ProviderDialect {
+        self.passing(caller).map_or(self.dialect, |passing| passing as &dyn ProviderDialect)
     }
 }
 
@@ -188,7 +208,13 @@ fn provider(
         (None, Some(_)) if is_demo => demo_url.ok_or_else(|| {
             AssemblyError(format!("provider `{name}`: the embedded demo provider runs only inside `ringgate serve`"))
         })?,
-        (None, Some(kind)) => kind.base_url.to_owned(),
+        (None, Some(kind)) if kind.base_url.is_empty() => {
+            return Err(AssemblyError(format!(
+                "provider `{name}`: set `base_url`, because a provider of the kind `{}` has no common address",
+                kind.name
+            )));
+        }
+        (None, Some(kind)) => regional(kind.base_url, written)?,
         (None, None) => return Err(AssemblyError(format!("provider `{name}`: set `base_url`"))),
     };
     let link = ProviderLink::new(written, &base_url, tls)
@@ -200,6 +226,7 @@ fn provider(
         dialect,
         also_speaks,
         fixed_head: fixed_head(&link.endpoint.authority, credential, written),
+        signer: signer(&link.endpoint.authority, written)?,
         default_headers: kind.or(dialect_kind.copied()).map_or(&[], |kind| kind.headers),
         default_max_tokens: written
             .default_max_tokens
@@ -210,9 +237,9 @@ fn provider(
     })
 }
 
-fn dialect_named(dialect: &str, provider: &str) -> Result<&'static dyn Dialect, AssemblyError> {
-    dialects::named(dialect).ok_or_else(|| {
-        let known: Vec<&str> = dialects::ALL.iter().map(|dialect| dialect.name()).collect();
+fn dialect_named(dialect: &str, provider: &str) -> Result<&'static dyn ProviderDialect, AssemblyError> {
+    dialects::of_provider(dialect).ok_or_else(|| {
+        let known: Vec<&str> = dialects::of_providers().map(|dialect| dialect.name()).collect();
         let known = known.join(", ");
         AssemblyError(format!("provider `{provider}`: unknown dialect `{dialect}`; known dialects are {known}"))
     })
@@ -223,13 +250,47 @@ fn dialect_named(dialect: &str, provider: &str) -> Result<&'static dyn Dialect, 
 fn also_speaks(
     written: &crate::config::Provider,
     kind: Option<&providers::Kind>,
-) -> Result<Vec<&'static dyn Dialect>, AssemblyError> {
+) -> Result<Vec<&'static dyn ProviderDialect>, AssemblyError> {
     if let Some(names) = &written.also_speaks {
         return names.iter().map(|name| dialect_named(name, &written.name)).collect();
     }
     let usual = kind.filter(|_| written.base_url.is_none() && written.dialect.is_none());
     let names = usual.map_or(&[][..], |kind| providers::also_speaks(kind.name));
     names.iter().map(|name| dialect_named(name, &written.name)).collect()
+}
+
+/// A kind's address with the configured region in it, where it has one address for each region. None is
+/// guessed: prompts must not leave the region that their operator chose.
+fn regional(base_url: &str, written: &crate::config::Provider) -> Result<String, AssemblyError> {
+    if !base_url.contains(REGION) {
+        return Ok(base_url.to_owned());
+    }
+    let region = written.aws.as_ref().and_then(|aws| aws.region.as_deref()).ok_or_else(|| {
+        let example = base_url.replace(REGION, "us-east-1");
+        AssemblyError(format!("provider `{}`: set `base_url` to your region's, for example {example}", written.name))
+    })?;
+    Ok(base_url.replace(REGION, region))
+}
+
+/// Where a kind's address names the region.
+const REGION: &str = "{region}";
+
+fn signer(authority: &str, written: &crate::config::Provider) -> Result<Option<Signer>, AssemblyError> {
+    let Some(aws) = &written.aws else { return Ok(None) };
+    let region = aws.region.as_deref().or_else(|| region_of(authority)).ok_or_else(|| {
+        AssemblyError(format!("provider `{}`: set `aws.region`; `base_url` does not tell it", written.name))
+    })?;
+    Ok(Some(Signer::new(aws, region, SIGNED_SERVICE)))
+}
+
+/// The only service whose models are asked with signed requests.
+const SIGNED_SERVICE: &str = "bedrock";
+
+/// `us-east-1` of `bedrock-runtime.us-east-1.amazonaws.com`, also behind a private endpoint's own name.
+fn region_of(authority: &str) -> Option<&str> {
+    let mut labels = authority.split(['.', ':']);
+    labels.find(|label| label.starts_with("bedrock-runtime"))?;
+    labels.next().filter(|label| label.contains('-'))
 }
 
 /// The header lines that are the same for every request to this provider.
@@ -287,18 +348,68 @@ fn route(written: &crate::config::Route, providers: &[Provider]) -> Result<Route
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config;
+    use crate::config::KnownNames;
     use crate::dialects::anthropic_messages::AnthropicMessages;
     use crate::dialects::openai_chat::OpenAiChat;
     use crate::dialects::openai_responses::OpenAiResponses;
 
+    fn assembled(provider: &str) -> Result<Provider, String> {
+        let text = format!("[[providers]]\n{provider}\n[[routes]]\nmodel = \"*\"\ntargets = [\"bedrock\"]\n");
+        let dialects: Vec<&str> = dialects::of_providers().map(|dialect| dialect.name()).collect();
+        let kinds: Vec<&str> = providers::ALL.iter().map(|kind| kind.name).collect();
+        let names = KnownNames { dialects: &dialects, callers: &[], kinds: &kinds, strategies: &["ordered"] };
+        let environment = |name: &str| Some(name.to_owned());
+        let settings = config::parse(&text, "test.toml", &environment, &names).expect("a valid file");
+        let mut deployment = Deployment::assemble(settings, None, None).map_err(|error| error.to_string())?;
+        Ok(deployment.providers.remove(0))
+    }
+
+    const KEYS: &str = "access_key_id = \"env:ID\", secret_access_key = \"env:SECRET\"";
+
+    #[test]
+    fn bedrock_is_where_its_operator_says_and_nowhere_else() {
+        let provider =
+            assembled(&format!("name = \"bedrock\"\naws = {{ {KEYS}, region = \"eu-west-3\" }}")).expect("complete");
+        assert_eq!(provider.link.endpoint.authority, "bedrock-runtime.eu-west-3.amazonaws.com");
+        assert!(provider.signer.is_some() && provider.dialect.name() == "bedrock_converse");
+        assert!(!String::from_utf8_lossy(&provider.fixed_head).contains("authorization"));
+        let told = assembled("name = \"bedrock\"\napi_key = \"env:KEY\"").err().expect("no region");
+        assert!(told.contains("`bedrock`") && told.contains("base_url") && told.contains("us-east-1"), "{told}");
+        let url = "base_url = \"https://bedrock-runtime.us-west-2.amazonaws.com\"";
+        let provider = assembled(&format!("name = \"bedrock\"\n{url}\napi_key = \"env:KEY\"")).expect("complete");
+        assert!(provider.signer.is_none());
+        assert!(String::from_utf8_lossy(&provider.fixed_head).contains("authorization: Bearer KEY\r\n"));
+        assert!(
+            assembled(&format!("name = \"bedrock\"\n{url}\naws = {{ {KEYS} }}")).is_ok_and(|it| it.signer.is_some())
+        );
+        let mock = format!("name = \"bedrock\"\nbase_url = \"http://127.0.0.1:9\"\naws = {{ {KEYS} }}");
+        assert!(assembled(&mock).is_err_and(|told| told.contains("aws.region")));
+    }
+
+    #[test]
+    fn addresses_tell_their_region() {
+        for (authority, region) in [
+            ("bedrock-runtime.us-east-1.amazonaws.com", Some("us-east-1")),
+            ("bedrock-runtime-fips.us-gov-west-1.amazonaws.com:443", Some("us-gov-west-1")),
+            ("bedrock-runtime.cn-north-1.amazonaws.com.cn", Some("cn-north-1")),
+            ("vpce-1-a.bedrock-runtime.eu-central-1.vpce.amazonaws.com", Some("eu-central-1")),
+            ("bedrock-runtime.internal", None),
+            ("127.0.0.1:9000", None),
+        ] {
+            assert_eq!(region_of(authority), region, "{authority}");
+        }
+    }
+
     /// What a provider with these lines speaks to callers of chat completions, responses and messages.
     fn spoken(lines: &str) -> [&'static str; 3] {
-        let dialects: Vec<&str> = dialects::ALL.iter().map(|dialect| dialect.name()).collect();
+        let dialects: Vec<&str> = dialects::of_providers().map(|dialect| dialect.name()).collect();
         let kinds: Vec<&str> = providers::ALL.iter().map(|kind| kind.name).collect();
         let strategies: Vec<&str> = routing::ALL.iter().map(|strategy| strategy.name()).collect();
-        let names = crate::config::KnownNames { dialects: &dialects, kinds: &kinds, strategies: &strategies };
+        let callers: Vec<&str> = dialects::ALL.iter().map(|dialect| dialect.name()).collect();
+        let names = KnownNames { dialects: &dialects, callers: &callers, kinds: &kinds, strategies: &strategies };
         let text = format!("[[providers]]\n{lines}\n[[routes]]\nmodel = \"*\"\ntargets = [\"p\"]\n");
-        let settings = crate::config::parse(&text, "test.toml", &|_| None, &names).expect("valid");
+        let settings = config::parse(&text, "test.toml", &|_| None, &names).expect("valid");
         let deployment = Deployment::assemble(settings, None, None).expect("complete");
         let callers: [&'static dyn Dialect; 3] = [&OpenAiChat, &OpenAiResponses, &AnthropicMessages];
         callers.map(|caller| deployment.providers[0].dialect_for(caller).name())

@@ -9,6 +9,7 @@ use super::Request;
 use super::client::Client;
 use super::client::Progress;
 use super::recall::Remembrance;
+use super::replay::Occasion;
 use super::reply::CacheOutcome;
 use super::story::Ending;
 use super::story::Story;
@@ -74,7 +75,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
             };
             let said = match step {
                 Step::Meta(meta) => {
-                    live = Live::begin(&meta, request, self.net.unix_ms() / 1000);
+                    live = Live::begin(&meta, request, self.occasion(request));
                     _under_way = live.as_ref().map(|_| self.recorder.stream());
                     note(&meta, request, story);
                     Ok(())
@@ -135,7 +136,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
             let lost = || Fault::new(Kind::Upstream, "the shared answer was lost");
             return record.map_or_else(|| Followed::Fault(lost()), Followed::Replay);
         };
-        if let Some(fault) = live.translation.verdict() {
+        if let Some(fault) = live.translation.finish(&self.parser, &mut live.out) {
             return self.failed(fault, Some(live), request, client, story).await;
         }
         if live.unchanged {
@@ -176,14 +177,15 @@ struct Live {
 }
 
 impl Live {
-    fn begin(meta: &FlightMeta, request: &Request<'_>, created_s: u64) -> Option<Live> {
+    fn begin(meta: &FlightMeta, request: &Request<'_>, occasion: Occasion<'_>) -> Option<Live> {
         if !request.ask.stream || meta.form != Form::Events {
             return None;
         }
-        let provider = dialects::named(meta.dialect)?;
-        let options = StreamOptions { include_usage: request.ask.include_usage, created_s };
-        let mut translation = Translation::new(provider, request.dialect, options, request.ask.choices, false);
+        let provider = dialects::spoken(meta.dialect)?;
+        let options = StreamOptions { include_usage: occasion.include_usage, created_s: occasion.created_s };
+        let mut translation = Translation::of_kept(provider, request.dialect, options, request.ask.choices);
         translation.repeat(request.incoming.body);
+        translation.call(|| request.dialect.answer_id(occasion.random), &meta.model);
         Some(Live { translation, out: Vec::new(), unchanged: provider.name() == request.dialect.name() })
     }
 }

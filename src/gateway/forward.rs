@@ -6,9 +6,11 @@
 //! said about a rejected credential stays with us: it may quote the key.
 
 use super::Gateway;
+use super::Incoming;
 use super::Request;
 use super::choose::Way;
 use super::client::Client;
+use super::deployment::Deployment;
 use super::deployment::Provider;
 use super::deployment::push_header;
 use super::recall::Remembrance;
@@ -17,6 +19,7 @@ use super::story::Story;
 use super::story::Try;
 use super::stream::Translation;
 use super::watch;
+use crate::chat;
 use crate::clock::Tick;
 use crate::dialects::Dialect;
 use crate::dialects::Dropped;
@@ -50,7 +53,7 @@ const PREAMBLE_BYTES_MAX: usize = 256 * 1024;
 /// How often an answer whose caller left is checked for others who still wait for it.
 const ORPHAN_CHECK: Duration = Duration::from_millis(50);
 /// Largest error body read for its message.
-const ERROR_BODY_BYTES_MAX: usize = 1024 * 1024;
+pub(super) const ERROR_BODY_BYTES_MAX: usize = 1024 * 1024;
 
 /// The caller has left and nobody else waits for the answer.
 pub(super) struct Vanished;
@@ -96,9 +99,9 @@ impl From<Vanished> for Unserved {
 }
 
 /// One failed attempt.
-struct Failure {
-    fault: Fault,
-    outcome: AttemptOutcome,
+pub(super) struct Failure {
+    pub(super) fault: Fault,
+    pub(super) outcome: AttemptOutcome,
     /// The provider's status, if it sent one.
     status: Option<u16>,
     /// May another target succeed where this one failed?
@@ -132,11 +135,12 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         let mut first = Some(first);
         for target in plan.as_slice() {
             let (index, model) = way.target(request.deployment, *target, &request.ask.model);
-            let model: Arc<str> = Arc::from(&*model);
+            let model: Arc<str> = self.model_names.shared(&model);
             let before = self.net.now();
             let rendered = first.take().unwrap_or_else(|| self.rendered_again(request, index, &model));
-            let attempt = self.attempt(request, client, index, rendered, deadline, remembrance).await;
-            let duration = self.net.now().since(before);
+            let attempt = self.attempt(request, client, (index, &model), rendered, deadline, remembrance).await;
+            // The turn began when the provider's answer was here; the gateway's own part of it is not the provider's.
+            let duration = self.net.lately().since(before);
             story.upstream += duration;
             let mut noted = Try { provider: index, model, outcome: AttemptOutcome::Ok, status: Some(200), duration };
             match attempt {
@@ -150,8 +154,8 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
                     noted.outcome = failure.outcome;
                     noted.status = failure.status;
                     story.tries.push(noted);
-                    self.complain(request, index, &failure);
-                    let stop = !failure.failover || self.net.now() >= deadline;
+                    self.complain(request.deployment, index, &failure);
+                    let stop = !failure.failover || self.net.lately() >= deadline;
                     last = failure;
                     if stop {
                         break;
@@ -170,11 +174,12 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
 
     /// Tells people that a provider fails, once a minute for each provider and sort of failure. What a
     /// caller did wrong is not a provider's failure.
-    fn complain(&self, request: &Request<'_>, provider: usize, failure: &Failure) {
-        let callers_fault = matches!(failure.status, Some(400 | 404..=428 | 430..=499));
-        let inexpressible = failure.status.is_none() && failure.outcome == AttemptOutcome::ClientError;
+    pub(super) fn complain(&self, deployment: &Deployment, provider: usize, failure: &Failure) {
+        let refused = failure.outcome == AttemptOutcome::ClientError;
+        let callers_fault = refused && matches!(failure.status, Some(400 | 404..=428 | 430..=499));
+        let inexpressible = failure.status.is_none() && refused;
         let Some(log) = self.shared.log.as_ref().filter(|_| !callers_fault && !inexpressible) else { return };
-        let name = &request.deployment.providers[provider].name;
+        let name = &deployment.providers[provider].name;
         let outcome = failure.outcome.word();
         let key = format!("provider {name} {outcome}");
         let fields: observe::log::Fields<'_> =
@@ -195,7 +200,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         &self,
         request: &Request<'_>,
         client: &mut Client<'_, N::Stream>,
-        provider: usize,
+        (provider, model): (usize, &str),
         rendered: Result<Rendered, Fault>,
         deadline: Tick,
         remembrance: &Remembrance,
@@ -208,7 +213,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
                 return Ok(Attempt::Failed(Failure { fault, outcome, status: None, failover: true }));
             }
         };
-        let sent = self.net.now();
+        let sent = self.net.lately();
         let exchanged = {
             let exchange = pin!(self.upstreams.exchange(&provider.link, bytes, deadline));
             self.unless_left(exchange, client, remembrance).await?
@@ -224,11 +229,12 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
                 Box::pin(self.refusal(exchange, request, client, provider, remembrance)).await?,
             ));
         }
-        let is_stream = content_type(&exchange).is_some_and(|value| value.starts_with(b"text/event-stream"));
+        let streams = provider.dialect_for(request.dialect).framing().content_type().as_bytes();
+        let is_stream = content_type(&exchange).is_some_and(|value| value.starts_with(streams));
         if request.ask.stream && is_stream {
-            Box::pin(self.preamble(exchange, request, client, provider, dropped, sent, remembrance)).await
+            Box::pin(self.preamble(exchange, request, client, (provider, model), dropped, sent, remembrance)).await
         } else {
-            self.whole(exchange, request, client, provider, dropped, remembrance).await
+            self.whole(exchange, request, client, (provider, model), dropped, remembrance).await
         }
     }
 
@@ -254,7 +260,8 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
     ) -> Result<Rendered, Fault> {
         let provider = &request.deployment.providers[provider];
         let mut bytes = self.memory.take();
-        let dropped = render(request, body, provider, model, &self.instance, &mut bytes)?;
+        let clock = || self.net.unix_ms();
+        let dropped = render(request, body, provider, model, &self.instance, clock, &mut bytes)?;
         Ok(Rendered { bytes, dropped })
     }
 
@@ -266,6 +273,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         let rendered = self.rendered_for(request, tape.as_value(), provider, model);
         self.parser.borrow_mut().recycle(tape);
         self.memory.give(copy);
+        self.worked_on(request.incoming.body.len());
         rendered
     }
 
@@ -275,7 +283,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         mut exchange: Exchange<N>,
         request: &Request<'_>,
         client: &mut Client<'_, N::Stream>,
-        provider: &Provider,
+        (provider, model): (&Provider, &str),
         dropped: Vec<Dropped>,
         sent: Tick,
         remembrance: &Remembrance,
@@ -285,10 +293,11 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         let speaks = provider.dialect_for(request.dialect);
         let mut translation = Translation::new(speaks, request.dialect, options, request.ask.choices, keep);
         translation.repeat(request.incoming.body);
+        translation.call(|| request.dialect.answer_id(self.ids.random()), model);
         let mut out = self.memory.take();
         let limit = sent.after(provider.link.timeouts.first_byte);
         loop {
-            let left = limit.since(self.net.now());
+            let left = limit.since(self.net.lately());
             let fault = {
                 let next = pin!(timeout(&self.net, left.max(Duration::from_millis(1)), exchange.next()));
                 match self.unless_left(next, client, remembrance).await? {
@@ -319,7 +328,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         mut exchange: Exchange<N>,
         request: &Request<'_>,
         client: &mut Client<'_, N::Stream>,
-        provider: &Provider,
+        (provider, model): (&Provider, &str),
         dropped: Vec<Dropped>,
         remembrance: &Remembrance,
     ) -> Result<Attempt<N>, Unserved> {
@@ -333,7 +342,8 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         }
         let mut copy = self.memory.take();
         copy.extend_from_slice(exchange.body());
-        let understood = self.understand(&mut copy, request, provider);
+        let understood = self.understand(&mut copy, request, provider, model);
+        self.worked_on(copy.len());
         self.memory.give(copy);
         match understood {
             Ok((facts, translated)) => {
@@ -362,14 +372,9 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
             self.unless_left(read, client, remembrance).await?
         };
         let body = if read.is_ok() { exchange.body() } else { &[] };
-        let mut fault = provider.dialect_for(request.dialect).read_fault(status, body);
-        fault.retry_after = retry_after(&exchange).or(fault.retry_after);
-        fault.should_retry = match exchange.header("x-should-retry") {
-            Some(b"true") => Some(true),
-            Some(b"false") => Some(false),
-            _ => fault.should_retry,
-        };
-        Ok(judged_refusal(status, fault, &provider.name))
+        let dialect = provider.dialect_for(request.dialect);
+        let fault = dialect.read_refusal(status, &|name| exchange.header(name), body);
+        Ok(judged_refusal(status, refused(&exchange, fault), provider))
     }
 
     /// Runs `future` unless the caller leaves first. When others wait for the same answer, the caller's
@@ -410,6 +415,7 @@ fn render(
     provider: &Provider,
     model: &str,
     instance: &str,
+    clock: impl Fn() -> u64,
     out: &mut Vec<u8>,
 ) -> Result<Vec<Dropped>, Fault> {
     let options = TargetOptions {
@@ -419,31 +425,49 @@ fn render(
     };
     let dialect = provider.dialect_for(request.dialect);
     out.extend_from_slice(b"POST ");
+    let path_at = out.len();
     out.extend_from_slice(provider.link.endpoint.path_prefix.as_bytes());
-    out.extend_from_slice(dialect.path(model, request.ask.stream).as_bytes());
+    let path = dialect.path(model, request.ask.stream);
+    out.extend_from_slice(provider.link.endpoint.below(&path).as_bytes());
+    let path = path_at..out.len();
     out.extend_from_slice(b" HTTP/1.1\r\n");
     out.extend_from_slice(&provider.fixed_head);
-    pass_fields(request, provider, instance, out);
-    let length_at = out.len() + b"content-length: ".len();
-    out.extend_from_slice(b"content-length:           0\r\n\r\n");
-    let body_at = out.len();
-    let mut dropped = Vec::new();
-    if dialect.name() == request.dialect.name() {
+    pass_fields(&request.incoming, provider, instance, out);
+    let unsigned = provider.signer.as_ref().map(|signer| (signer, signer.write_fields(clock(), out)));
+    let body_at = open_body(out);
+    let dropped;
+    if let Some(passing) = provider.passing(request.dialect) {
+        dropped = passing.left_unsaid(parsed)?;
         let raw = request.incoming.body;
-        dialect.splice_request(raw, parsed, &request.ask, model, options, out);
+        passing.splice_request(raw, parsed, &request.ask, model, options, out);
     } else {
         request.dialect.check_portable(parsed)?;
+        // The path may say what the body does not.
         let neutral = request.dialect.read_request(parsed)?;
+        let neutral = chat::Request { model: request.ask.model.to_string(), stream: request.ask.stream, ..neutral };
         let written = dialect.write_request(&neutral, model, options, out);
         dropped = renamed(written.map_err(|fault| in_words_of(request.dialect, fault))?, request.dialect);
     }
-    // The length is known only now: it goes, right-aligned, into the room that was left for it, which
-    // saves a copy of the body. White space before a field's value means nothing (RFC 9110 §5.5).
+    close_body(body_at, out);
+    if let Some((signer, unsigned)) = unsigned {
+        signer.sign(&unsigned, "POST", &provider.link.endpoint.authority, path, body_at, out);
+    }
+    Ok(dropped)
+}
+
+/// Ends a head with room for the length of a body that is still to be written, which saves a copy of it.
+pub(super) fn open_body(out: &mut Vec<u8>) -> usize {
+    out.extend_from_slice(b"content-length:           0\r\n\r\n");
+    out.len()
+}
+
+/// Tells the length of the body that was written since [`open_body`]: right-aligned into the room that was
+/// left. White space before a field's value means nothing (RFC 9110 §5.5).
+pub(super) fn close_body(body_at: usize, out: &mut [u8]) {
     let mut digits = itoa::Buffer::new();
     let digits = digits.format(out.len() - body_at).as_bytes();
-    let room = &mut out[length_at..length_at + LENGTH_ROOM];
-    room[LENGTH_ROOM - digits.len()..].copy_from_slice(digits);
-    Ok(dropped)
+    let room_ends = body_at - b"\r\n\r\n".len();
+    out[room_ends - digits.len()..room_ends].copy_from_slice(digits);
 }
 
 /// What was left out, by the caller's names.
@@ -467,9 +491,6 @@ fn in_words_of(caller: &dyn Dialect, fault: Fault) -> Fault {
     Fault { message: message.into(), param: Some(ours), ..fault }
 }
 
-/// Room for the digits of a content length: ten times the largest body there can be.
-const LENGTH_ROOM: usize = 11;
-
 /// Caller fields that providers are meant to see.
 const PASSED: &[(Known, &str)] = &[
     (Known::AnthropicVersion, "anthropic-version"),
@@ -481,21 +502,21 @@ const PASSED: &[(Known, &str)] = &[
     (Known::Tracestate, "tracestate"),
 ];
 
-fn pass_fields(request: &Request<'_>, provider: &Provider, instance: &str, out: &mut Vec<u8>) {
+pub(super) fn pass_fields(incoming: &Incoming<'_>, provider: &Provider, instance: &str, out: &mut Vec<u8>) {
     for (known, name) in PASSED {
-        if let Some(value) = request.incoming.header(*known) {
+        if let Some(value) = incoming.header(*known) {
             push_header(out, name, value);
         }
     }
     for (name, value) in provider.default_headers {
-        let sent = PASSED.iter().any(|(known, passed)| passed == name && request.incoming.header(*known).is_some());
+        let sent = PASSED.iter().any(|(known, passed)| passed == name && incoming.header(*known).is_some());
         if !sent {
             push_header(out, name, value.as_bytes());
         }
     }
     // The mark by which a gateway that is its own upstream recognises itself.
     out.extend_from_slice(b"via: ");
-    if let Some(before) = request.incoming.header(Known::Via) {
+    if let Some(before) = incoming.header(Known::Via) {
         out.extend_from_slice(before);
         out.extend_from_slice(b", ");
     }
@@ -504,7 +525,7 @@ fn pass_fields(request: &Request<'_>, provider: &Provider, instance: &str, out: 
     out.extend_from_slice(b"\r\n");
 }
 
-fn content_type<N: Net>(exchange: &Exchange<N>) -> Option<&[u8]> {
+pub(super) fn content_type<N: Net>(exchange: &Exchange<N>) -> Option<&[u8]> {
     exchange.header("content-type")
 }
 
@@ -523,8 +544,29 @@ fn retry_after<N: Net>(exchange: &Exchange<N>) -> Option<Duration> {
     (seconds <= WAIT_MAX_S).then(|| Duration::from_secs_f64(seconds))
 }
 
+/// The provider's fault with what its head says about trying again.
+pub(super) fn refused<N: Net>(exchange: &Exchange<N>, fault: Fault) -> Fault {
+    let should_retry = match exchange.header("x-should-retry") {
+        Some(b"true") => Some(true),
+        Some(b"false") => Some(false),
+        _ => fault.should_retry,
+    };
+    Fault { retry_after: retry_after(exchange).or(fault.retry_after), should_retry, ..fault }
+}
+
+/// How an attempt ended that was answered with `status`.
+pub(super) fn outcome_of(status: u16) -> AttemptOutcome {
+    match status {
+        200..=299 => AttemptOutcome::Ok,
+        429 => AttemptOutcome::RateLimited,
+        400..=499 => AttemptOutcome::ClientError,
+        500..=599 => AttemptOutcome::ServerError,
+        _ => AttemptOutcome::Broken,
+    }
+}
+
 /// A failure of the exchange itself.
-fn transport(failure: &upstream::Failure, provider: &Provider, status: Option<u16>) -> Failure {
+pub(super) fn transport(failure: &upstream::Failure, provider: &Provider, status: Option<u16>) -> Failure {
     let fault = failure.fault(&provider.name);
     let outcome = match (fault.kind, failure.stage) {
         (Kind::Timeout, _) => AttemptOutcome::Timeout,
@@ -534,19 +576,23 @@ fn transport(failure: &upstream::Failure, provider: &Provider, status: Option<u1
     Failure { fault, outcome, status, failover: true }
 }
 
-fn judged_refusal(status: u16, fault: Fault, provider: &str) -> Failure {
+pub(super) fn judged_refusal(status: u16, fault: Fault, provider: &Provider) -> Failure {
+    let Provider { name, signer, .. } = provider;
     let ours = |message: String| Fault::new(Kind::Upstream, message);
+    // A dialect may know better than the status what was refused.
+    let status = if let Kind::Provider(judged) = fault.kind { judged } else { status };
     let (fault, outcome, failover) = match status {
         401 => {
-            let advice = "rejects the gateway's credential; its operator must check api_key";
-            (ours(format!("the provider `{provider}` {advice}")), AttemptOutcome::ClientError, true)
+            let place = if signer.is_some() { "aws" } else { "api_key" };
+            let advice = format!("rejects the gateway's credential; its operator must check {place}");
+            (ours(format!("the provider `{name}` {advice}")), outcome_of(status), true)
         }
-        402 | 403 => (fault, AttemptOutcome::ClientError, true),
-        429 => (fault, AttemptOutcome::RateLimited, true),
-        500..=599 => (fault, AttemptOutcome::ServerError, true),
-        400..=499 => (fault, AttemptOutcome::ClientError, false),
+        // The provider or its model took too long or failed, whatever the status blames.
+        408 | 424 => (fault, AttemptOutcome::ServerError, true),
+        402 | 403 | 429 | 500..=599 => (fault, outcome_of(status), true),
+        400..=499 => (fault, outcome_of(status), false),
         _ => {
-            let message = format!("the provider `{provider}` answered with the unexpected status {status}");
+            let message = format!("the provider `{name}` answered with the unexpected status {status}");
             (ours(message), AttemptOutcome::Broken, true)
         }
     };
@@ -554,7 +600,7 @@ fn judged_refusal(status: u16, fault: Fault, provider: &str) -> Failure {
 }
 
 /// Says in the fault's own message that others were tried.
-fn told(mut fault: Fault, story: &Story) -> Fault {
+pub(super) fn told(mut fault: Fault, story: &Story) -> Fault {
     if story.tries.len() > 1 {
         let message = format!("{} ({} targets were tried)", fault.message, story.tries.len());
         fault.message = message.into();

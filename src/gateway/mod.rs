@@ -11,8 +11,13 @@ mod client;
 mod deployment;
 mod follow;
 mod forward;
+mod homes;
+mod listed;
+mod model_names;
 mod models;
+mod named;
 mod neighbours;
+mod opaque;
 mod recall;
 mod receive;
 mod relay;
@@ -29,8 +34,12 @@ pub use client::Client;
 pub use client::Progress;
 pub use deployment::AssemblyError;
 pub use deployment::Deployment;
+pub use homes::Home;
+pub use homes::Homes;
 pub use neighbours::Neighbours;
 pub use neighbours::Postbox;
+pub use opaque::Endpoint;
+pub use receive::ModelPath;
 pub use receive::Surface;
 pub use story::Story;
 
@@ -59,6 +68,7 @@ use follow::Followed;
 use forward::Forwarded;
 use forward::Rendered;
 use forward::Unserved;
+use model_names::ModelNames;
 use recall::Recalled;
 use recall::Remembrance;
 use replay::Occasion;
@@ -86,6 +96,8 @@ pub struct Shared {
     pub generation: std::sync::atomic::AtomicU64,
     /// Answers to identical requests.
     pub exact: Arc<ExactCache>,
+    /// Where responses, files and batches live.
+    pub homes: Homes,
     /// Where finished requests are written.
     pub request_log: Option<Box<dyn RequestLogSink>>,
     /// Lines for people.
@@ -111,6 +123,7 @@ pub struct Gateway<N: Net, R: Resolve> {
     embedder: Companion,
     instance: String,
     ids: Ids,
+    model_names: ModelNames,
 }
 
 /// The deployment a shard works by. Requests hold it by a count of the shard's own: one shared by all
@@ -175,6 +188,8 @@ struct Request<'r> {
     caller: &'r Caller,
     dialect: &'static dyn Dialect,
     ask: Ask<'static>,
+    /// Is a stream wanted as one JSON list?
+    listed: bool,
     rules: CacheRules,
     allowance: Option<Allowance>,
 }
@@ -227,6 +242,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
             instance: shared.instance.clone(),
             shared,
             ids: Ids { prefix: seed, next: Cell::new(0) },
+            model_names: ModelNames::default(),
         }
     }
 
@@ -292,7 +308,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
     /// Judges a head: what is asked, and by whom.
     pub fn greet(&self, head: &RequestHead, bytes: &[u8]) -> Result<Visit, Box<Turned>> {
         let deployment = self.deployment();
-        let mut story = Box::new(Story::begin(self.net.now(), self.net.unix_ms(), self.request_id(head, bytes)));
+        let mut story = Box::new(Story::begin(self.net.lately(), self.request_id(head, bytes)));
         let path = head.path(bytes);
         let judged = receive::surface(head.method, path).and_then(|surface| {
             if matches!(surface, Surface::Live | Surface::Ready) {
@@ -301,7 +317,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
             self.refuse_loop(head, bytes)?;
             let caller = authenticate::authenticate(&deployment.keys, head, bytes)?;
             story.caller = Some(caller.index);
-            Ok((surface, caller.index))
+            Ok((receive::of_client(surface, head, bytes), caller.index))
         });
         match judged {
             Ok((surface, caller)) => Ok(Visit { surface, caller, story, deployment }),
@@ -317,7 +333,8 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         visit.story.bytes_in = incoming.body.len() as u64;
         match visit.surface {
             Surface::Chat(dialect) => self.serve_chat(dialect, visit, incoming, client).await,
-            Surface::Models => Box::pin(self.serve_models(visit, incoming, client)).await,
+            Surface::Models(path) => Box::pin(self.serve_models(path, visit, incoming, client)).await,
+            Surface::Opaque(endpoint) => Box::pin(self.serve_opaque(endpoint, visit, incoming, client)).await,
             Surface::Live => Box::pin(self.serve_plain(client, 200, "ok\n")).await,
             Surface::Ready if self.draining() => Box::pin(self.serve_plain(client, 503, "draining\n")).await,
             Surface::Ready => Box::pin(self.serve_plain(client, 200, "ready\n")).await,
@@ -420,10 +437,20 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         let mut copy = self.memory.take();
         copy.extend_from_slice(incoming.body);
         let tape = self.parse(&mut copy)?;
+        self.worked_on(incoming.body.len());
         let judged = self.judge_parsed(dialect, deployment, caller, incoming, &tape, client, story, allowance).await;
         self.parser.borrow_mut().recycle(tape);
         self.memory.give(copy);
+        self.worked_on(incoming.body.len());
         judged
+    }
+
+    /// Called after work that takes as long as there are bytes.
+    fn worked_on(&self, bytes: usize) {
+        const NOTEWORTHY_BYTES: usize = 64 * 1024;
+        if bytes > NOTEWORTHY_BYTES {
+            self.net.catch_up();
+        }
     }
 
     async fn judge_parsed<'r>(
@@ -438,23 +465,30 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         allowance: &mut Option<Allowance>,
     ) -> Result<Option<Box<Errand<'r>>>, Unserved> {
         let body = tape.as_value();
-        let ask = receive::ask(dialect, body)?;
-        story.note_ask(&ask);
+        let named = receive::named(incoming);
+        let query = incoming.head.query(incoming.bytes);
+        let listed = named.as_ref().is_some_and(|named| named.stream && named::wants_list(query));
+        let ask = receive::ask(dialect, named, body)?;
+        client.tell_as_list(listed);
+        story.note_ask(&ask, self.model_names.shared(&ask.model));
         client.fin_means_gone = ask.stream || deployment.settings.server.half_close == HalfClose::Abort;
 
         let rate = deployment.rates.get(caller.index).and_then(Option::as_deref);
-        let grant = admit::admit(caller, rate, &ask, self.net.now()).map_err(|refusal| {
+        let grant = admit::admit(caller, rate, &ask, self.net.lately()).map_err(|refusal| {
             *allowance = refusal.allowance;
             refusal.fault
         })?;
         *allowance = grant.allowance;
 
-        let way = choose::find_way(deployment, &ask.model, dialect.name())?;
+        let way = choose::find_way(deployment, &ask.model, dialect.family())?;
         story.route = way.route_index();
         let rules = rules::cache_rules(way.cache(), incoming.head, incoming.bytes)?;
         let allowance = grant.allowance;
-        let request = Request { incoming, deployment, caller, dialect, ask: ask.detached(), rules, allowance };
+        let request = Request { incoming, deployment, caller, dialect, ask: ask.detached(), listed, rules, allowance };
 
+        if self.give_estimate(&request, body, &way, &ask, client, story).await {
+            return Ok(None);
+        }
         let parsed = Parsed { body, last_user_text: ask.last_user_text };
         let remembrance = match self.recall_or_follow(&request, parsed, &way, client, story).await? {
             Some(remembrance) => remembrance,

@@ -115,7 +115,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         // of its own share: others would fail by it, and it would wait by theirs.
         let hurried = request.incoming.header(Known::XRinggateTimeoutMs).is_some();
         let coalesce = rules.lookup && rules.store && !request.ask.has_tools && !hurried;
-        let now = self.net.now();
+        let now = self.net.lately();
         story.cache = if rules.lookup { CacheOutcome::Miss } else { CacheOutcome::Bypass };
         let (recalled, brought) = match self.shared.exact.lookup(key, now, rules.lookup, coalesce) {
             Lookup::Hit(record) if rules.age_max.is_none_or(|most| record.age(now) <= most) => {
@@ -190,7 +190,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
             return None;
         }
         let mut candidates = self.neighbours.nearest(&self.net, inquiry.scope, vector).await;
-        let now = self.net.now();
+        let now = self.net.lately();
         candidates.retain(|candidate| rules.age_max.is_none_or(|most| candidate.record.age(now) <= most));
         let policy = Policy { similarity_min: rules.similarity_min };
         let (found, word) = match cache::judge(&inquiry.text, &candidates, &policy) {
@@ -235,11 +235,13 @@ fn embedding_word(reason: NoVector) -> observe::words::Embedding {
 }
 
 /// Everything beside the body that must be equal for two requests to share an answer.
-fn namespace<'r>(request: &'r Request<'_>) -> [&'r [u8]; 6] {
+fn namespace<'r>(request: &'r Request<'_>) -> [&'r [u8]; 7] {
     let header = |known| request.incoming.header(known).unwrap_or_default();
     [
         request.caller.scope.as_bytes(),
         request.dialect.name().as_bytes(),
+        // Not every dialect names it in the body.
+        request.ask.model.as_bytes(),
         header(Known::XRinggateCacheNamespace),
         header(Known::AnthropicBeta),
         header(Known::OpenaiOrganization),

@@ -1,11 +1,18 @@
 //! Stage 2: what is asked. The path alone decides the dialect; nothing else may change it.
 
+use super::Incoming;
+use super::named;
+use super::named::Named;
+use super::opaque;
+use super::opaque::Endpoint;
 use crate::chat::Ask;
 use crate::dialects;
 use crate::dialects::Dialect;
 use crate::fault::Fault;
 use crate::fault::Kind;
+use crate::wire::http1::Known;
 use crate::wire::http1::Method;
+use crate::wire::http1::RequestHead;
 use crate::wire::json::JsonFault;
 use crate::wire::json::Value;
 use std::borrow::Cow;
@@ -13,66 +20,119 @@ use std::borrow::Cow;
 /// What a path offers.
 #[derive(Clone, Copy)]
 pub enum Surface {
-    /// A chat endpoint of this dialect.
+    /// An endpoint whose requests are read in this dialect: chat, or a format beside it.
     Chat(&'static dyn Dialect),
-    /// The list of models, or one of them.
-    Models,
+    /// The list of models, or one of them; Gemini's where its path says so.
+    Models(ModelPath),
+    /// Passed through unread.
+    Opaque(&'static Endpoint),
     /// Is the process alive?
     Live,
     /// Can it serve?
     Ready,
 }
 
-/// Chat endpoints, by path below an optional mount.
+/// Below which paths models are listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ModelPath {
+    /// `/v1/models`, OpenAI's and Anthropic's.
+    V1,
+    /// `/v1beta/models`, Gemini's.
+    V1Beta,
+}
+
+/// Endpoints whose requests are read, by path below an optional mount.
 const CHAT: &[(&str, &dyn Dialect)] = &[
     ("/v1/chat/completions", &dialects::openai_chat::OpenAiChat),
     ("/v1/responses", &dialects::openai_responses::OpenAiResponses),
     ("/v1/messages", &dialects::anthropic_messages::AnthropicMessages),
+    ("/v1/completions", &dialects::openai_chat::OpenAiCompletions),
+    ("/v1/embeddings", &dialects::openai_chat::OpenAiEmbeddings),
+    ("/v1/messages/count_tokens", &dialects::anthropic_messages::AnthropicCountTokens),
 ];
+
+/// Where the lists of models are Google's.
+const GEMINI_MOUNT: &str = "/genai/";
 
 /// Prefixes under which SDKs with one base URL per vendor find the same endpoints.
 const MOUNTS: &[(&str, &dyn Dialect)] = &[
     ("/openai", &dialects::openai_chat::OpenAiChat),
     ("/anthropic", &dialects::anthropic_messages::AnthropicMessages),
+    ("/genai", &dialects::gemini::Gemini),
 ];
 
 /// The dialect in which even the refusal of `path` must be written.
 pub(super) fn dialect_of(path: &str) -> &'static dyn Dialect {
     let (rest, mounted) = unmounted(path);
+    if let Some(endpoint) = opaque::endpoint(rest, mounted).filter(|_| CHAT.iter().all(|(known, _)| *known != rest)) {
+        return endpoint.dialect;
+    }
     let chat = CHAT.iter().find(|(known, _)| *known == rest).map(|(_, dialect)| *dialect);
+    let chat = chat.or_else(|| named::is_own(rest).then_some(&dialects::gemini::Gemini as &dyn Dialect));
     chat.or(mounted).unwrap_or(&dialects::openai_chat::OpenAiChat)
 }
 
 /// What `method path` means, or a refusal.
 pub(super) fn surface(method: Method, path: &str) -> Result<Surface, Fault> {
-    let (rest, _) = unmounted(path);
+    let (rest, mount) = unmounted(path);
     if let Some((_, dialect)) = CHAT.iter().find(|(known, _)| *known == rest) {
         return only(method == Method::Post, "POST", Surface::Chat(*dialect));
     }
     let reading = matches!(method, Method::Get | Method::Head);
-    match rest {
-        "/v1/models" => only(reading, "GET, HEAD", Surface::Models),
-        // Models have colons too (`llama3:8b`); behind a POST a colon is a verb of another dialect.
-        _ if rest.strip_prefix("/v1/models/").is_some_and(|id| !id.is_empty() && (reading || !id.contains(':'))) => {
-            only(reading, "GET, HEAD", Surface::Models)
+    // Models have colons too (`llama3:8b`); only behind a POST is a colon surely a verb.
+    if let Some(named) = named::read(rest).filter(|_| !(reading && rest.starts_with("/v1/models/"))) {
+        let dialect: &'static dyn Dialect =
+            if named.counts { &dialects::gemini::GeminiCountTokens } else { &dialects::gemini::Gemini };
+        return only(method == Method::Post, "POST", Surface::Chat(dialect));
+    }
+    if let Some((list, id)) = models_below(rest) {
+        // Google's newer clients ask for `/v1/models`, too.
+        let list = if path.starts_with(GEMINI_MOUNT) { ModelPath::V1Beta } else { list };
+        if reading || !id.contains(':') {
+            return only(reading, "GET, HEAD", Surface::Models(list));
         }
+    }
+    match rest {
         "/livez" | "/health" => only(reading, "GET, HEAD", Surface::Live),
         "/readyz" => only(reading, "GET, HEAD", Surface::Ready),
-        _ => Err(Fault::new(
-            Kind::NotFound,
-            "this path does not exist; chat completions are at POST /v1/chat/completions, responses at POST \
-             /v1/responses, models at GET /v1/models",
-        )),
+        _ => opaque::endpoint(rest, mount).map(Surface::Opaque).ok_or_else(|| {
+            let advice = "this path does not exist; chat completions are at POST /v1/chat/completions, responses at POST \
+                          /v1/responses, models at GET /v1/models";
+            Fault::new(Kind::NotFound, advice)
+        }),
     }
+}
+
+/// The same for the vendor whose client asks, where two vendors have a path of one name (`/v1/files`) and no
+/// mount says whose is meant. Only Anthropic's clients tell a version.
+pub(super) fn of_client(surface: Surface, head: &RequestHead, bytes: &[u8]) -> Surface {
+    let Surface::Opaque(endpoint) = surface else { return surface };
+    let (path, mount) = unmounted(head.path(bytes));
+    let is_anthropic = mount.is_none() && head.header(bytes, Known::AnthropicVersion).is_some();
+    let anthropic: Option<&'static dyn Dialect> =
+        is_anthropic.then_some(&dialects::anthropic_messages::AnthropicMessages);
+    Surface::Opaque(opaque::endpoint(path, anthropic.or(mount)).unwrap_or(endpoint))
 }
 
 /// The model id of `/v1/models/{id}`. SDKs escape what stands in it, the `/` of `provider/model` too.
 pub(super) fn model_id(path: &str) -> Option<Cow<'_, str>> {
-    unmounted(path).0.strip_prefix("/v1/models/").map(unescaped)
+    models_below(unmounted(path).0).map(|(_, id)| id).filter(|id| !id.is_empty()).map(unescaped)
+}
+
+/// Which list of models `path` is or is in, and what stands behind it.
+fn models_below(path: &str) -> Option<(ModelPath, &str)> {
+    for (list, known) in [("/v1/models", ModelPath::V1), ("/v1beta/models", ModelPath::V1Beta)] {
+        match path.strip_prefix(list) {
+            Some("") => return Some((known, "")),
+            Some(below) if below.len() > 1 && below.starts_with('/') => return Some((known, &below[1..])),
+            _ => {}
+        }
+    }
+    None
 }
 
 /// Undoes percent-encoding; what is not properly encoded stays as it is.
-fn unescaped(text: &str) -> Cow<'_, str> {
+pub(super) fn unescaped(text: &str) -> Cow<'_, str> {
     if !text.contains('%') {
         return text.into();
     }
@@ -94,7 +154,8 @@ fn unescaped(text: &str) -> Cow<'_, str> {
     String::from_utf8(bytes).map_or(text.into(), Cow::Owned)
 }
 
-fn unmounted(path: &str) -> (&str, Option<&'static dyn Dialect>) {
+/// The path below its mount, and the mount's dialect.
+pub(super) fn unmounted(path: &str) -> (&str, Option<&'static dyn Dialect>) {
     for (mount, dialect) in MOUNTS {
         if let Some(rest) = path.strip_prefix(mount).filter(|rest| rest.starts_with('/')) {
             return (rest, Some(*dialect));
@@ -110,9 +171,22 @@ fn only(allowed: bool, methods: &'static str, surface: Surface) -> Result<Surfac
     Err(Fault::new(Kind::MethodNotAllowed(methods), format!("this path takes {methods} requests only")))
 }
 
-/// The facts of a parsed body in the caller's dialect.
-pub(super) fn ask<'input>(dialect: &dyn Dialect, body: Value<'_, 'input>) -> Result<Ask<'input>, Fault> {
-    dialect.read_ask(body)
+/// The facts of a parsed body in the caller's dialect, and what the path says besides.
+pub(super) fn ask<'input>(
+    dialect: &dyn Dialect,
+    named: Option<Named>,
+    body: Value<'_, 'input>,
+) -> Result<Ask<'input>, Fault> {
+    let ask = dialect.read_ask(body)?;
+    Ok(match named {
+        Some(Named { model, stream, .. }) => Ask { model: Cow::Owned(model), stream, ..ask },
+        None => ask,
+    })
+}
+
+/// What the path of a request says about it, if it is one that does.
+pub(super) fn named(incoming: Incoming<'_>) -> Option<Named> {
+    named::read(unmounted(incoming.head.path(incoming.bytes)).0)
 }
 
 /// What to tell a caller whose body is not acceptable JSON.
@@ -127,7 +201,9 @@ mod tests {
     fn name(method: Method, path: &str) -> String {
         match surface(method, path) {
             Ok(Surface::Chat(dialect)) => dialect.name().to_owned(),
-            Ok(Surface::Models) => "models".to_owned(),
+            Ok(Surface::Models(ModelPath::V1)) => "models".to_owned(),
+            Ok(Surface::Models(ModelPath::V1Beta)) => "gemini models".to_owned(),
+            Ok(Surface::Opaque(endpoint)) => format!("opaque {}", endpoint.dialect.name()),
             Ok(Surface::Live) => "live".to_owned(),
             Ok(Surface::Ready) => "ready".to_owned(),
             Err(fault) => fault.kind.label().to_owned(),
@@ -146,7 +222,25 @@ mod tests {
         assert_eq!(name(Method::Get, "/v1/models/gpt-4o"), "models");
         assert_eq!(name(Method::Get, "/v1/models/openai/gpt-4o"), "models");
         assert_eq!(name(Method::Get, "/v1/models/llama3:8b"), "models");
-        assert_eq!(name(Method::Post, "/v1/models/gemini:generateContent"), "not_found");
+        assert_eq!(name(Method::Post, "/v1/models/gemini:generateContent"), "gemini");
+        assert_eq!(name(Method::Get, "/v1/models/gemini:generateContent"), "models");
+        assert_eq!(name(Method::Post, "/v1beta/models/gemini:streamGenerateContent"), "gemini");
+        assert_eq!(name(Method::Post, "/genai/v1beta/models/a/b:generateContent"), "gemini");
+        assert_eq!(name(Method::Get, "/v1beta/models/gemini:generateContent"), "method_not_allowed");
+        assert_eq!(name(Method::Post, "/v1/models/gemini:somethingElse"), "not_found");
+        assert_eq!(name(Method::Get, "/v1beta/models"), "gemini models");
+        assert_eq!(name(Method::Get, "/genai/v1beta/models/gemini-2"), "gemini models");
+        assert_eq!(name(Method::Get, "/genai/v1/models"), "gemini models");
+        assert_eq!(name(Method::Get, "/v1beta/models/"), "not_found");
+        assert_eq!(name(Method::Post, "/v1beta/models"), "method_not_allowed");
+        assert_eq!(name(Method::Post, "/v1/embeddings"), "openai_embeddings");
+        assert_eq!(name(Method::Post, "/v1/completions"), "openai_completions");
+        assert_eq!(name(Method::Post, "/anthropic/v1/messages/count_tokens"), "anthropic_count_tokens");
+        assert_eq!(name(Method::Delete, "/v1/files/f"), "opaque openai_chat");
+        assert_eq!(name(Method::Delete, "/anthropic/v1/files/f"), "opaque anthropic_messages");
+        assert_eq!(name(Method::Get, "/v1/chat/completions/chatcmpl-1"), "opaque openai_chat");
+        assert_eq!(name(Method::Get, "/v1/organization/users"), "not_found");
+        assert_eq!(name(Method::Post, "/v1beta/models/gemini:countTokens"), "gemini_count_tokens");
         assert_eq!(name(Method::Post, "/V1/chat/completions"), "not_found");
         assert_eq!(name(Method::Post, "/v1/chat/completions/"), "not_found");
         assert_eq!(name(Method::Post, "/openaiv1/chat/completions"), "not_found");
@@ -166,6 +260,7 @@ mod tests {
         ] {
             assert_eq!(model_id(path).as_deref(), Some(id));
         }
+        assert_eq!(model_id("/v1beta/models/gemini-2").as_deref(), Some("gemini-2"));
         assert_eq!(model_id("/v1/models"), None);
     }
 
@@ -174,5 +269,11 @@ mod tests {
         assert_eq!(dialect_of("/anthropic/nowhere").name(), "anthropic_messages");
         assert_eq!(dialect_of("/nowhere").name(), "openai_chat");
         assert_eq!(dialect_of("/v1/messages").name(), "anthropic_messages");
+        assert_eq!(dialect_of("/v1beta/nowhere").name(), "gemini");
+        assert_eq!(dialect_of("/genai/nowhere").name(), "gemini");
+        assert_eq!(dialect_of("/v1/models/m:generateContent").name(), "gemini");
+        assert_eq!(dialect_of("/v1/messages/batches/b").name(), "anthropic_messages");
+        assert_eq!(dialect_of("/anthropic/v1/files").name(), "anthropic_messages");
+        assert_eq!(dialect_of("/v1/files").name(), "openai_chat");
     }
 }

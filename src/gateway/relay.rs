@@ -9,6 +9,7 @@ use super::client::Client;
 use super::deployment::Provider;
 use super::forward::StreamedAnswer;
 use super::forward::Vanished;
+use super::homes::answer_id;
 use super::recall::Remembrance;
 use super::replay;
 use super::reply;
@@ -18,7 +19,6 @@ use super::tell::header_safe;
 use crate::cache::FlightMeta;
 use crate::cache::Form;
 use crate::chat::Usage;
-use crate::dialects;
 use crate::dialects::AnswerFacts;
 use crate::dialects::Dropped;
 use crate::fault::Fault;
@@ -42,6 +42,15 @@ pub(super) struct Whole<N: Net> {
     pub dropped: Vec<Dropped>,
 }
 
+impl<N: Net> Whole<N> {
+    /// The answer as the caller wanted it, where its provider speaks the caller's dialect and wrote
+    /// something in another form: this, not the provider's own, is what is worth remembering.
+    fn amended(&self, request: &Request<'_>) -> Option<&[u8]> {
+        let companion = request.dialect.family() != request.dialect.name() && !request.ask.stream;
+        self.translated.as_deref().filter(|_| companion)
+    }
+}
+
 /// What a relayed answer leaves behind for the caches.
 pub(super) struct Remains {
     pub form: Form,
@@ -58,20 +67,25 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         copy: &mut Vec<u8>,
         request: &Request<'_>,
         provider: &Provider,
+        model: &str,
     ) -> Result<(AnswerFacts, Option<Vec<u8>>), Fault> {
         let garbage = || Fault::new(Kind::Upstream, "the provider's answer is not the JSON of its dialect");
+        let passing = provider.passing(request.dialect);
+        if let Some(read) = passing.and_then(|passing| passing.whole_answer(copy, &request.ask)) {
+            return read;
+        }
+        let dialect = provider.dialect_for(request.dialect);
         let mut parser = self.parser.borrow_mut();
         let tape = parser.parse(copy).map_err(|_| garbage())?;
-        let dialect = provider.dialect_for(request.dialect);
         let facts = dialect.answer_facts(tape.as_value());
         let same = dialect.name() == request.dialect.name();
         let translated = match (&facts, same && !request.ask.stream) {
             (Err(_), _) | (_, true) => Ok(None),
             (Ok(_), false) => dialect.read_answer(tape.as_value()).map(|mut answer| {
-                dialects::add_settings(&mut answer.extra, &request.dialect.repeated_settings(request.incoming.body));
                 let mut out = Vec::with_capacity(1024);
+                let occasion = self.occasion(request);
+                replay::complete(&mut answer, model, request.dialect, occasion);
                 if request.ask.stream {
-                    let occasion = self.occasion(request);
                     replay::stream_answer(&answer, request.dialect, occasion, &mut out);
                 } else {
                     request.dialect.write_answer(&answer, &mut out);
@@ -93,6 +107,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
     ) -> Remains {
         story.usage = whole.facts.usage.take();
         story.cost_usd = self.cost(request, story);
+        self.learn_home(whole.exchange.body(), request, story);
         let mut head = self.memory.take();
         self.answer_head(&mut head, request, story, &whole.dropped, Some(&whole.exchange));
         let sent = match &whole.translated {
@@ -107,7 +122,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         story.ending = if sent.is_ok() && !client.is_absent() { Ending::Answered } else { Ending::Vanished };
         Remains {
             form: Form::Whole,
-            bytes: Bytes::copy_from_slice(whole.exchange.body()),
+            bytes: Bytes::copy_from_slice(whole.amended(request).unwrap_or(whole.exchange.body())),
             sound: whole.facts.complete && !whole.facts.refused && whole.facts.content,
             tool_calls: whole.facts.tool_calls,
         }
@@ -137,6 +152,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
                 form: Form::Events,
             });
         }
+        self.learn_home(&answer.out, request, story);
         let ended = self.pump(answer, request, client, remembrance, story).await;
         story.events = answer.translation.facts.events;
         story.usage = Some(usage_of(answer, request));
@@ -165,6 +181,17 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
                 story.ending = Ending::Vanished;
                 None
             }
+        }
+    }
+
+    /// Remembers which provider keeps an answer that the caller may come back to by its id: before it has it,
+    /// because it may come back at once.
+    fn learn_home(&self, answer: &[u8], request: &Request<'_>, story: &Story) {
+        let Some(provider) = story.provider.map(|index| &request.deployment.providers[index]) else { return };
+        if provider.passing(request.dialect).is_some_and(|passing| passing.keeps_answers())
+            && let Some(id) = answer_id(answer)
+        {
+            self.shared.homes.learn(&id, &provider.name, &request.caller.scope);
         }
     }
 
@@ -239,7 +266,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
     ) {
         story.status = 200;
         reply::status_line(head, 200);
-        if request.ask.stream {
+        if request.ask.stream && !request.listed {
             reply::stream_fields(head);
         } else {
             reply::field(head, "content-type", b"application/json");
@@ -287,10 +314,13 @@ fn usage_of<N: Net>(answer: &StreamedAnswer<N>, request: &Request<'_>) -> Usage 
     })
 }
 
+/// What providers call the id of a request.
+const REQUEST_IDS: &[&[u8]] = &[b"x-request-id", b"request-id", b"x-amzn-requestid"];
+
 /// What the provider said about itself, under names that cannot be mistaken for ours.
-fn upstream_fields<N: Net>(head: &mut Vec<u8>, exchange: &Exchange<N>) {
+pub(super) fn upstream_fields<N: Net>(head: &mut Vec<u8>, exchange: &Exchange<N>) {
     for (name, value) in exchange.headers() {
-        if name.eq_ignore_ascii_case(b"x-request-id") || name.eq_ignore_ascii_case(b"request-id") {
+        if REQUEST_IDS.iter().any(|known| name.eq_ignore_ascii_case(known)) {
             reply::field(head, "x-ringgate-upstream-request-id", value);
         } else if is_rate_header(name) {
             head.extend_from_slice(b"x-ringgate-upstream-");

@@ -9,9 +9,11 @@ use crate::cache::Form;
 use crate::cache::Record;
 use crate::chat::Answer;
 use crate::chat::Assembler;
+use crate::chat::Event;
 use crate::chat::answer_events;
 use crate::dialects;
 use crate::dialects::Dialect;
+use crate::dialects::ProviderDialect;
 use crate::dialects::ReplayTemplate;
 use crate::dialects::StreamOptions;
 use crate::wire::json::Parser;
@@ -48,7 +50,7 @@ pub(super) fn whole(
         return true;
     }
     let Some(answer) = decoded(record, parser) else { return false };
-    let answer = renewed(&answer, caller, occasion);
+    let answer = renewed(&answer, &record.model, caller, occasion);
     caller.write_answer(&answer, out);
     true
 }
@@ -62,7 +64,7 @@ pub(super) fn streamed(
     out: &mut Vec<u8>,
 ) -> bool {
     let Some(answer) = decoded(record, parser) else { return false };
-    stream_answer(&renewed(&answer, caller, occasion), caller, occasion, out);
+    stream_answer(&renewed(&answer, &record.model, caller, occasion), caller, occasion, out);
     true
 }
 
@@ -92,15 +94,30 @@ fn fill(template: &ReplayTemplate, caller: &dyn Dialect, occasion: Occasion<'_>,
     out.extend_from_slice(&template.raw[from..]);
 }
 
-fn renewed(answer: &Answer, caller: &dyn Dialect, occasion: Occasion<'_>) -> Answer {
-    let mut extra = answer.extra.clone();
-    dialects::add_settings(&mut extra, &caller.repeated_settings(occasion.asked));
-    Answer { id: caller.answer_id(occasion.random), created_s: occasion.created_s, extra, ..answer.clone() }
+fn renewed(answer: &Answer, model: &str, caller: &dyn Dialect, occasion: Occasion<'_>) -> Answer {
+    let mut renewed = Answer { id: String::new(), created_s: 0, ..answer.clone() };
+    complete(&mut renewed, model, caller, occasion);
+    renewed
+}
+
+/// Says for `answer` what its provider's dialect did not tell: id, time and the model that was asked, and the
+/// settings that the caller's dialect repeats.
+pub(super) fn complete(answer: &mut Answer, model: &str, caller: &dyn Dialect, occasion: Occasion<'_>) {
+    dialects::add_settings(&mut answer.extra, &caller.repeated_settings(occasion.asked));
+    if answer.id.is_empty() {
+        answer.id = caller.answer_id(occasion.random);
+    }
+    if answer.model.is_empty() {
+        model.clone_into(&mut answer.model);
+    }
+    if answer.created_s == 0 {
+        answer.created_s = occasion.created_s;
+    }
 }
 
 fn decoded(record: &Record, parser: &RefCell<Parser>) -> Option<Arc<Answer>> {
     record.answer_with(|record| {
-        let dialect = dialects::named(record.dialect)?;
+        let dialect = dialects::spoken(record.dialect)?;
         match record.form {
             Form::Whole => decode_whole(&record.bytes, dialect, parser),
             Form::Events => decode_events(&record.bytes, dialect),
@@ -108,7 +125,7 @@ fn decoded(record: &Record, parser: &RefCell<Parser>) -> Option<Arc<Answer>> {
     })
 }
 
-fn decode_whole(bytes: &[u8], dialect: &dyn Dialect, parser: &RefCell<Parser>) -> Option<Answer> {
+fn decode_whole(bytes: &[u8], dialect: &dyn ProviderDialect, parser: &RefCell<Parser>) -> Option<Answer> {
     let mut copy = bytes.to_vec();
     let mut parser = parser.borrow_mut();
     let tape = parser.parse(&mut copy).ok()?;
@@ -117,7 +134,7 @@ fn decode_whole(bytes: &[u8], dialect: &dyn Dialect, parser: &RefCell<Parser>) -
     answer.ok()
 }
 
-fn decode_events(bytes: &[u8], dialect: &dyn Dialect) -> Option<Answer> {
+fn decode_events(bytes: &[u8], dialect: &dyn ProviderDialect) -> Option<Answer> {
     let mut reader = dialect.event_reader();
     let mut assembler = Assembler::default();
     let mut events = Vec::new();
@@ -127,5 +144,8 @@ fn decode_events(bytes: &[u8], dialect: &dyn Dialect) -> Option<Answer> {
         Ok::<(), crate::fault::Fault>(())
     });
     fed.ok()?;
+    if dialect.ends_with_body() {
+        assembler.push(Event::End);
+    }
     assembler.finish()
 }

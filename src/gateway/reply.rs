@@ -150,7 +150,10 @@ fn milliseconds(out: &mut Vec<u8>, duration: Duration) {
 fn reason(status: u16) -> &'static str {
     match status {
         200 => "OK",
+        201 => "Created",
+        202 => "Accepted",
         204 => "No Content",
+        206 => "Partial Content",
         400 => "Bad Request",
         401 => "Unauthorized",
         402 => "Payment Required",

@@ -57,7 +57,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         request: &Request<'_>,
         story: &Story,
     ) {
-        let now = self.net.now();
+        let now = self.net.lately();
         let most = request.deployment.settings.cache.entry_bytes_max;
         let storable = remains.sound && remains.bytes.len() <= most && (route.tool_calls || !remains.tool_calls);
         let Remembrance { key, lead, inquiry } = remembrance;
@@ -93,17 +93,26 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
     ) {
         let total = self.net.now().since(story.started);
         let key = story.caller.and_then(|index| deployment.keys.caller(index)).map_or("", |caller| &*caller.name);
-        let attempts: Vec<Attempt<'_>> = story.tries.iter().map(|tried| attempt(deployment, tried)).collect();
+        let (one, several);
+        let attempts: &[Attempt<'_>] = match &story.tries[..] {
+            [tried] => {
+                one = [attempt(deployment, tried)];
+                &one
+            }
+            tries => {
+                several = tries.iter().map(|tried| attempt(deployment, tried)).collect::<Vec<_>>();
+                &several
+            }
+        };
         let facts = Facts {
             request_id: &story.request_id,
-            began_unix_ms: story.started_unix_ms,
             key,
             dialect,
             route: story.route.map_or("", |route| &*deployment.routes[route].name),
-            requested_model: &story.requested_model,
+            requested_model: story.requested_model.as_deref().unwrap_or(""),
             provider: story.provider.map_or("", |provider| &*deployment.providers[provider].name),
             model: story.model.as_deref().unwrap_or(""),
-            attempts: &attempts,
+            attempts,
             status: status_of(story),
             client_gone: story.ending == Ending::Vanished,
             broken_stream: story.ending == Ending::Broken,
@@ -134,7 +143,8 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         if let Some(sink) = &self.shared.request_log {
             let mut line = Vec::with_capacity(512);
             let (request_body, answer_body) = (story.asked.as_deref(), story.answer.as_deref());
-            Entry { facts: &facts, request_body, answer_body }.write(&mut line);
+            let began_unix_ms = self.net.unix_ms().saturating_sub(u64::try_from(total.as_millis()).unwrap_or(u64::MAX));
+            Entry { facts: &facts, began_unix_ms, request_body, answer_body }.write(&mut line);
             sink.put(line);
         }
     }

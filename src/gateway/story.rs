@@ -44,16 +44,14 @@ pub enum Ending {
 pub struct Story {
     /// When its head was complete.
     pub started: Tick,
-    /// Wall time of the same, for the log.
-    pub started_unix_ms: u64,
     /// Its id, ours or the caller's.
     pub request_id: Box<str>,
     /// Who asked: index of the caller, once it was recognised.
     pub caller: Option<usize>,
     /// The route taken.
     pub route: Option<usize>,
-    /// The model as the caller named it.
-    pub requested_model: String,
+    /// The model as the caller named it, once it was read.
+    pub requested_model: Option<Arc<str>>,
     /// Streamed?
     pub stream: bool,
     /// Tries at providers, in order.
@@ -96,14 +94,13 @@ pub struct Story {
 
 impl Story {
     /// A request whose head has just been read.
-    pub fn begin(started: Tick, started_unix_ms: u64, request_id: Box<str>) -> Self {
+    pub fn begin(started: Tick, request_id: Box<str>) -> Self {
         Story {
             started,
-            started_unix_ms,
             request_id,
             caller: None,
             route: None,
-            requested_model: String::new(),
+            requested_model: None,
             stream: false,
             tries: Vec::new(),
             provider: None,

@@ -3,7 +3,8 @@
 //! Where both speak the same dialect, every event's data passes through byte for byte and only its
 //! facts are read; otherwise it goes through the neutral events. Either way the same facts come out,
 //! and they decide the one thing that matters: was this stream complete? A stream is complete when its
-//! terminator was seen *and* every answer in it finished. Anything else is broken, however politely the
+//! terminator was seen (in a dialect without one: the proper end of its body) *and* every answer in it
+//! finished. Anything else is broken, however politely the
 //! provider closed the connection.
 
 use crate::chat::Event;
@@ -15,12 +16,14 @@ use crate::dialects::Dialect;
 use crate::dialects::EventFacts;
 use crate::dialects::EventReader;
 use crate::dialects::EventWriter;
+use crate::dialects::Framing;
+use crate::dialects::ProviderDialect;
 use crate::dialects::StreamOptions;
 use crate::fault::Fault;
 use crate::fault::Kind;
+use crate::wire::eventstream;
 use crate::wire::json::Parser;
 use crate::wire::sse;
-use crate::wire::sse::Splitter;
 use crate::wire::sse::SseError;
 use std::cell::RefCell;
 
@@ -63,10 +66,25 @@ pub(super) struct Translation {
     pub facts: StreamFacts,
 }
 
+/// Cuts the provider's bytes into events.
+enum Splitter {
+    Lines(sse::Splitter),
+    Messages(eventstream::Splitter),
+}
+
+/// What stands in for an id and a model that the provider's dialect does not tell.
+#[derive(Default)]
+struct StandIn {
+    id: String,
+    model: String,
+}
+
 struct Course {
     route: Passage,
     strip_usage: bool,
     answers: u64,
+    /// The provider's dialect has no terminator.
+    ends_with_body: bool,
 }
 
 enum Passage {
@@ -81,19 +99,24 @@ struct Translated {
     events: Vec<Event>,
     /// Settings of the request that the answer repeats.
     settings: Vec<Extra>,
+    stand_in: StandIn,
 }
 
 impl Translation {
     /// From `provider`'s dialect to `caller`'s, for a request that asked for `answers` answers.
     pub(super) fn new(
-        provider: &'static dyn Dialect,
+        provider: &'static dyn ProviderDialect,
         caller: &'static dyn Dialect,
         options: StreamOptions,
         answers: u64,
         keep: bool,
     ) -> Self {
+        let splitter = match provider.framing() {
+            Framing::ServerSentEvents => Splitter::Lines(sse::Splitter::new(EVENT_BYTES_MAX)),
+            Framing::AmazonEventStream => Splitter::Messages(eventstream::Splitter::new(EVENT_BYTES_MAX)),
+        };
         let route = if provider.name() == caller.name() {
-            Passage::Unchanged { dialect: provider }
+            Passage::Unchanged { dialect: caller }
         } else {
             Passage::Translated(Translated {
                 caller,
@@ -101,11 +124,17 @@ impl Translation {
                 writer: caller.event_writer(options),
                 events: Vec::new(),
                 settings: Vec::new(),
+                stand_in: StandIn::default(),
             })
         };
         Translation {
-            splitter: Splitter::new(EVENT_BYTES_MAX),
-            course: Course { route, strip_usage: !options.include_usage, answers: answers.max(1) },
+            splitter,
+            course: Course {
+                route,
+                strip_usage: !options.include_usage,
+                answers: answers.max(1),
+                ends_with_body: provider.ends_with_body(),
+            },
             json: Vec::new(),
             kept: keep.then(Vec::new),
             facts: StreamFacts::default(),
@@ -119,36 +148,71 @@ impl Translation {
         }
     }
 
+    /// The same for events that were kept of a stream, whose framing is normalised.
+    pub(super) fn of_kept(
+        provider: &'static dyn ProviderDialect,
+        caller: &'static dyn Dialect,
+        options: StreamOptions,
+        answers: u64,
+    ) -> Self {
+        let splitter = Splitter::Lines(sse::Splitter::new(EVENT_BYTES_MAX));
+        Translation { splitter, ..Translation::new(provider, caller, options, answers, false) }
+    }
+
+    /// What a translated answer is called where the provider's dialect has no name for it.
+    pub(super) fn call(&mut self, id: impl FnOnce() -> String, model: &str) {
+        if let Passage::Translated(translated) = &mut self.course.route {
+            translated.stand_in = StandIn { id: id(), model: model.to_owned() };
+        }
+    }
+
     /// Feeds provider bytes; appends what the caller should see to `out`. An error means that the
     /// stream is broken; `out` then holds what was right before it.
     pub(super) fn feed(&mut self, parser: &RefCell<Parser>, bytes: &[u8], out: &mut Vec<u8>) -> Result<(), Fault> {
         let Translation { splitter, course, json, kept, facts } = self;
-        let fed = splitter.feed(bytes, |event| {
+        let mut take = |name: Option<&str>, data: &str, failure: bool| {
             if facts.complete {
                 return Ok(()); // nothing after the terminator belongs to the answer
             }
             facts.events += 1;
-            facts.data_bytes += event.data.len() as u64;
+            facts.data_bytes += data.len() as u64;
             if let Some(kept) = kept {
-                sse::write_event(event.name, event.data, kept);
+                sse::write_event(name, data, kept);
             }
-            course.event(event.name, event.data, parser, json, facts, out)
-        });
-        fed.map_err(|error| match error {
-            SseError::Stopped(fault) => fault,
-            _ => Fault::new(Kind::Upstream, "the provider sent a stream that is not server-sent events"),
-        })
+            course.event(name, data, parser, json, facts, out)?;
+            // Whatever the dialect makes of it: a failure is no event of an answer.
+            if failure { Err(Fault::new(Kind::Upstream, "the provider's stream failed")) } else { Ok(()) }
+        };
+        match splitter {
+            Splitter::Lines(lines) => {
+                lines.feed(bytes, |event| take(event.name, event.data, false)).map_err(|error| match error {
+                    SseError::Stopped(fault) => fault,
+                    _ => Fault::new(Kind::Upstream, "the provider sent a stream that is not server-sent events"),
+                })
+            }
+            Splitter::Messages(messages) => messages
+                .feed(bytes, |message| take(Some(message.name), message.data, message.is_failure))
+                .map_err(|error| match error {
+                    eventstream::Broken::Stopped(fault) => fault,
+                    _ => Fault::new(Kind::Upstream, "the provider sent a damaged event stream"),
+                }),
+        }
     }
 
     /// The provider closed its stream properly: whoever leaves out the empty line behind the last event
-    /// has said that event all the same. Appends what it adds to `out`; the fault of a stream that is not
-    /// complete even so.
+    /// has said that event all the same, and some dialects end like this. Appends what it adds to `out`; the
+    /// fault of a stream that is not complete even so.
     pub(super) fn finish(&mut self, parser: &RefCell<Parser>, out: &mut Vec<u8>) -> Option<Fault> {
-        self.feed(parser, b"\n\n", out).err().or_else(|| self.verdict())
+        let ending: &[u8] = if let Splitter::Lines(_) = self.splitter { b"\n\n" } else { b"" };
+        if let Err(fault) = self.feed(parser, ending, out) {
+            return Some(fault);
+        }
+        self.course.end(&mut self.facts, out);
+        self.verdict()
     }
 
     /// The fault of a stream that ended here, or `None` if it is complete.
-    pub(super) fn verdict(&self) -> Option<Fault> {
+    fn verdict(&self) -> Option<Fault> {
         if self.facts.complete {
             return None;
         }
@@ -180,27 +244,52 @@ impl Course {
                     complete(facts, answers)?;
                 }
                 if forward {
+                    // SDKs of formats without a terminator die of names of events as well.
+                    let name = name.filter(|_| !self.ends_with_body);
                     sse::write_event(name, data, out);
                 }
                 Ok(())
             }
-            Passage::Translated(Translated { reader, writer, events, settings, .. }) => {
+            Passage::Translated(Translated { reader, writer, events, settings, stand_in, .. }) => {
                 events.clear();
                 reader.read(name, data, events)?;
                 for mut event in events.drain(..) {
                     match &mut event {
-                        Event::Start { model, extra, .. } => {
-                            dialects::add_settings(extra, settings);
-                            facts.model = Some(model.clone());
-                        }
                         Event::Error(fault) => return Err(fault.clone()),
                         Event::End => complete(facts, answers)?,
+                        Event::Start { id, model, extra, .. } => {
+                            dialects::add_settings(extra, settings);
+                            name_start(id, model, stand_in);
+                            note_event(facts, &event);
+                        }
                         other => note_event(facts, other),
                     }
                     writer.write(&event, out);
                 }
                 Ok(())
             }
+        }
+    }
+}
+
+impl Course {
+    /// The proper end of the body. A prompt that was refused has one reason for all answers.
+    fn end(&mut self, facts: &mut StreamFacts, out: &mut Vec<u8>) {
+        let finished = facts.finishes >= self.answers || facts.finishes > 0 && facts.refused;
+        if !self.ends_with_body || facts.complete || !finished {
+            return;
+        }
+        facts.complete = true;
+        if let Passage::Translated(translated) = &mut self.route {
+            translated.writer.write(&Event::End, out);
+        }
+    }
+}
+
+fn name_start(id: &mut String, model: &mut String, stand_in: &StandIn) {
+    for (told, other) in [(id, &stand_in.id), (model, &stand_in.model)] {
+        if told.is_empty() {
+            told.clone_from(other);
         }
     }
 }
@@ -239,6 +328,7 @@ fn note(facts: &mut StreamFacts, event: EventFacts) {
     facts.refused |= event.refusal;
     if let Some(finish) = event.finish {
         note_finish(facts, &finish);
+        facts.finishes += event.further_finishes;
     }
     if let Some(usage) = event.usage {
         note_usage(facts, usage);
@@ -250,6 +340,7 @@ fn note(facts: &mut StreamFacts, event: EventFacts) {
 
 fn note_event(facts: &mut StreamFacts, event: &Event) {
     match event {
+        Event::Start { model, .. } => facts.model = Some(model.clone()).filter(|model| !model.is_empty()),
         Event::Text { text, .. } | Event::Thinking { text, .. } => facts.content |= !text.is_empty(),
         Event::ToolCall { .. } => {
             facts.content = true;
@@ -300,6 +391,38 @@ mod tests {
         let fault = translation.finish(&parser, &mut out);
         assert_eq!(String::from_utf8(out).expect("text"), format!("{FINISHED}\n\n"), "nothing else is passed on");
         fault
+    }
+
+    #[test]
+    fn a_stream_without_a_terminator_ends_with_its_body_once_it_has_finished() {
+        use crate::dialects::gemini::Gemini;
+        let finish = r#"data: {"candidates":[{"content":{"parts":[{"text":"x"}]},"finishReason":"STOP"}]}"#;
+        let open = r#"data: {"candidates":[{"content":{"parts":[{"text":"x"}]}}]}"#;
+        let blocked = r#"data: {"promptFeedback":{"blockReason":"SAFETY"}}"#;
+        let more = r#"data: {"candidates":[],"usageMetadata":{"promptTokenCount":3}}"#;
+        for caller in [&Gemini as &dyn Dialect, &OpenAiChat] {
+            for (events, answers, complete) in [
+                (vec![open, finish], 1, true),
+                (vec![finish, more], 1, true),
+                (vec![blocked], 2, true),
+                (vec![open], 1, false),
+                (vec![], 1, false),
+                (vec![finish], 2, false),
+                (vec![open, "data: {\"candidates\":[{\"finishReason\""], 1, false),
+            ] {
+                let options = StreamOptions::default();
+                let caller = crate::dialects::named(caller.name()).expect("known");
+                let mut translation = Translation::new(&Gemini, caller, options, answers, false);
+                let parser = RefCell::new(Parser::new());
+                let mut out = Vec::new();
+                translation.feed(&parser, events.join("\n\n").as_bytes(), &mut out).expect("good events");
+                assert!(!translation.facts.complete, "not before its body ends");
+                let fault = translation.finish(&parser, &mut out);
+                assert_eq!(fault.is_none(), complete, "{events:?} to {}", caller.name());
+                let done = String::from_utf8(out).expect("text").contains("[DONE]");
+                assert_eq!(done, complete && caller.name() == "openai_chat");
+            }
+        }
     }
 
     #[test]

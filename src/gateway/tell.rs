@@ -4,6 +4,8 @@ use super::Gateway;
 use super::Request;
 use super::Story;
 use super::Turned;
+use super::choose;
+use super::choose::Way;
 use super::client::Client;
 use super::client::Progress;
 use super::replay;
@@ -20,11 +22,12 @@ use crate::limits::Allowance;
 use crate::net::Net;
 use crate::observe::AttemptOutcome;
 use crate::upstream::resolve::Resolve;
+use crate::wire::json::Value;
 use std::sync::Arc;
 
 impl Story {
-    pub(super) fn note_ask(&mut self, ask: &Ask<'_>) {
-        self.requested_model = ask.model.to_string();
+    pub(super) fn note_ask(&mut self, ask: &Ask<'_>, model: Arc<str>) {
+        self.requested_model = Some(model);
         self.stream = ask.stream;
     }
 }
@@ -97,7 +100,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
             return false;
         }
         story.cache = outcome;
-        story.cache_age_s = Some(record.age(self.net.now()).as_secs());
+        story.cache_age_s = Some(record.age(self.net.lately()).as_secs());
         story.provider = request.deployment.providers.iter().position(|provider| provider.name == record.provider);
         story.model = Some(Arc::clone(&record.model));
         story.usage = record.usage.clone();
@@ -116,6 +119,34 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         };
         self.memory.give(head);
         self.memory.give(body);
+        story.ending = if sent.is_ok() { Ending::Answered } else { Ending::Vanished };
+        true
+    }
+
+    /// Answers what can be estimated and the chosen provider cannot be asked. `false`: ask on.
+    pub(super) async fn give_estimate(
+        &self,
+        request: &Request<'_>,
+        body: Value<'_, '_>,
+        way: &Way<'_>,
+        ask: &Ask<'_>,
+        client: &mut Client<'_, N::Stream>,
+        story: &mut Story,
+    ) -> bool {
+        if request.dialect.family() == request.dialect.name() {
+            return false; // whoever speaks a dialect of providers is translated for all of them
+        }
+        let target = choose::plan(way, ask).0.as_slice().first().copied().unwrap_or_default();
+        let (provider, _) = way.target(request.deployment, target, &ask.model);
+        if request.deployment.providers[provider].dialect_for(request.dialect).name() == request.dialect.name() {
+            return false;
+        }
+        let Some(estimate) = request.dialect.estimate(body) else { return false };
+        let mut head = self.memory.take();
+        self.answer_head(&mut head, request, story, &[], None);
+        reply::field(&mut head, "x-ringgate-estimated", b"true");
+        let sent = client.send_whole(&self.net, &head, &estimate).await;
+        self.memory.give(head);
         story.ending = if sent.is_ok() { Ending::Answered } else { Ending::Vanished };
         true
     }

@@ -46,6 +46,8 @@ pub struct Credentials<'a> {
     pub x_goog_api_key: Option<&'a [u8]>,
     /// `api-key`
     pub api_key: Option<&'a [u8]>,
+    /// The query's `key`, from paths whose clients send it there.
+    pub key_parameter: Option<&'a [u8]>,
     /// `x-ringgate-key`, for callers that need `authorization` for something else.
     pub x_ringgate_key: Option<&'a [u8]>,
 }
@@ -200,7 +202,8 @@ impl KeyRing {
 /// The one key among `first` and the spellings that hold nothing but a key.
 fn only<'a>(first: Option<&'a [u8]>, credentials: &Credentials<'a>) -> Result<Option<&'a [u8]>, Fault> {
     let mut found = first;
-    for value in [credentials.x_api_key, credentials.x_goog_api_key, credentials.api_key] {
+    let spellings = [credentials.x_api_key, credentials.x_goog_api_key, credentials.api_key, credentials.key_parameter];
+    for value in spellings {
         let Some(key) = value.and_then(present) else { continue };
         match found {
             Some(other) if !same(key, other) => return Err(refusal(CONFLICT)),

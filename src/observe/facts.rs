@@ -29,8 +29,6 @@ pub struct Attempt<'a> {
 pub struct Facts<'a> {
     /// Our id of the request.
     pub request_id: &'a str,
-    /// When it began, milliseconds since the Unix epoch.
-    pub began_unix_ms: u64,
     /// Name of the virtual key; empty when the caller was not recognised.
     pub key: &'a str,
     /// The caller's dialect.
@@ -89,7 +87,6 @@ impl Default for Facts<'_> {
     fn default() -> Self {
         Facts {
             request_id: "",
-            began_unix_ms: 0,
             key: "",
             dialect: "",
             route: "",

@@ -56,6 +56,18 @@ impl fmt::Display for Rfc3339 {
     }
 }
 
+/// The same to the second and without separators: `20260131T080509Z`.
+pub struct Compact(pub u64);
+
+impl fmt::Display for Compact {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = self.0 / 1_000;
+        let (year, month, day) = civil_date(seconds / 86_400);
+        let (hour, minute, second) = (seconds / 3_600 % 24, seconds / 60 % 60, seconds % 60);
+        write!(out, "{year:04}{month:02}{day:02}T{hour:02}{minute:02}{second:02}Z")
+    }
+}
+
 /// The proleptic Gregorian date `days` after 1970-01-01. Years are counted from March, so that the
 /// leap day is the last day of a year, in eras of 400 years, which all have 146,097 days.
 fn civil_date(days: u64) -> (u64, u64, u64) {

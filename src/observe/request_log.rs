@@ -21,6 +21,8 @@ use std::io::Write;
 pub struct Entry<'a> {
     /// What happened.
     pub facts: &'a Facts<'a>,
+    /// When it began, milliseconds since the Unix epoch.
+    pub began_unix_ms: u64,
     /// The request's body, where the operator wants bodies.
     pub request_body: Option<&'a [u8]>,
     /// The answer's body, where the operator wants bodies.
@@ -32,6 +34,7 @@ impl Entry<'_> {
     pub fn write(&self, out: &mut Vec<u8>) {
         let mut line = Line { out, first: true };
         line.begin();
+        line.quoted("time", &Rfc3339(self.began_unix_ms));
         line.who(self.facts);
         line.what(self.facts);
         line.tokens(self.facts.usage);
@@ -50,7 +53,6 @@ struct Line<'a> {
 
 impl Line<'_> {
     fn who(&mut self, facts: &Facts<'_>) {
-        self.quoted("time", &Rfc3339(facts.began_unix_ms));
         self.text("request_id", facts.request_id);
         self.text("key", facts.key);
         self.text("dialect", facts.dialect);
@@ -256,7 +258,6 @@ mod tests {
         ];
         let facts = Facts {
             request_id: "01J",
-            began_unix_ms: 1_709_251_200_007,
             key: "team",
             dialect: "openai_chat",
             route: "large*",
@@ -281,7 +282,8 @@ mod tests {
             complexity: Some(0.75),
             ..Facts::default()
         };
-        let (text, value) = line(&Entry { facts: &facts, request_body: None, answer_body: None });
+        let (text, value) =
+            line(&Entry { facts: &facts, began_unix_ms: 1_709_251_200_007, request_body: None, answer_body: None });
         assert!(text.starts_with("{\"time\":\"2024-03-01T00:00:00.007Z\",\"request_id\":\"01J\","), "{text}");
         assert_eq!(value["attempts"][0]["outcome"], "server_error");
         assert_eq!(value["attempts"][0]["ms"], 1.5);
@@ -303,7 +305,7 @@ mod tests {
     #[test]
     fn every_line_has_the_same_fields() {
         let fields = |facts: &Facts<'_>| -> Vec<String> {
-            let (_, value) = line(&Entry { facts, request_body: None, answer_body: None });
+            let (_, value) = line(&Entry { facts, began_unix_ms: 0, request_body: None, answer_body: None });
             value.as_object().expect("an object").keys().cloned().collect()
         };
         let fault = Fault::new(Kind::Overloaded, "no room");
@@ -318,7 +320,8 @@ mod tests {
         let fault = Fault { code: Some(evil.into()), ..Fault::bad_field(evil, evil.to_owned()) };
         let facts = Facts { requested_model: evil, fault: Some(&fault), status: 400, ..Facts::default() };
         let body = b"{\n\"a\": \"\xff\"}";
-        let (_, value) = line(&Entry { facts: &facts, request_body: Some(body), answer_body: Some(b"") });
+        let (_, value) =
+            line(&Entry { facts: &facts, began_unix_ms: 0, request_body: Some(body), answer_body: Some(b"") });
         assert_eq!(value["requested_model"], evil);
         assert_eq!(value["fault"]["param"], evil);
         assert_eq!(value["fault"]["code"], evil);
@@ -335,7 +338,8 @@ mod tests {
             cost_usd: Some(f64::NAN),
             ..Facts::default()
         };
-        let (_, value) = line(&Entry { facts: &facts, request_body: None, answer_body: None });
+        let (_, value) =
+            line(&Entry { facts: &facts, began_unix_ms: 1_709_251_200_007, request_body: None, answer_body: None });
         assert_eq!((&value["similarity"], &value["complexity"]), (&Value::Null, &Value::Null));
         assert_eq!(value["cost_usd"], Value::Null);
     }
@@ -343,7 +347,7 @@ mod tests {
     #[test]
     fn lines_are_appended() {
         let mut out = Vec::new();
-        let entry = Entry { facts: &Facts::default(), request_body: None, answer_body: None };
+        let entry = Entry { facts: &Facts::default(), began_unix_ms: 0, request_body: None, answer_body: None };
         entry.write(&mut out);
         let length = out.len();
         entry.write(&mut out);

@@ -3,8 +3,13 @@
 //! To add one: a file beside this one and a line in [`ALL`].
 
 pub mod anthropic;
+pub mod bedrock;
+pub mod cohere;
 pub mod demo;
+pub mod gemini;
 pub mod openai;
+pub mod vertex;
+pub mod vertex_express;
 
 /// How a provider wants its credential.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,7 +27,8 @@ pub enum Credential {
 pub struct Kind {
     /// The name used as `kind` (and assumed when a provider's own name equals it).
     pub name: &'static str,
-    /// Where it lives, without trailing slash.
+    /// Where it lives, without trailing slash; `{region}` stands for the configured region, and it is empty where every
+    /// customer has an address of his own.
     pub base_url: &'static str,
     /// The dialect it speaks.
     pub dialect: &'static str,
@@ -39,7 +45,16 @@ pub struct Kind {
 }
 
 /// Every known provider.
-pub const ALL: &[&Kind] = &[&openai::KIND, &anthropic::KIND, &demo::KIND];
+pub const ALL: &[&Kind] = &[
+    &openai::KIND,
+    &anthropic::KIND,
+    &bedrock::KIND,
+    &cohere::KIND,
+    &gemini::KIND,
+    &vertex::KIND,
+    &vertex_express::KIND,
+    &demo::KIND,
+];
 
 /// The provider called `name`.
 pub fn named(name: &str) -> Option<&'static Kind> {
@@ -56,6 +71,7 @@ pub fn also_speaks(kind: &str) -> &'static [&'static str] {
 pub fn credential_of_dialect(dialect: &str) -> Credential {
     match dialect {
         "anthropic_messages" => Credential::Header("x-api-key"),
+        "gemini" => Credential::Header("x-goog-api-key"),
         _ => Credential::Bearer,
     }
 }

@@ -156,7 +156,7 @@ impl<N: Net, R: Resolve> Connection<N, R> {
                     HeadStep::NeedMore => {}
                 }
             }
-            let now = self.gateway.net().now();
+            let now = self.gateway.net().lately();
             let wait = if self.input.is_empty() {
                 // A drain ends idle connections itself, and not before their next request had its chance.
                 self.idle.set(true);
@@ -192,7 +192,7 @@ impl<N: Net, R: Resolve> Connection<N, R> {
     /// Reads until the whole body is there: behind the head in `input`, or decoded in `body`.
     async fn read_body(&mut self, server: &Server) -> Result<(), BodyFault> {
         self.body.clear();
-        let started = self.gateway.net().now();
+        let started = self.gateway.net().lately();
         match self.head.framing {
             Framing::None => Ok(()),
             Framing::Length(length) => {
@@ -256,7 +256,7 @@ impl<N: Net, R: Resolve> Connection<N, R> {
     async fn read_body_piece(&mut self, started: Tick, server: &Server) -> Result<(), BodyFault> {
         let arrived = (self.input.len() + self.body.len()) as u64;
         let earned = Duration::from_secs(arrived / server.body_bytes_per_s_min.max(1));
-        let wait = started.after(BODY_GRACE + earned).since(self.gateway.net().now());
+        let wait = started.after(BODY_GRACE + earned).since(self.gateway.net().lately());
         match self.read_some(wait).await {
             Reading::Done => Ok(()),
             Reading::Closed => Err(BodyFault::Closed),
@@ -374,7 +374,7 @@ impl<N: Net, R: Resolve> Connection<N, R> {
 
     fn turned(&self, fault: Fault, status: Option<u16>) -> Turned {
         let net = self.gateway.net();
-        let story = Box::new(Story::begin(net.now(), net.unix_ms(), self.gateway.new_request_id()));
+        let story = Box::new(Story::begin(net.lately(), self.gateway.new_request_id()));
         Turned { dialect: openai(), deployment: self.gateway.deployment(), fault, story, status }
     }
 
@@ -415,7 +415,8 @@ impl<N: Net, R: Resolve> Connection<N, R> {
 fn dialect_of(surface: Surface) -> &'static dyn Dialect {
     match surface {
         Surface::Chat(dialect) => dialect,
-        Surface::Models | Surface::Live | Surface::Ready => openai(),
+        Surface::Opaque(endpoint) => endpoint.dialect,
+        Surface::Models(_) | Surface::Live | Surface::Ready => openai(),
     }
 }
 
@@ -437,7 +438,7 @@ async fn apologise<N: Net, R: Resolve>(
         Progress::Streaming | Progress::Broken => return client.sever(),
     }
     let net = gateway.net();
-    let story = Box::new(Story::begin(net.now(), net.unix_ms(), gateway.new_request_id()));
+    let story = Box::new(Story::begin(net.lately(), gateway.new_request_id()));
     let fault = Fault::new(Kind::Internal, "the gateway failed at this request; it is counted and logged");
     let deployment = gateway.deployment();
     gateway.turn_away(Turned { dialect, deployment, fault, story, status: None }, client).await;

@@ -14,6 +14,7 @@ use monoio::io::AsyncReadRent;
 use monoio::io::AsyncWriteRent;
 use monoio::io::AsyncWriteRentExt;
 use monoio::net::TcpStream;
+use std::cell::Cell;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
@@ -38,9 +39,32 @@ impl Kernel {
     }
 }
 
+thread_local! {
+    /// When the running task's turn began, nanoseconds; 0 before the first turn.
+    static TURN: Cell<u64> = const { Cell::new(0) };
+}
+
+impl Kernel {
+    /// Reads the clock for everything of this turn that need not be exact.
+    pub(super) fn begin_turn(&self) {
+        TURN.set(self.now().0);
+    }
+}
+
 impl Clock for Kernel {
     fn now(&self) -> Tick {
         Tick(u64::try_from(self.origin.elapsed().as_nanos()).unwrap_or(u64::MAX))
+    }
+
+    fn lately(&self) -> Tick {
+        match TURN.get() {
+            0 => self.now(),
+            began => Tick(began),
+        }
+    }
+
+    fn catch_up(&self) {
+        self.begin_turn();
     }
 
     #[allow(clippy::disallowed_methods)] // this is the clock everybody else is given
@@ -50,7 +74,7 @@ impl Clock for Kernel {
     }
 
     fn sleep(&self, duration: Duration) -> impl Future<Output = ()> {
-        Sleep::until(self.now().after(duration))
+        Sleep::until(self.lately().after(duration))
     }
 }
 

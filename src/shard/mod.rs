@@ -9,6 +9,7 @@ mod connection;
 mod kernel;
 mod runtime;
 mod timers;
+mod turn;
 
 pub use connection::serve;
 pub use kernel::Kernel;
@@ -52,6 +53,8 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::SyncSender;
 use std::thread::JoinHandle;
 use std::time::Duration;
+use turn::spawn;
+use turn::turns;
 
 /// Connections the kernel may hold for a busy shard.
 const BACKLOG: i32 = 4096;
@@ -112,7 +115,7 @@ pub fn start(spec: Spec, ready: SyncSender<Result<Driver, String>>) -> io::Resul
                 return;
             }
         };
-        runtime.block_on(async move {
+        runtime.block_on(turns(spec.kernel, async move {
             match listen(spec.listen) {
                 Ok(listener) => {
                     let _ = ready.send(Ok(driver));
@@ -122,7 +125,7 @@ pub fn start(spec: Spec, ready: SyncSender<Result<Driver, String>>) -> io::Resul
                     let _ = ready.send(Err(format!("cannot listen on {}: {error}", spec.listen)));
                 }
             }
-        });
+        }));
     })
 }
 
@@ -136,8 +139,8 @@ async fn run(spec: Spec, listener: TcpListener) {
     let state = Rc::new(ShardState { connections: Connections::default(), listener: listener.as_raw_fd() });
     let gateway = Rc::new(gateway(spec));
     let letters = Rc::clone(&gateway);
-    monoio::spawn(timers::turn(kernel));
-    monoio::spawn(async move {
+    spawn(kernel, timers::turn(kernel));
+    spawn(kernel, async move {
         // A panic over one letter must not end the shard, nor the answering of letters.
         loop {
             let answering = pin!(letters.neighbours().answer_letters(letters.net()));
@@ -146,7 +149,7 @@ async fn run(spec: Spec, listener: TcpListener) {
             }
         }
     });
-    monoio::spawn(keep_house(Rc::clone(&gateway), Rc::clone(&state)));
+    spawn(kernel, keep_house(Rc::clone(&gateway), Rc::clone(&state)));
     accept(&listener, &gateway, &state, &log).await;
     drop(listener);
     while state.connections.count() > 0 && !expired(&gateway) {
@@ -199,14 +202,14 @@ fn admit(socket: Socket, gateway: &Rc<ShardGateway>, state: &Rc<ShardState>) {
     let most = gateway.deployment().settings.server.connections_per_shard_max;
     if state.connections.count() >= most {
         gateway.recorder().connection_refused();
-        monoio::spawn(turn_away(socket));
+        spawn(*gateway.net(), turn_away(socket));
         return;
     }
     let gateway = Rc::clone(gateway);
     let state = Rc::clone(state);
     let idle = Rc::new(Cell::new(true));
     let seat = state.connections.enter(socket.descriptor(), Rc::clone(&idle));
-    monoio::spawn(async move {
+    spawn(*gateway.net(), async move {
         let _counted = gateway.recorder().connection();
         let recorder: Recorder = gateway.recorder().clone();
         let serving = pin!(connection::serve(socket, gateway, idle));

@@ -29,6 +29,8 @@ pub struct Endpoint {
     pub tls: bool,
     /// Path below which the dialect's paths lie: empty, or `/…` without trailing slash.
     pub path_prefix: String,
+    /// Does that path say the version of the API, so that a dialect's path must not say it again?
+    versioned: bool,
     /// Value of the `host` header: brackets for IPv6, the port only where it is not the default.
     pub authority: String,
     /// Trusted authorities.
@@ -57,6 +59,7 @@ impl Endpoint {
             return Err("a base URL carries no credentials: write them as `api_key`".into());
         }
         let path_prefix = checked_path(path)?;
+        let versioned = says_version(&path_prefix);
         let (host, port) = split_port(authority)?;
         let port = port.unwrap_or(if tls { 443 } else { 80 });
         let host = checked_host(host)?;
@@ -67,6 +70,7 @@ impl Endpoint {
             port,
             tls,
             path_prefix,
+            versioned,
             authority,
             roots: Roots::WebPki,
             allow_private: false,
@@ -74,6 +78,15 @@ impl Endpoint {
             key: String::new(),
         };
         Ok(endpoint.trusting(Roots::WebPki, false))
+    }
+
+    /// A dialect's `path` as it stands below this endpoint's: without its version where that has one.
+    pub fn below<'p>(&self, path: &'p str) -> &'p str {
+        let after = path.strip_prefix('/').and_then(|rest| rest.find('/').map(|end| (&rest[..end], &path[end + 1..])));
+        match after {
+            Some((version, rest)) if self.versioned && is_version(version) => rest,
+            _ => path,
+        }
     }
 
     /// The same endpoint with other trusted authorities and another rule about private addresses.
@@ -147,6 +160,22 @@ fn checked_path(path: &str) -> Result<String, String> {
         return Err("the path of a base URL is printable ASCII; write anything else as %XX".into());
     }
     Ok(path.trim_end_matches('/').to_owned())
+}
+
+/// Does a path end with a version, or go on after one with the resource that Google's APIs name there?
+/// Elsewhere a version may be that of a proxy (`/v1/account/anthropic`), below which everything is as usual.
+fn says_version(path: &str) -> bool {
+    let segments: Vec<&str> = path.split('/').collect();
+    let resource = |place: usize| matches!(segments.get(place), None | Some(&("projects" | "publishers")));
+    segments.iter().enumerate().any(|(place, segment)| is_version(segment) && resource(place + 1))
+}
+
+/// `v1`, `v1beta`, `v1beta1`, `v2alpha` …
+fn is_version(segment: &str) -> bool {
+    let digit = |one: char| one.is_ascii_digit();
+    let number = segment.strip_prefix('v').unwrap_or_default();
+    let stage = number.trim_start_matches(digit);
+    stage.len() < number.len() && matches!(stage.trim_end_matches(digit), "" | "alpha" | "beta")
 }
 
 fn split_port(authority: &str) -> Result<(&str, Option<u16>), String> {
@@ -279,6 +308,26 @@ mod tests {
         ];
         for url in refused {
             assert!(Endpoint::parse(url).is_err(), "{url}");
+        }
+    }
+
+    #[test]
+    fn a_version_is_said_once() {
+        for (base, path, wanted) in [
+            ("https://h", "/v1beta/models/m:x", "/v1beta/models/m:x"),
+            ("https://h/v1", "/v1beta/models/m:x", "/models/m:x"),
+            ("https://h/v1beta/", "/v1beta/models/m:x", "/models/m:x"),
+            ("https://h/v1alpha", "/v1beta/models/m:x", "/models/m:x"),
+            ("https://h/v1beta1/projects/p/locations/l/publishers/google", "/v1beta/models/m:x", "/models/m:x"),
+            ("https://h/v1/publishers/google", "/v1beta/models/m:x", "/models/m:x"),
+            ("https://h/v1", "/v1/messages", "/messages"),
+            ("https://h", "/v1/messages", "/v1/messages"),
+            ("https://h/api/anthropic", "/v1/messages", "/v1/messages"),
+            ("https://h/v1/account/gateway/anthropic", "/v1/messages", "/v1/messages"),
+            ("https://h/v1", "/chat/completions", "/chat/completions"),
+            ("https://h/version/v", "/v1/messages", "/v1/messages"),
+        ] {
+            assert_eq!(Endpoint::parse(base).unwrap().below(path), wanted, "{base} {path}");
         }
     }
 

@@ -90,17 +90,18 @@ impl<N: Net> Exchange<N> {
         let reused = connection.reused;
         let failed = |stage, reason| Failure { stage, reason, reused };
         let is_late = || Setback::Final(failed(Stage::Send, Reason::TimedOut(Deadline::Total)));
-        let left = remaining(deadline, shared.net.now()).ok_or_else(is_late)?;
+        let left = remaining(deadline, shared.net.lately()).ok_or_else(is_late)?;
+        let about_head = request.starts_with(b"HEAD ");
         let sending = connection.link().write_all(request);
         let (sent, request) = net::timeout(&shared.net, left, sending).await.ok_or_else(is_late)?;
 
         let unsent = sent.is_err();
-        let now = shared.net.now();
+        let now = shared.net.lately();
         let first_byte_by = now.after(provider.timeouts.first_byte);
         // A provider may refuse a request before it has read all of it; then writing fails although an
         // answer is there.
         let by = if unsent { now.after(EARLY_ANSWER_LIMIT) } else { first_byte_by };
-        match hear_head(shared, &mut connection, by, deadline).await {
+        match hear_head(shared, &mut connection, about_head, by, deadline).await {
             Ok((buffer, head)) => {
                 shared.buffers.give(request);
                 let mut exchange = Exchange {
@@ -284,7 +285,7 @@ impl<N: Net> Exchange<N> {
             // Bytes nobody asked for: whatever comes next on this connection cannot be trusted.
             drop(connection);
         } else if self.may_be_pooled {
-            connection.pool(self.shared.net.now());
+            connection.pool(self.shared.net.lately());
         } else {
             connection.retire();
         }
@@ -299,7 +300,7 @@ impl<N: Net> Exchange<N> {
     async fn read_more(&mut self) -> Result<(), Failure> {
         // Taken out, so that a dropped future takes the connection with it: its bytes are lost.
         let Some(mut connection) = self.connection.take() else { return Err(self.broken(Reason::Closed)) };
-        let now = self.shared.net.now();
+        let now = self.shared.net.lately();
         let Some(left) = remaining(self.deadline, now) else {
             return Err(self.broken(Reason::TimedOut(Deadline::Total)));
         };
@@ -362,6 +363,7 @@ struct Unheard {
 async fn hear_head<N: Net>(
     shared: &Shared<N>,
     connection: &mut Connection<N>,
+    about_head: bool,
     first_byte_by: Tick,
     deadline: Tick,
 ) -> Result<(Vec<u8>, ResponseHead), Unheard> {
@@ -373,8 +375,8 @@ async fn hear_head<N: Net>(
     let mut interim = 0;
     let mut silent = true;
     loop {
-        if silent || !is_final_head(&mut buffer, &mut head, &mut interim).map_err(garbage)? {
-            let left = remaining(by, shared.net.now()).ok_or(Unheard { reason: Reason::TimedOut(late), silent })?;
+        if silent || !is_final_head(&mut buffer, about_head, &mut head, &mut interim).map_err(garbage)? {
+            let left = remaining(by, shared.net.lately()).ok_or(Unheard { reason: Reason::TimedOut(late), silent })?;
             make_room(&mut buffer);
             let read = net::timeout(&shared.net, left, connection.link().read(buffer)).await;
             let (result, returned) = read.ok_or(Unheard { reason: Reason::TimedOut(late), silent })?;
@@ -394,10 +396,15 @@ fn garbage(what: &'static str) -> Unheard {
     Unheard { reason: Reason::Garbage(what), silent: false }
 }
 
-/// Is a final head at the front of the buffer? Cuts interim ones off.
-fn is_final_head(buffer: &mut Vec<u8>, head: &mut ResponseHead, interim: &mut usize) -> Result<bool, &'static str> {
+/// Is a final head at the front of the buffer? Cuts interim ones off. After HEAD no body follows it.
+fn is_final_head(
+    buffer: &mut Vec<u8>,
+    about_head: bool,
+    head: &mut ResponseHead,
+    interim: &mut usize,
+) -> Result<bool, &'static str> {
     loop {
-        match http1::parse_response_head(buffer, false, head) {
+        match http1::parse_response_head(buffer, about_head, head) {
             HeadStep::NeedMore => return Ok(false),
             HeadStep::Bad(fault) => return Err(fault.message()),
             HeadStep::Done if head.status >= 200 => return Ok(true),

@@ -13,6 +13,7 @@ mod failure;
 mod link;
 mod pool;
 pub mod resolve;
+mod sigv4;
 mod tls;
 
 pub use buffers::BUFFER_BYTES;
@@ -24,6 +25,7 @@ pub use failure::Deadline;
 pub use failure::Failure;
 pub use failure::Reason;
 pub use failure::Stage;
+pub use sigv4::Signer;
 pub use tls::TlsConfigs;
 pub use tls::TlsFault;
 pub use tls::TlsStream;
@@ -112,7 +114,7 @@ impl<N: Net, R: Resolve> Upstreams<N, R> {
     ) -> Result<Exchange<N>, Failure> {
         let shared = &self.shared;
         let pool = shared.pools.of(provider);
-        let (reused, dead) = pool.checkout(shared.net.now());
+        let (reused, dead) = pool.checkout(shared.net.lately());
         if dead > 0 {
             add(&shared.counters.found_dead, dead);
         }
@@ -166,7 +168,7 @@ impl<N: Net, R: Resolve> Upstreams<N, R> {
             return Ok(fixed.to_vec());
         }
         let failed = |reason| Failure::fresh(Stage::Resolve, reason);
-        let limit = remaining(deadline, self.shared.net.now()).ok_or(failed(Reason::TimedOut(Deadline::Total)))?;
+        let limit = remaining(deadline, self.shared.net.lately()).ok_or(failed(Reason::TimedOut(Deadline::Total)))?;
         let resolved = net::timeout(&self.shared.net, limit, self.resolver.resolve(&endpoint.host)).await;
         let addresses = match resolved {
             None => return Err(failed(Reason::TimedOut(Deadline::Total))),
@@ -200,7 +202,7 @@ impl<N: Net, R: Resolve> Upstreams<N, R> {
         };
         let mut reason = Reason::NoAddress;
         for address in good.into_iter().chain(others).take(tried) {
-            let Some(left) = remaining(deadline, self.shared.net.now()) else {
+            let Some(left) = remaining(deadline, self.shared.net.lately()) else {
                 reason = Reason::TimedOut(Deadline::Total);
                 break;
             };
@@ -226,7 +228,7 @@ impl<N: Net, R: Resolve> Upstreams<N, R> {
     ) -> Result<Link<N::Stream>, Failure> {
         let Some((config, name)) = &provider.tls else { return Ok(Link::Plain(stream)) };
         let failed = |reason| Failure::fresh(Stage::Tls, reason);
-        let left = remaining(deadline, self.shared.net.now()).ok_or(failed(Reason::TimedOut(Deadline::Total)))?;
+        let left = remaining(deadline, self.shared.net.lately()).ok_or(failed(Reason::TimedOut(Deadline::Total)))?;
         let limit = provider.timeouts.tls.min(left);
         let handshake = TlsStream::connect(stream, config.clone(), name.clone(), Rc::clone(&self.shared.buffers));
         match net::timeout(&self.shared.net, limit, handshake).await {

@@ -1,6 +1,10 @@
-//! Bytes in, bytes out: HTTP/1.1 framing, server-sent events, JSON. No socket, no clock.
+//! Bytes in, bytes out: HTTP/1.1 framing, server-sent events, Amazon event streams, JSON, forms. No socket, no clock.
 
 pub mod chunked;
+pub mod eventstream;
+pub mod glance;
 pub mod http1;
 pub mod json;
+pub mod multipart;
+pub mod percent;
 pub mod sse;

@@ -14,11 +14,15 @@ mod departures;
 mod envelopes;
 mod faults;
 mod forwarding;
+mod gemini;
 mod lifecycle;
+mod opaque;
+mod other_formats;
 mod process;
 mod profile;
 mod provider;
 mod responses;
+mod surfaces;
 mod tls;
 mod vectors;
 

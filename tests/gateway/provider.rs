@@ -50,6 +50,12 @@ impl Seen {
         lines.map(field).collect()
     }
 
+    /// The request line without its version.
+    pub fn line(&self) -> String {
+        let text = String::from_utf8_lossy(&self.head).into_owned();
+        text.split(" HTTP/1.1\r\n").next().unwrap_or_default().to_owned()
+    }
+
     /// The value of a field.
     pub fn field(&self, name: &str) -> Option<String> {
         self.fields().into_iter().find(|(found, _)| found == name).map(|(_, value)| value)
@@ -233,6 +239,18 @@ impl Gate {
     }
 }
 
+/// Request lines that a provider expects, whole or up to a slash; none: whatever is one.
+const CHAT: &[&str] = &[
+    "POST /v1/chat/completions HTTP/1.1",
+    "POST /v1/responses HTTP/1.1",
+    "POST /v1/messages HTTP/1.1",
+    "POST /v1beta/models/",
+    "POST /v1/projects/",
+    "POST /v2/chat HTTP/1.1",
+    "POST /model/",
+];
+const ANYTHING: &[&str] = &[];
+
 type Script = dyn Fn(&Seen, &mut Peer) + Send + Sync;
 
 #[derive(Default)]
@@ -254,15 +272,20 @@ impl Provider {
     /// Starts one that follows `script` for each request. A script that neither closes nor resets leaves
     /// the connection open for the next request.
     pub fn start(script: impl Fn(&Seen, &mut Peer) + Send + Sync + 'static) -> Provider {
-        Provider::launch(None, Arc::new(script))
+        Provider::launch(None, CHAT, Arc::new(script))
+    }
+
+    /// The same for requests of any method and path, which end their head as these do.
+    pub fn start_at_any_path(script: impl Fn(&Seen, &mut Peer) + Send + Sync + 'static) -> Provider {
+        Provider::launch(None, ANYTHING, Arc::new(script))
     }
 
     /// The same over TLS.
     pub fn start_tls(config: Arc<ServerConfig>, script: impl Fn(&Seen, &mut Peer) + Send + Sync + 'static) -> Provider {
-        Provider::launch(Some(config), Arc::new(script))
+        Provider::launch(Some(config), CHAT, Arc::new(script))
     }
 
-    fn launch(tls: Option<Arc<ServerConfig>>, script: Arc<Script>) -> Provider {
+    fn launch(tls: Option<Arc<ServerConfig>>, lines: &'static [&'static str], script: Arc<Script>) -> Provider {
         let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has ports");
         let address = listener.local_addr().expect("a bound socket has an address");
         let ledger = Arc::new(Ledger::default());
@@ -274,7 +297,7 @@ impl Provider {
                 }
                 shared.connections.fetch_add(1, Ordering::SeqCst);
                 let (ledger, script, tls) = (Arc::clone(&shared), Arc::clone(&script), tls.clone());
-                std::thread::spawn(move || converse(socket, tls, &ledger, &*script));
+                std::thread::spawn(move || converse(socket, tls, lines, &ledger, &*script));
             }
         });
         Provider { address, ledger }
@@ -321,7 +344,7 @@ impl Drop for Provider {
     }
 }
 
-fn converse(socket: TcpStream, tls: Option<Arc<ServerConfig>>, ledger: &Ledger, script: &Script) {
+fn converse(socket: TcpStream, tls: Option<Arc<ServerConfig>>, lines: &[&str], ledger: &Ledger, script: &Script) {
     let _ = socket.set_nodelay(true);
     let Ok(second) = socket.try_clone() else { return };
     let wire: Box<dyn Wire> = match tls {
@@ -334,13 +357,13 @@ fn converse(socket: TcpStream, tls: Option<Arc<ServerConfig>>, ledger: &Ledger, 
     let mut peer = Peer { wire, socket: second, ended: false };
     let mut pending = Vec::new();
     while !peer.ended {
-        let Some(seen) = read_request(&mut peer, &mut pending, ledger) else { return };
+        let Some(seen) = read_request(&mut peer, &mut pending, lines, ledger) else { return };
         ledger.seen.lock().expect("nobody panics under this lock").push(seen.clone());
         script(&seen, &mut peer);
     }
 }
 
-fn read_request(peer: &mut Peer, pending: &mut Vec<u8>, ledger: &Ledger) -> Option<Seen> {
+fn read_request(peer: &mut Peer, pending: &mut Vec<u8>, lines: &[&str], ledger: &Ledger) -> Option<Seen> {
     let _ = peer.socket.set_read_timeout(Some(PATIENCE * 4));
     let end = loop {
         if let Some(at) = memchr::memmem::find(pending, b"\r\n\r\n") {
@@ -349,7 +372,7 @@ fn read_request(peer: &mut Peer, pending: &mut Vec<u8>, ledger: &Ledger) -> Opti
         read_some(peer, pending)?;
     };
     let head = take_front(pending, end);
-    let length = match judge(&head) {
+    let length = match judge(&head, lines) {
         Ok(length) => length,
         Err(reason) => {
             let told = format!("{reason}: {}", head.escape_ascii());
@@ -379,7 +402,7 @@ fn read_some(peer: &mut Peer, into: &mut Vec<u8>) -> Option<()> {
 
 /// One Host, one Content-Length, no other framing, token names, no stray control characters. Gives the
 /// length.
-fn judge(head: &[u8]) -> Result<usize, &'static str> {
+fn judge(head: &[u8], expected: &[&str]) -> Result<usize, &'static str> {
     let text = &head[..head.len() - 4];
     let mut lines = Vec::new();
     let mut rest = text;
@@ -392,9 +415,11 @@ fn judge(head: &[u8]) -> Result<usize, &'static str> {
     if lines.iter().any(|line| line.iter().any(control)) {
         return Err("a control character");
     }
-    let known =
-        [&b"POST /v1/chat/completions HTTP/1.1"[..], b"POST /v1/responses HTTP/1.1", b"POST /v1/messages HTTP/1.1"];
-    if !known.contains(&lines[0]) {
+    let line = std::str::from_utf8(lines[0]).map_err(|_| "a request line that is no text")?;
+    let words: Vec<&str> = line.split(' ').collect();
+    let [method, target, "HTTP/1.1"] = words[..] else { return Err("an unexpected request line") };
+    let is_expected = |known: &&str| line == *known || known.ends_with('/') && line.starts_with(known);
+    if !expected.is_empty() && !expected.iter().any(is_expected) || !target.starts_with('/') {
         return Err("an unexpected request line");
     }
     let (mut hosts, mut lengths) = (0, Vec::new());
@@ -417,6 +442,7 @@ fn judge(head: &[u8]) -> Result<usize, &'static str> {
     }
     match &lengths[..] {
         [length] => length.parse().map_err(|_| "a length that is no number"),
+        [] if matches!(method, "GET" | "HEAD" | "DELETE") => Ok(0),
         _ => Err("not exactly one Content-Length"),
     }
 }

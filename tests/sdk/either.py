@@ -59,11 +59,11 @@ def raised(error, family):
     }
 
 
-async def outcome(call, client, model, family, told=raised):
+async def outcome(call, client, model, family):
     """What the application saw of one call, with everything that had arrived before an exception."""
     seen = {}
     try:
         await call(client, model, seen)
     except Exception as error:  # whatever it is, the application sees it
-        seen["raised"] = told(error, family)
+        seen["raised"] = raised(error, family)
     return seen

@@ -1,133 +1,128 @@
 """The application: every way in which it uses Google's SDK, each telling what it saw as plain data."""
 
-import dataclasses
-
-import pydantic
-from google import genai
+from google.genai import errors
 from google.genai import types
 
 from either import each
+from either import plain
 from either import settled
 
 ASK = "Say h\u00e9llo."
-
-
-class Person(pydantic.BaseModel):
-    name: str
-    born: int
-    tags: list[str]
-
-
-def declared(name, **fields):
-    properties = {field: types.Schema(type=kind) for field, kind in fields.items()}
-    schema = types.Schema(type="OBJECT", properties=properties)
-    return types.FunctionDeclaration(name=name, description=name, parameters=schema)
-
-
 TOOLS = [types.Tool(function_declarations=[
-    declared("weather", city="STRING", days="INTEGER"), declared("clock", zone="STRING"),
+    {"name": "weather", "description": "d", "parameters": {"type": "OBJECT", "properties": {
+        "city": {"type": "STRING"}, "days": {"type": "INTEGER"},
+    }}},
+    {"name": "clock", "parameters_json_schema": {"type": "object", "properties": {}}},
 ])]
+UNUSUAL = {
+    "system_instruction": "be br\u00efef",
+    "temperature": 0.30,
+    "top_k": 5,
+    "stop_sequences": ["\n\n", "END"],
+    "safety_settings": [{"category": "HARM_CATEGORY_HARASSMENT", "threshold": "BLOCK_NONE"}],
+    "thinking_config": {"thinking_budget": 1024, "include_thoughts": True},
+    "response_mime_type": "application/json",
+    "response_schema": {"type": "OBJECT", "properties": {"a": {"type": "STRING", "nullable": True}}},
+}
 
 
-@dataclasses.dataclass
-class Client:
-    """The SDK's client, and its models of the kind that is asked for."""
+def telling(call):
+    """The same call, which also tells what the SDK makes of an error."""
 
-    inner: genai.Client
-    models: object
+    async def told(client, model, seen):
+        try:
+            await call(client, model, seen)
+        except errors.APIError as error:
+            seen["error"] = {"code": error.code, "status": error.status, "message": error.message}
+            raise
 
-    async def close(self):
-        await self.inner.aio.aclose()
-
-
-def client(kind, url, key, timeout):
-    options = types.HttpOptions(base_url=url, timeout=int(timeout * 1000))
-    inner = genai.Client(api_key=key, http_options=options)
-    return Client(inner, inner.models if kind == "sync" else inner.aio.models)
+    return told
 
 
-def exception(error, family):
-    """What an application can tell of an exception."""
-    module = type(error).__module__.split(".")[0]
-    name = type(error).__name__
-    return {
-        "class": name if module == family else f"{module}.{name}",
-        "code": getattr(error, "code", None),
-        "status": getattr(error, "status", None),
-        "message": getattr(error, "message", None) if module == family else None,
-    }
+def bare(response):
+    """What the answer says, without what the SDK adds of the transport."""
+    return {name: value for name, value in plain(response).items() if name != "sdk_http_response"}
 
 
-def told(response):
-    """Only what was sent; the head of the HTTP answer is for another case."""
-    return response.model_dump(mode="json", exclude_none=True, exclude={"sdk_http_response"})
+@telling
+async def whole(client, model, seen):
+    seen["answer"] = bare(await settled(client.models.generate_content(model=model, contents=ASK)))
 
 
-async def whole(client, model, seen, contents=ASK, **config):
-    ask = client.models.generate_content(model=model, contents=contents, config=config or None)
-    response = await settled(ask)
-    seen.update(response=told(response), text=response.text)
-
-
-async def streamed(client, model, seen, contents=ASK, **config):
+async def chunks_of(client, model, seen, **fields):
     seen["chunks"] = []
-    ask = client.models.generate_content_stream(model=model, contents=contents, config=config or None)
-    async for chunk in each(await settled(ask)):
-        seen["chunks"].append(told(chunk))
+    async for chunk in each(await settled(client.models.generate_content_stream(model=model, **fields))):
+        seen["chunks"].append(bare(chunk))
 
 
+@telling
+async def streamed(client, model, seen):
+    await chunks_of(client, model, seen, contents=ASK)
+
+
+@telling
 async def whole_with_tools(client, model, seen):
-    await whole(client, model, seen, tools=TOOLS)
+    config = {"tools": TOOLS, "automatic_function_calling": {"disable": True}}
+    response = await settled(client.models.generate_content(model=model, contents=ASK, config=config))
+    seen["answer"] = bare(response)
+    seen["calls"] = [plain(call) for call in response.function_calls or []]
 
 
+@telling
 async def streamed_with_tools(client, model, seen):
-    await streamed(client, model, seen, tools=TOOLS)
+    config = {"tools": TOOLS, "automatic_function_calling": {"disable": True}}
+    await chunks_of(client, model, seen, contents=ASK, config=config)
 
 
-async def tool_loop(client, model, seen):
-    """The SDK's own tool loop: it calls the functions and asks again."""
-    seen["tools"] = []
-
-    def weather(city: str, days: int) -> str:
-        seen["tools"].append(["weather", city, days])
-        return "weather: fine"
-
-    def clock(zone: str) -> str:
-        seen["tools"].append(["clock", zone])
-        return "clock: fine"
-
-    await whole(client, model, seen, tools=[weather, clock])
-    del seen["response"]["automatic_function_calling_history"]
-
-
-async def structured(client, model, seen):
-    ask = client.models.generate_content(
-        model=model, contents=ASK, config={"response_mime_type": "application/json", "response_schema": Person}
+@telling
+async def after_tools(client, model, seen):
+    """The second turn of a tool loop, with a signature that must come back unchanged."""
+    call = types.Part(
+        function_call=types.FunctionCall(name="clock", args={}), thought_signature=b"\xfb\xff signature"
     )
-    seen["person"] = (await settled(ask)).parsed.model_dump()
+    turn = [
+        types.UserContent(ASK),
+        types.ModelContent([types.Part(text="hm", thought=True), call]),
+        types.UserContent(types.Part.from_function_response(name="clock", response={"output": "12:00"})),
+    ]
+    config = {"tools": TOOLS, "automatic_function_calling": {"disable": True}}
+    seen["answer"] = bare(await settled(client.models.generate_content(model=model, contents=turn, config=config)))
 
 
-async def unusual(client, model, seen):
-    await whole(
-        client, model, seen, system_instruction="be br\u00efef", temperature=0.25, top_k=5, seed=7,
-        stop_sequences=["\n\n", "END"], max_output_tokens=77,
-        thinking_config=types.ThinkingConfig(thinking_budget=128, include_thoughts=True),
-    )
+@telling
+async def media(client, model, seen):
+    parts = [ASK, types.Part.from_bytes(data=b"\x89PNG", mime_type="image/png")]
+    seen["answer"] = bare(await settled(client.models.generate_content(model=model, contents=parts)))
 
 
-async def image(client, model, seen):
-    picture = types.Part.from_bytes(data=b"\x89PNG\r\n\x1a\n" * 40_000, mime_type="image/png")
-    words = types.Part.from_text(text="what is this? \u00e4 \U0001f600 \\ \"quoted\"\t")
-    await whole(client, model, seen, contents=[words, picture])
+@telling
+async def unusual_fields(client, model, seen):
+    response = client.models.generate_content(model=model, contents=ASK, config=UNUSUAL)
+    seen["answer"] = bare(await settled(response))
 
 
+@telling
+async def chat(client, model, seen):
+    """Two turns of the SDK's own chat, whole and streamed, and the history it keeps."""
+    conversation = client.chats.create(model=model)
+    seen["whole"] = (await settled(conversation.send_message(ASK))).text
+    seen["streamed"] = []
+    async for chunk in each(await settled(conversation.send_message_stream("And again."))):
+        seen["streamed"].append(chunk.text)
+    seen["history"] = [plain(content) for content in conversation.get_history(curated=True)]
+
+
+@telling
 async def impatient(client, model, seen):
-    await streamed(client, model, seen, http_options=types.HttpOptions(timeout=5000))
+    config = {"http_options": {"timeout": 2500}}
+    seen["answer"] = bare(await settled(client.models.generate_content(model=model, contents=ASK, config=config)))
 
 
+@telling
 async def left_early(client, model, seen):
-    chunks = await settled(client.models.generate_content_stream(model=model, contents=ASK))
-    async for chunk in each(chunks):
+    stream = await settled(client.models.generate_content_stream(model=model, contents=ASK))
+    async for chunk in each(stream):
         seen["first"] = chunk.text
         break
-    await settled((chunks.aclose if hasattr(chunks, "aclose") else chunks.close)())
+    close = getattr(stream, "aclose", None) or stream.close
+    await settled(close())

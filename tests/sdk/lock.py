@@ -7,8 +7,8 @@ Run by hand, with the network, when SDK versions are raised:
 Versions are resolved once, for the Python that runs this; hashes are collected for every Python and
 processor below, so that the same files install on machines other than the one they were made on. What
 cannot stand in one environment with the newest SDKs gets a file and a folder of its own: the two older
-lines of the OpenAI SDK without dependencies (requirements.txt has all that they need), Google's SDK and the
-frameworks that are built upon the SDKs with all of theirs. A name as argument pins that file alone.
+lines of the OpenAI SDK without dependencies (requirements.txt has all that they need), and the frameworks
+that are built upon the SDKs with all of theirs. A name as argument pins that file alone.
 """
 
 import json
@@ -18,13 +18,12 @@ import sys
 import tempfile
 
 FOLDER = pathlib.Path(__file__).parent
-NEWEST = ["openai", "anthropic"]
+NEWEST = ["openai", "anthropic", "google-genai"]
 OLDER = {"requirements-openai-2.txt": "openai==2.54.0", "requirements-openai-1.txt": "openai==1.109.1"}
 APART = {
     "requirements-frameworks.txt": [
         "langchain-openai", "langchain-anthropic", "litellm", "openai-agents", "instructor",
     ],
-    "requirements-genai.txt": ["google-genai"],
 }
 PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
 PROCESSORS = ["x86_64", "aarch64"]

@@ -27,12 +27,11 @@ CASE_PATIENCE_S = 30.0
 
 # What the cases of a subject need not say: how a model's name begins (the gateway routes by it), which cases
 # must be seen to leave, which keep a gateway busy for so long that they run once, which raise although all is
-# well, where the gateway is meant to differ, what of an outcome is not compared, in which ways the SDK is used,
-# and what can be told of its exceptions. What they must say is `FAMILY` (whose exceptions those are), `VERSION`,
-# `CASES`, and `client` or `PROGRAM`.
+# well, where the gateway is meant to differ, what of an outcome is not compared, and in which ways the SDK is used.
+# What they must say is `FAMILY` (whose exceptions they raise), `VERSION`, `CASES`, and `client` or `PROGRAM`.
 USUAL = {
     "PREFIX": "case", "LEFT": (), "HEAVY": (), "RAISING": (), "DIFFERENCES": {}, "comparable": lambda seen: seen,
-    "KINDS": ("sync", "async"), "exception": either.raised,
+    "KINDS": ("sync", "async"),
 }
 
 
@@ -140,8 +139,7 @@ class Suite:
         """What the application and the provider saw of one case."""
         name, call, _ = case
         model = self.model(case, kind, place)
-        seen = await either.outcome(call, client, model, self.subject.FAMILY, self.of("exception"))
-        return await self.completed(name, model, seen)
+        return await self.completed(name, model, await either.outcome(call, client, model, self.subject.FAMILY))
 
     async def completed(self, name, model, seen):
         """What the application saw, with what the provider did, and without what is of this call alone."""

@@ -32,6 +32,7 @@ use ringgate::embed::Embedder;
 use ringgate::embed::hashed::HashedEmbedder;
 use ringgate::gateway::Deployment;
 use ringgate::gateway::Gateway;
+use ringgate::gateway::Homes;
 use ringgate::gateway::Neighbours;
 use ringgate::gateway::Postbox;
 use ringgate::gateway::RequestLogSink;
@@ -242,7 +243,8 @@ fn settings(plan: &Plan) -> Settings {
 fn read_settings(plan: &Plan) -> Settings {
     let names = |all: &mut dyn Iterator<Item = &'static str>| all.collect::<Vec<_>>();
     let known = KnownNames {
-        dialects: &names(&mut dialects::ALL.iter().map(|dialect| dialect.name())),
+        dialects: &names(&mut dialects::of_providers().map(|dialect| dialect.name())),
+        callers: &names(&mut dialects::ALL.iter().map(|dialect| dialect.name())),
         kinds: &names(&mut providers::ALL.iter().map(|kind| kind.name)),
         strategies: &names(&mut routing::ALL.iter().map(|strategy| strategy.name())),
     };
@@ -323,6 +325,7 @@ fn shared(plan: &Plan, sink: Box<dyn RequestLogSink>) -> Shared {
         deployment: arc_swap::ArcSwap::from_pointee(deployment),
         generation: AtomicU64::new(0),
         exact: Arc::new(ExactCache::new(16 << 20)),
+        homes: Homes::default(),
         request_log: Some(sink),
         log: None,
         draining: AtomicBool::new(false),

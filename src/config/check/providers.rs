@@ -1,6 +1,7 @@
 //! `[[providers]]`: where requests and credentials go.
 
 use super::Check;
+use crate::config::AwsCredentials;
 use crate::config::Provider;
 use crate::config::Roots;
 use crate::config::Timeouts;
@@ -59,7 +60,7 @@ impl Check<'_, '_> {
         self.known(provider.dialect.as_deref(), self.names.dialects, "known dialect", &spot.key("dialect"));
         for (index, dialect) in provider.also_speaks.iter().flatten().enumerate() {
             let spot = spot.key("also_speaks");
-            self.known(Some(dialect), self.names.dialects, "known dialect", &spot.item(index));
+            self.known(Some(dialect), self.names.callers, "known dialect of callers", &spot.item(index));
         }
         let kind = provider.kind.clone().or_else(|| {
             let is_kind = self.names.kinds.contains(&provider.name.as_str());
@@ -87,6 +88,7 @@ impl Check<'_, '_> {
             }),
             base_url: base_url.map(|url| url.text),
             api_key: self.api_key(provider, spot),
+            aws: self.aws(provider, &spot.key("aws")),
             models: provider.models.clone(),
             timeouts: self.timeouts(provider, spot),
             pool_idle_timeout: Duration::from_millis(provider.pool_idle_timeout_ms),
@@ -121,7 +123,8 @@ impl Check<'_, '_> {
 
     /// A credential sent over plain HTTP is read by everybody on the way.
     fn clear_text_credential(&mut self, provider: &written::Provider, url: Option<&BaseUrl>, spot: &Spot<'_>) {
-        let has_secret = provider.api_key.is_some() || provider.headers.values().any(|it| secret::is_reference(it));
+        let has_key = provider.api_key.is_some() || provider.aws.is_some();
+        let has_secret = has_key || provider.headers.values().any(|it| secret::is_reference(it));
         let Some(url) = url.filter(|url| url.clear_text && has_secret) else { return };
         let own_network = match url.host {
             Host::Localhost => true,
@@ -139,9 +142,38 @@ impl Check<'_, '_> {
         self.secret(provider.api_key.as_deref()?, &provider.name, &spot.key("api_key"))
     }
 
+    /// A request has one credential, and a signature needs both halves of the key.
+    fn aws(&mut self, provider: &written::Provider, spot: &Spot<'_>) -> Option<AwsCredentials> {
+        let aws = provider.aws.as_ref()?;
+        if provider.api_key.is_some() {
+            self.refuse(spot, "stands beside `api_key`; a request has one credential: remove one of them");
+        }
+        let region =
+            |text: &str| !text.is_empty() && text.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'));
+        if aws.region.as_deref().is_some_and(|text| !region(text)) {
+            self.refuse(&spot.key("region"), "must be the name of a region, such as \"us-east-1\"");
+        }
+        let mut secret = |key: &str, reference: &str| {
+            self.secret_of(reference, &format!("AWS_{}", key.to_ascii_uppercase()), &spot.key(key))
+        };
+        let access_key_id = secret("access_key_id", &aws.access_key_id);
+        let secret_access_key = secret("secret_access_key", &aws.secret_access_key);
+        let session_token = aws.session_token.as_deref().and_then(|reference| secret("session_token", reference));
+        Some(AwsCredentials {
+            access_key_id: access_key_id?,
+            secret_access_key: secret_access_key?,
+            session_token,
+            region: aws.region.clone(),
+        })
+    }
+
     fn secret(&mut self, reference: &str, provider: &str, spot: &Spot<'_>) -> Option<SecretString> {
         let variable = format!("{provider}_api_key").to_ascii_uppercase().replace(['.', '-'], "_");
-        secret::resolve(reference, self.environment, self.folder, &variable).map_err(|why| self.refuse(spot, why)).ok()
+        self.secret_of(reference, &variable, spot)
+    }
+
+    fn secret_of(&mut self, reference: &str, variable: &str, spot: &Spot<'_>) -> Option<SecretString> {
+        secret::resolve(reference, self.environment, self.folder, variable).map_err(|why| self.refuse(spot, why)).ok()
     }
 
     /// Those left out shrink to the total; those written must fit into it.

@@ -45,7 +45,7 @@ impl Check<'_, '_> {
 
     fn route(&mut self, route: &written::Route, spot: &Spot<'_>, providers: &[String]) -> Route {
         self.pattern(&route.model, &spot.key("model"));
-        self.known(route.caller.as_deref(), self.names.dialects, "known dialect", &spot.key("caller"));
+        self.known(route.caller.as_deref(), self.names.callers, "known dialect of callers", &spot.key("caller"));
         self.known(route.strategy.as_deref(), self.names.strategies, "known strategy", &spot.key("strategy"));
         let targets = route.targets.iter().enumerate();
         let targets: Vec<Target> =

@@ -1,5 +1,6 @@
 //! Content blocks, in requests and answers.
 
+use super::super::base64;
 use super::super::fields;
 use super::super::fields::Keeper;
 use super::super::fields::ObjectWriter;
@@ -229,7 +230,7 @@ pub(super) fn write_answer_part(part: &Part, out: &mut Vec<u8>) -> bool {
         Part::Text { text, cache_marker, extra } => write_text(text, cache_marker.as_ref(), extra, out),
         Part::Refusal(text) => write_text(text, None, &[], out),
         Part::ToolCall { id, name, arguments, cache_marker, extra } => {
-            let arguments = object_text(arguments);
+            let arguments = fields::arguments_object(arguments);
             write_tool_use(id, name, &arguments, cache_marker.as_ref(), extra, out);
         }
         Part::Thinking { text, signature } => write_thinking(text, signature.as_deref(), out),
@@ -238,17 +239,6 @@ pub(super) fn write_answer_part(part: &Part, out: &mut Vec<u8>) -> bool {
         _ => return false,
     }
     true
-}
-
-/// Arguments as the object that `input` must be. What a model wrote that is none is shown to the
-/// application instead of being hidden from it.
-fn object_text(arguments: &str) -> Cow<'_, str> {
-    let arguments = arguments.trim();
-    if arguments.is_empty() || fields::is_json_object(arguments) {
-        return Cow::Borrowed(arguments);
-    }
-    let text = fields::written(|out| json::write_string(arguments, out));
-    Cow::Owned(format!("{{\"invalid_arguments\":{text}}}"))
 }
 
 pub(super) fn write_text(text: &str, marker: Option<&RawJson>, extra: &[Extra], out: &mut Vec<u8>) {
@@ -286,7 +276,7 @@ fn write_tool_use(id: &str, name: &str, input: &str, marker: Option<&RawJson>, e
 }
 
 /// Ids of calls may hold letters, digits, `_` and `-` only; call and result are changed alike.
-pub(super) fn legal_id(id: &str) -> Cow<'_, str> {
+pub(in crate::dialects) fn legal_id(id: &str) -> Cow<'_, str> {
     let legal = |byte: char| byte.is_ascii_alphanumeric() || byte == '_' || byte == '-';
     if !id.is_empty() && id.chars().all(legal) {
         return Cow::Borrowed(id);
@@ -332,7 +322,7 @@ impl Media<'_> {
             MediaSource::Base64 { media_type, data } if self.kind == "document" && media_type.starts_with("text/") => {
                 let broken =
                     || Fault::bad_field(param, format!("`{param}` holds a file that is not base64 of UTF-8 text"));
-                decoded = decode_base64(data).and_then(|bytes| String::from_utf8(bytes).ok()).ok_or_else(broken)?;
+                decoded = base64::decode(data).and_then(|bytes| String::from_utf8(bytes).ok()).ok_or_else(broken)?;
                 &[("type", "text"), ("media_type", "text/plain"), ("data", &decoded)]
             }
             MediaSource::Base64 { media_type, .. } if self.kind == "document" && media_type != "application/pdf" => {
@@ -353,41 +343,9 @@ fn is_picture(source: &MediaSource) -> bool {
     matches!(source, MediaSource::Base64 { media_type, .. } if media_type.starts_with("image/"))
 }
 
-/// Standard base64, with or without padding.
-fn decode_base64(text: &str) -> Option<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(text.len() / 4 * 3 + 3);
-    let (mut bits, mut held) = (0u32, 0u32);
-    for byte in text.trim_end_matches('=').bytes() {
-        let six = match byte {
-            b'A'..=b'Z' => byte - b'A',
-            b'a'..=b'z' => byte - b'a' + 26,
-            b'0'..=b'9' => byte - b'0' + 52,
-            b'+' => 62,
-            b'/' => 63,
-            _ => return None,
-        };
-        bits = (bits << 6) | u32::from(six);
-        held += 6;
-        if held >= 8 {
-            held -= 8;
-            bytes.push(u8::try_from((bits >> held) & 0xff).expect("eight bits"));
-        }
-    }
-    Some(bytes)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn base64_is_decoded() {
-        for (text, wanted) in [("", &b""[..]), ("Zg==", b"f"), ("Zm8", b"fo"), ("Zm9v", b"foo"), ("+/8=", b"\xfb\xff")]
-        {
-            assert_eq!(decode_base64(text).as_deref(), Some(wanted));
-        }
-        assert_eq!(decode_base64("Zm 9v"), None);
-    }
 
     #[test]
     fn ids_become_legal_in_one_way() {
@@ -406,11 +364,5 @@ mod tests {
         };
         assert_eq!(written(Some("s")), r#"{"type":"thinking","thinking":"hm","signature":"s"}"#);
         assert_eq!(written(None), r#"{"type":"thinking","thinking":"hm","signature":""}"#);
-    }
-
-    #[test]
-    fn invalid_arguments_are_shown() {
-        assert_eq!(object_text("{\"a\": 1}"), "{\"a\": 1}");
-        assert_eq!(object_text("{\"a"), "{\"invalid_arguments\":\"{\\\"a\"}");
     }
 }

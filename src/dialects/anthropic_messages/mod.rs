@@ -14,11 +14,14 @@
 
 mod answer;
 mod ask;
-mod blocks;
+pub(super) mod blocks;
+mod count_tokens;
 mod fault;
 mod request;
 mod stream;
-mod thinking;
+pub(super) mod thinking;
+
+pub use count_tokens::AnthropicCountTokens;
 
 use super::AnswerFacts;
 use super::Dialect;
@@ -26,6 +29,7 @@ use super::Dropped;
 use super::EventFacts;
 use super::EventReader;
 use super::EventWriter;
+use super::ProviderDialect;
 use super::ReplayTemplate;
 use super::StreamOptions;
 use super::TargetOptions;
@@ -36,9 +40,10 @@ use crate::chat::Ask;
 use crate::chat::Request;
 use crate::fault::Fault;
 use crate::wire::json::Value;
+use std::borrow::Cow;
 
 /// Its name, also the mark on everything it keeps.
-const NAME: &str = "anthropic_messages";
+pub(super) const NAME: &str = "anthropic_messages";
 
 /// Fields that steer delivery and price. `metadata` stays in the key because it names people.
 const VOLATILE_FIELDS: &[&str] = &["stream", "service_tier", "cache_control"];
@@ -47,11 +52,43 @@ const VOLATILE_FIELDS: &[&str] = &["stream", "service_tier", "cache_control"];
 #[derive(Clone, Copy, Debug)]
 pub struct AnthropicMessages;
 
-impl Dialect for AnthropicMessages {
+impl ProviderDialect for AnthropicMessages {
     fn name(&self) -> &'static str {
         NAME
     }
 
+    fn path(&self, _model: &str, _stream: bool) -> Cow<'static, str> {
+        "/v1/messages".into()
+    }
+
+    fn write_request(
+        &self,
+        request: &Request,
+        model: &str,
+        options: TargetOptions,
+        out: &mut Vec<u8>,
+    ) -> Result<Vec<Dropped>, Fault> {
+        request::write_request(request, model, options, out)
+    }
+
+    fn read_answer(&self, body: Value<'_, '_>) -> Result<Answer, Fault> {
+        answer::read_answer(body)
+    }
+
+    fn event_reader(&self) -> Box<dyn EventReader> {
+        Box::new(stream::Reader::default())
+    }
+
+    fn read_fault(&self, status: u16, body: &[u8]) -> Fault {
+        fault::read_fault(status, body)
+    }
+
+    fn answer_facts(&self, body: Value<'_, '_>) -> Result<AnswerFacts, Fault> {
+        answer::facts(body)
+    }
+}
+
+impl Dialect for AnthropicMessages {
     fn read_ask<'input>(&self, body: Value<'_, 'input>) -> Result<Ask<'input>, Fault> {
         ask::read_ask(body)
     }
@@ -98,32 +135,6 @@ impl Dialect for AnthropicMessages {
         format!("msg_01{}", super::id_characters(random))
     }
 
-    fn path(&self, _model: &str, _stream: bool) -> String {
-        "/v1/messages".to_owned()
-    }
-
-    fn write_request(
-        &self,
-        request: &Request,
-        model: &str,
-        options: TargetOptions,
-        out: &mut Vec<u8>,
-    ) -> Result<Vec<Dropped>, Fault> {
-        request::write_request(request, model, options, out)
-    }
-
-    fn read_answer(&self, body: Value<'_, '_>) -> Result<Answer, Fault> {
-        answer::read_answer(body)
-    }
-
-    fn event_reader(&self) -> Box<dyn EventReader> {
-        Box::new(stream::Reader::default())
-    }
-
-    fn read_fault(&self, status: u16, body: &[u8]) -> Fault {
-        fault::read_fault(status, body)
-    }
-
     fn splice_request(
         &self,
         raw: &[u8],
@@ -140,15 +151,11 @@ impl Dialect for AnthropicMessages {
         splice::splice(raw, body, model, false, out);
     }
 
-    fn answer_facts(&self, body: Value<'_, '_>) -> Result<AnswerFacts, Fault> {
-        answer::facts(body)
-    }
-
     fn event_facts(&self, name: Option<&str>, _data: &str, body: Option<Value<'_, '_>>) -> Result<EventFacts, Fault> {
         stream::facts(name, body)
     }
 
     fn replay_template(&self, raw: &[u8]) -> Option<ReplayTemplate> {
-        super::replay_template(raw, None)
+        super::replay_template(raw, "id", None)
     }
 }

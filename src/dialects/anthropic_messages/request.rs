@@ -316,7 +316,7 @@ fn refuse(request: &Request) -> Result<(), Fault> {
     }
     for extra in fields::foreign_fields(&request.extra, NAME) {
         let sound = extra.name == "modalities" && extra.value.0.contains("\"audio\"");
-        if sound || REFUSED_FIELDS.contains(&extra.name.as_str()) {
+        if sound || REFUSED_FIELDS.contains(&extra.name.as_str()) || fields::only_gemini_has(&extra.name) {
             return Err(fields::untranslatable(&extra.name, "something"));
         }
     }

@@ -34,7 +34,7 @@ const BUDGET_TOKENS_MIN: u64 = 1024;
 
 /// What to write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Thinking {
+pub(in crate::dialects) enum Thinking {
     /// Nothing was asked for, or it was switched off.
     Off,
     /// It was asked for and cannot be had.
@@ -46,7 +46,7 @@ pub(super) enum Thinking {
 }
 
 /// What to write, and the bound of the whole answer in tokens.
-pub(super) fn plan(request: &Request, model: &str, default_max_tokens: u64) -> (Thinking, u64) {
+pub(in crate::dialects) fn plan(request: &Request, model: &str, default_max_tokens: u64) -> (Thinking, u64) {
     let given = request.max_tokens;
     let bound = given.unwrap_or(default_max_tokens);
     let Some(budget) = wanted_budget(request) else {
@@ -114,7 +114,7 @@ fn is_unsigned_loop(messages: &[Message]) -> bool {
 }
 
 /// Does the provider recognise this as its own thinking?
-pub(super) fn is_signed(part: &Part) -> bool {
+pub(in crate::dialects) fn is_signed(part: &Part) -> bool {
     match part {
         Part::Thinking { signature, .. } => {
             signature.as_deref().is_some_and(|signature| !signature.is_empty() && !is_marked(signature))

@@ -18,10 +18,15 @@
 
 mod answer;
 mod ask;
+mod completions;
+mod embeddings;
 mod fault;
 mod message;
 mod request;
 mod stream;
+
+pub use completions::OpenAiCompletions;
+pub use embeddings::OpenAiEmbeddings;
 
 use super::AnswerFacts;
 use super::Dialect;
@@ -29,6 +34,7 @@ use super::Dropped;
 use super::EventFacts;
 use super::EventReader;
 use super::EventWriter;
+use super::ProviderDialect;
 use super::ReplayTemplate;
 use super::StreamOptions;
 use super::TargetOptions;
@@ -37,7 +43,10 @@ use crate::chat::Answer;
 use crate::chat::Ask;
 use crate::chat::Request;
 use crate::fault::Fault;
+use crate::wire::json::JsonArray;
 use crate::wire::json::Value;
+use crate::wire::json::ValueAsScalar;
+use std::borrow::Cow;
 
 /// Its name, also the mark on everything it keeps.
 const NAME: &str = "openai_chat";
@@ -53,11 +62,43 @@ const VOLATILE_FIELDS: &[&str] =
 #[derive(Clone, Copy, Debug)]
 pub struct OpenAiChat;
 
-impl Dialect for OpenAiChat {
+impl ProviderDialect for OpenAiChat {
     fn name(&self) -> &'static str {
         NAME
     }
 
+    fn path(&self, _model: &str, _stream: bool) -> Cow<'static, str> {
+        "/chat/completions".into()
+    }
+
+    fn write_request(
+        &self,
+        request: &Request,
+        model: &str,
+        options: TargetOptions,
+        out: &mut Vec<u8>,
+    ) -> Result<Vec<Dropped>, Fault> {
+        request::write_request(request, model, options, out)
+    }
+
+    fn read_answer(&self, body: Value<'_, '_>) -> Result<Answer, Fault> {
+        answer::read_answer(body)
+    }
+
+    fn event_reader(&self) -> Box<dyn EventReader> {
+        Box::new(stream::Reader::default())
+    }
+
+    fn read_fault(&self, status: u16, body: &[u8]) -> Fault {
+        super::fields::read_error_body(status, body)
+    }
+
+    fn answer_facts(&self, body: Value<'_, '_>) -> Result<AnswerFacts, Fault> {
+        answer::facts(body)
+    }
+}
+
+impl Dialect for OpenAiChat {
     fn read_ask<'input>(&self, body: Value<'_, 'input>) -> Result<Ask<'input>, Fault> {
         ask::read_ask(body)
     }
@@ -104,32 +145,6 @@ impl Dialect for OpenAiChat {
         format!("chatcmpl-{}", super::id_characters(random))
     }
 
-    fn path(&self, _model: &str, _stream: bool) -> String {
-        "/chat/completions".to_owned()
-    }
-
-    fn write_request(
-        &self,
-        request: &Request,
-        model: &str,
-        options: TargetOptions,
-        out: &mut Vec<u8>,
-    ) -> Result<Vec<Dropped>, Fault> {
-        request::write_request(request, model, options, out)
-    }
-
-    fn read_answer(&self, body: Value<'_, '_>) -> Result<Answer, Fault> {
-        answer::read_answer(body)
-    }
-
-    fn event_reader(&self) -> Box<dyn EventReader> {
-        Box::new(stream::Reader::default())
-    }
-
-    fn read_fault(&self, status: u16, body: &[u8]) -> Fault {
-        super::fields::read_error_body(status, body)
-    }
-
     fn splice_request(
         &self,
         raw: &[u8],
@@ -143,15 +158,35 @@ impl Dialect for OpenAiChat {
         splice::splice(raw, body, model, inject_usage, out);
     }
 
-    fn answer_facts(&self, body: Value<'_, '_>) -> Result<AnswerFacts, Fault> {
-        answer::facts(body)
-    }
-
     fn event_facts(&self, _name: Option<&str>, data: &str, body: Option<Value<'_, '_>>) -> Result<EventFacts, Fault> {
         stream::facts(data, body)
     }
 
     fn replay_template(&self, raw: &[u8]) -> Option<ReplayTemplate> {
-        super::replay_template(raw, Some("created"))
+        super::replay_template(raw, "id", Some("created"))
     }
+}
+
+/// Does a provider of this dialect also serve OpenAI's other endpoints?
+fn is_openai(provider: &str) -> bool {
+    matches!(provider, NAME | "openai_responses")
+}
+
+/// What to tell a caller whose model is served by a provider of another kind.
+fn only_openai(what: &str) -> Fault {
+    Fault::bad_field(
+        "model",
+        format!("this model's provider has no {what}; name a model of a provider that speaks OpenAI's dialect"),
+    )
+}
+
+/// Bytes of text in a list of texts, of tokens, or of lists of tokens.
+fn bytes_of_input(list: &JsonArray<'_, '_>) -> usize {
+    const BYTES_PER_TOKEN: usize = 4;
+    let weigh = |item: Value<'_, '_>| match (item.as_str(), item.as_array()) {
+        (Some(text), _) => text.len(),
+        (None, Some(tokens)) => tokens.len() * BYTES_PER_TOKEN,
+        (None, None) => BYTES_PER_TOKEN,
+    };
+    list.iter().map(weigh).sum()
 }

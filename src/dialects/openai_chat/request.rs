@@ -373,7 +373,7 @@ pub(super) fn write_request(
 /// Refuses what would change the answer and names what else another dialect kept.
 fn drop_foreign(request: &Request, dropped: &mut Vec<Dropped>) -> Result<(), Fault> {
     for extra in fields::foreign_fields(&request.extra, NAME) {
-        if REFUSED_FIELDS.contains(&extra.name.as_str()) {
+        if REFUSED_FIELDS.contains(&extra.name.as_str()) || fields::only_gemini_has(&extra.name) {
             return Err(fields::untranslatable(&extra.name, "something"));
         }
         dropped.push(Dropped { field: extra.name.clone() });

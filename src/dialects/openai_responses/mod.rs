@@ -43,6 +43,7 @@ use super::Dropped;
 use super::EventFacts;
 use super::EventReader;
 use super::EventWriter;
+use super::ProviderDialect;
 use super::ReplayTemplate;
 use super::StreamOptions;
 use super::TargetOptions;
@@ -55,6 +56,7 @@ use crate::chat::Extra;
 use crate::chat::Request;
 use crate::fault::Fault;
 use crate::wire::json::Value;
+use std::borrow::Cow;
 
 /// Its name, also the mark on everything it keeps.
 const NAME: &str = "openai_responses";
@@ -68,9 +70,45 @@ const VOLATILE_FIELDS: &[&str] =
 #[derive(Clone, Copy, Debug)]
 pub struct OpenAiResponses;
 
-impl Dialect for OpenAiResponses {
+impl ProviderDialect for OpenAiResponses {
     fn name(&self) -> &'static str {
         NAME
+    }
+
+    fn path(&self, _model: &str, _stream: bool) -> Cow<'static, str> {
+        "/responses".into()
+    }
+
+    fn write_request(
+        &self,
+        request: &Request,
+        model: &str,
+        options: TargetOptions,
+        out: &mut Vec<u8>,
+    ) -> Result<Vec<Dropped>, Fault> {
+        request::write_request(request, model, options, out)
+    }
+
+    fn read_answer(&self, body: Value<'_, '_>) -> Result<Answer, Fault> {
+        answer::read_answer(body)
+    }
+
+    fn event_reader(&self) -> Box<dyn EventReader> {
+        Box::new(reader::Reader::default())
+    }
+
+    fn read_fault(&self, status: u16, body: &[u8]) -> Fault {
+        super::fields::read_error_body(status, body)
+    }
+
+    fn answer_facts(&self, body: Value<'_, '_>) -> Result<AnswerFacts, Fault> {
+        answer::facts(body)
+    }
+}
+
+impl Dialect for OpenAiResponses {
+    fn keeps_answers(&self) -> bool {
+        true
     }
 
     fn read_ask<'input>(&self, body: Value<'_, 'input>) -> Result<Ask<'input>, Fault> {
@@ -132,32 +170,6 @@ impl Dialect for OpenAiResponses {
         format!("resp_{}", super::id_characters(random))
     }
 
-    fn path(&self, _model: &str, _stream: bool) -> String {
-        "/responses".to_owned()
-    }
-
-    fn write_request(
-        &self,
-        request: &Request,
-        model: &str,
-        options: TargetOptions,
-        out: &mut Vec<u8>,
-    ) -> Result<Vec<Dropped>, Fault> {
-        request::write_request(request, model, options, out)
-    }
-
-    fn read_answer(&self, body: Value<'_, '_>) -> Result<Answer, Fault> {
-        answer::read_answer(body)
-    }
-
-    fn event_reader(&self) -> Box<dyn EventReader> {
-        Box::new(reader::Reader::default())
-    }
-
-    fn read_fault(&self, status: u16, body: &[u8]) -> Fault {
-        super::fields::read_error_body(status, body)
-    }
-
     fn splice_request(
         &self,
         raw: &[u8],
@@ -175,10 +187,6 @@ impl Dialect for OpenAiResponses {
         splice::splice(raw, body, model, false, out);
     }
 
-    fn answer_facts(&self, body: Value<'_, '_>) -> Result<AnswerFacts, Fault> {
-        answer::facts(body)
-    }
-
     fn event_facts(&self, name: Option<&str>, _data: &str, body: Option<Value<'_, '_>>) -> Result<EventFacts, Fault> {
         reader::facts(name, body)
     }
@@ -187,6 +195,6 @@ impl Dialect for OpenAiResponses {
         // The id of a stored answer is a handle by which the conversation goes on; a new one would
         // lead nowhere.
         let stored = settings::is_stored(raw);
-        super::replay_template(raw, Some("created_at")).filter(|_| !stored)
+        super::replay_template(raw, "id", Some("created_at")).filter(|_| !stored)
     }
 }

@@ -68,6 +68,7 @@ known_names! {
     XRinggateCacheTags = "x-ringgate-cache-tags",
     XRinggateRoute = "x-ringgate-route",
     XRinggateFallbacks = "x-ringgate-fallbacks",
+    XRinggateProvider = "x-ringgate-provider",
     XRinggateTimeoutMs = "x-ringgate-timeout-ms",
     XRinggateTtftMs = "x-ringgate-ttft-ms",
     XRinggatePriority = "x-ringgate-priority",
