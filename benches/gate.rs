@@ -10,6 +10,9 @@ use ringgate::config::VirtualKey;
 use ringgate::keys;
 use ringgate::keys::Credentials;
 use ringgate::keys::KeyRing;
+use ringgate::keys::ProviderKey;
+use ringgate::keys::ProviderKeys;
+use ringgate::keys::Tried;
 use ringgate::limits::RequestRate;
 use ringgate::limits::Verdict;
 use ringgate::observe::Attempt;
@@ -62,6 +65,29 @@ fn limits(criterion: &mut Criterion) {
     group.finish();
 }
 
+fn provider_keys(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("provider_key");
+    for number in [1, 4, 16] {
+        let key = |index: u32| ProviderKey {
+            name: format!("key-{index}").into(),
+            line: format!("authorization: Bearer {index}\r\n").into_bytes(),
+            secret_bytes: 1,
+            weight: index + 1,
+            models: Vec::new(),
+        };
+        let keys = ProviderKeys::new((0..number).map(key).collect(), Duration::from_secs(60), None);
+        let mut random = 0_u64;
+        group.bench_function(format!("one_of_{number}"), |bench| {
+            bench.iter(|| {
+                random = random.wrapping_add(0x9e37_79b9_7f4a_7c15);
+                let chosen = keys.choose(black_box("gpt-4o-mini"), Tried::default(), Tick(1), random);
+                keys.accepted(chosen.expect("all keys are fit"));
+            });
+        });
+    }
+    group.finish();
+}
+
 fn settling(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("settle");
     let recorder = Arc::new(Registry::new()).recorder(0);
@@ -74,6 +100,8 @@ fn settling(criterion: &mut Criterion) {
     };
     let attempts = [Attempt {
         provider: "openai",
+        api_key: "main",
+        setback: None,
         model: "gpt-4o-mini",
         outcome: AttemptOutcome::Ok,
         status: Some(200),
@@ -142,5 +170,5 @@ fn bearer(header: &str) -> Credentials<'_> {
     Credentials { authorization: Some(black_box(header.as_bytes())), ..Credentials::default() }
 }
 
-criterion_group!(benches, authentication, limits, settling);
+criterion_group!(benches, authentication, limits, provider_keys, settling);
 criterion_main!(benches);

@@ -1,4 +1,4 @@
-//! The command line: `serve`, `check`, `keys new`, `version`.
+//! The command line: `serve`, `check`, `models`, `keys new`, `version`.
 
 use clap::Parser;
 use clap::Subcommand;
@@ -14,6 +14,7 @@ use ringgate::dialects;
 use ringgate::embed;
 use ringgate::embed::Companion;
 use ringgate::embed::onnx::OnnxSource;
+use ringgate::gateway;
 use ringgate::gateway::Deployment;
 use ringgate::gateway::Homes;
 use ringgate::gateway::Postbox;
@@ -36,6 +37,7 @@ use ringgate::sys::socket;
 use ringgate::sys::thread;
 use ringgate::upstream::resolve::Questions;
 use std::io::ErrorKind;
+use std::io::Write;
 use std::net::SocketAddr;
 use std::net::TcpListener;
 use std::path::Path;
@@ -83,6 +85,15 @@ enum Command {
         #[arg(long, short)]
         config: PathBuf,
     },
+    /// List the models that can be reached, with route, provider, price and capabilities.
+    Models {
+        /// The configuration file; without one, demo settings.
+        #[arg(long, short)]
+        config: Option<PathBuf>,
+        /// For machines.
+        #[arg(long)]
+        json: bool,
+    },
     /// Virtual keys.
     Keys {
         #[command(subcommand)]
@@ -114,6 +125,7 @@ fn main() -> ExitCode {
             serve(Launch { config, shards, demo_delay: Duration::from_millis(demo_delay_ms) }, level)
         }
         Command::Check { config } => check(&config),
+        Command::Models { config, json } => models(config.as_deref(), json),
         Command::Keys { command: KeysCommand::New { name } } => new_key(&name),
         Command::Version => {
             println!("ringgate {}", env!("CARGO_PKG_VERSION"));
@@ -136,11 +148,25 @@ struct Launch {
     demo_delay: Duration,
 }
 
+/// What a configuration leads to, without anything being contacted.
+fn assembled(path: Option<&Path>) -> Result<Deployment, String> {
+    let settings = load(path)?;
+    let any_loopback_address = Some(SocketAddr::from(([127, 0, 0, 1], 1)));
+    Deployment::assemble(settings, any_loopback_address, None).map_err(|error| error.to_string())
+}
+
+fn models(path: Option<&Path>, json: bool) -> Result<(), String> {
+    let rows = assembled(path)?.reachable();
+    let text = if json { gateway::reachable_json(&rows) } else { gateway::reachable_table(&rows) };
+    // Whoever reads only the beginning closes the pipe; that is no mistake.
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(format!("cannot write the list: {error}")),
+        _ => Ok(()),
+    }
+}
+
 fn check(path: &Path) -> Result<(), String> {
-    let settings = load(Some(path))?;
-    // Any loopback address will do: nothing is contacted.
-    let demo = Some(SocketAddr::from(([127, 0, 0, 1], 1)));
-    let deployment = Deployment::assemble(settings, demo, None).map_err(|error| error.to_string())?;
+    let deployment = assembled(Some(path))?;
     println!(
         "{} is valid: {} providers, {} routes, {} keys",
         path.display(),

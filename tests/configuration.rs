@@ -121,9 +121,19 @@ fn every_example_loads() {
         seen.push(path.file_name().expect("a name").to_string_lossy().into_owned());
     }
     seen.sort();
-    let expected =
-        ["anthropic", "bedrock", "failover", "gemini", "minimal", "ollama", "production", "semantic-cache", "tiers"]
-            .map(|n| format!("{n}.toml"));
+    let expected = [
+        "anthropic",
+        "bedrock",
+        "failover",
+        "gemini",
+        "minimal",
+        "ollama",
+        "production",
+        "semantic-cache",
+        "several-keys",
+        "tiers",
+    ]
+    .map(|name| format!("{name}.toml"));
     assert_eq!(seen, expected);
 }
 
@@ -287,7 +297,7 @@ fn further_dialects_of_a_provider_are_known_ones() {
     assert_eq!(parsed(BASIC).providers[0].also_speaks, None);
     refused_whole(
         &with("also_speaks = [\"openai_chat\", \"openai_response\"]"),
-        "`providers[0].also_speaks[1]` names no known dialect: `openai_response`; did you mean `openai_responses`?",
+        "`providers[0].also_speaks[1]` names no known dialect of callers: `openai_response`; did you mean `openai_responses`?",
     );
 }
 
@@ -329,6 +339,55 @@ fn files_and_their_secrets_are_read_from_one_folder() {
     let settings = config::load(&path, &NAMES).unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(settings.providers[0].api_key.as_ref().map(ExposeSecret::expose_secret), Some("from-file"));
     assert_eq!(settings.request_log.expect("a log").path, folder.path().join("log.jsonl"));
+}
+
+#[test]
+fn a_route_may_be_for_callers_of_any_dialect_there_is() {
+    let dialects: Vec<&str> = ringgate::dialects::ALL.iter().map(|dialect| dialect.name()).collect();
+    let names = KnownNames { dialects: &dialects, ..NAMES };
+    for dialect in &dialects {
+        let text = BASIC.replace("[[routes]]", &format!("[[routes]]\ncaller = {dialect:?}"));
+        let settings =
+            config::parse(&text, "test.toml", &environment, &names).unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(settings.routes[0].caller.as_deref(), Some(*dialect));
+    }
+    refused_for("[[routes]]\nmodel = \"x\"\ncaller = \"openai_caht\"\ntargets = [\"mock\"]", "did you mean");
+}
+
+#[test]
+fn several_keys_of_a_provider_are_read_and_told_apart() {
+    let with = |lines: &str| BASIC.replace("[[routes]]", &format!("{lines}\n[[routes]]"));
+    let provider = &parsed(&with(
+        r#"api_key = "env:A"
+api_keys = [{ key = "env:B", weight = 2, name = "b", models = ["gpt-*"] }, { key = "env:C" }, "env:D"]
+rejected_key_retry_ms = 5000"#,
+    ))
+    .providers[0];
+    assert!(provider.api_key.is_some());
+    let keys: Vec<_> = provider.api_keys.iter().map(|it| (it.name.as_str(), it.weight, it.models.len())).collect();
+    assert_eq!(keys, [("b", 2, 1), ("key-2", 1, 0), ("key-3", 1, 0)]);
+    assert_eq!(provider.api_keys[2].key.expose_secret(), format!("{CANARY}-D"));
+    assert_eq!(provider.api_keys[1].key.expose_secret(), format!("{CANARY}-C"));
+    assert_eq!(provider.rejected_key_retry, Duration::from_secs(5));
+    for (lines, reason) in [
+        (r#"api_keys = [{ key = "sk-canary" }]"#, "`providers[0].api_keys[0].key` must name the secret"),
+        (r#"api_keys = ["sk-canary"]"#, "`providers[0].api_keys[0]` must name the secret"),
+        (r#"api_keys = [7]"#, "`providers[0].api_keys[0]`"),
+        (r#"api_keys = [{ key = "env:UNSET" }]"#, "needs the environment variable `UNSET`"),
+        (r#"api_keys = [{ name = "a" }]"#, "`providers[0].api_keys[0]` lacks the key `key`"),
+        (r#"api_keys = [{ key = "env:A", name = "a" }, { key = "env:B", name = "a" }]"#, "name of another key"),
+        (r#"api_keys = [{ key = "env:A", name = "key-2" }, { key = "env:B" }]"#, "name of another key"),
+        ("api_key = \"env:A\"\napi_keys = [{ key = \"env:B\", name = \"api_key\" }]", "name of another key"),
+        (r#"api_keys = [{ key = "env:A", name = "a b" }]"#, "letters, digits"),
+        (r#"api_keys = [{ key = "env:A", weight = 0 }]"#, "must be from 1 to"),
+        (r#"api_keys = [{ key = "env:A", models = ["a*b"] }]"#, "only at its end"),
+    ] {
+        refused_whole(&with(lines), reason);
+    }
+    let many: Vec<String> = (0..65).map(|number| format!("{{ key = \"env:K{number}\" }}")).collect();
+    refused_whole(&with(&format!("api_keys = [{}]", many.join(", "))), "must be at most 64");
+    let elsewhere = with(r#"api_keys = [{ key = "env:A" }]"#).replace("http://127.0.0.1:9000", "http://example.com");
+    refused_whole(&elsewhere, "would send the credential in clear text");
 }
 
 #[test]

@@ -21,8 +21,10 @@ use ringgate::dialects;
 use ringgate::dialects::Dialect;
 use ringgate::dialects::StreamOptions;
 use ringgate::dialects::TargetOptions;
+use ringgate::dialects::openai_chat;
 use ringgate::fault::Fault;
 use ringgate::fault::Kind;
+use ringgate::providers;
 use ringgate::wire::json;
 use ringgate::wire::json::Parser;
 use ringgate::wire::sse::Splitter;
@@ -259,6 +261,27 @@ fn a_request_passes_through_with_nothing_but_its_model_changed() {
         }
     }
     println!("{count} requests passed through");
+}
+
+/// What a provider took once is not changed for it, whatever else is.
+#[test]
+fn a_request_that_its_provider_took_stays_as_it_is() {
+    let mut count = 0;
+    for recording in recordings().iter().filter(|recording| recording.status == 200) {
+        let provider = recording.id.split(' ').next().unwrap_or_default();
+        let (Some(request), Some(kind)) = (&recording.request, providers::named(provider)) else { continue };
+        if recording.dialect.name() != "openai_chat" {
+            continue;
+        }
+        let text = request.to_string();
+        let mut out = text.clone().into_bytes();
+        let dropped = openai_chat::adapt(&mut out, 0, &kind.quirks);
+        assert_eq!(String::from_utf8(out).expect("UTF-8"), text, "{}", recording.id);
+        assert!(dropped.is_empty(), "{}: {dropped:?}", recording.id);
+        count += usize::from(kind.quirks.change_requests());
+    }
+    println!("{count} requests to providers with quirks");
+    assert!(count >= 60, "{count}");
 }
 
 #[test]

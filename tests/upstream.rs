@@ -59,6 +59,8 @@ fn settings() -> Provider {
         also_speaks: None,
         base_url: None,
         api_key: None,
+        api_keys: Vec::new(),
+        rejected_key_retry: Duration::from_secs(60),
         aws: None,
         models: Vec::new(),
         timeouts: Timeouts {

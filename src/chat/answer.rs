@@ -36,6 +36,8 @@ pub struct Usage {
     pub cache_write_tokens: Option<u64>,
     /// Output tokens spent on reasoning.
     pub reasoning_tokens: Option<u64>,
+    /// US dollars that the provider says the answer cost.
+    pub cost_usd: Option<f64>,
     /// Were the numbers counted by us, because the provider sent none?
     pub estimated: bool,
     /// The usage object as one dialect wrote it, so that details survive a same-dialect replay.
@@ -51,6 +53,7 @@ impl Usage {
         self.cache_read_tokens = self.cache_read_tokens.max(later.cache_read_tokens);
         self.cache_write_tokens = self.cache_write_tokens.max(later.cache_write_tokens);
         self.reasoning_tokens = self.reasoning_tokens.max(later.reasoning_tokens);
+        self.cost_usd = later.cost_usd.or(self.cost_usd);
         self.estimated = later.estimated;
         if later.original.is_some() {
             self.original.clone_from(&later.original);

@@ -138,8 +138,12 @@ pub struct Provider {
     pub also_speaks: Option<Vec<String>>,
     /// Base URL without trailing slash; `None` = the kind's.
     pub base_url: Option<String>,
-    /// The credential; `None` = none is sent.
+    /// The credential; `None` = none is sent, unless there are `api_keys`.
     pub api_key: Option<SecretString>,
+    /// More credentials, in the operator's order.
+    pub api_keys: Vec<ProviderKey>,
+    /// How long a rejected key is avoided before one request tries it again.
+    pub rejected_key_retry: Duration,
     /// With which each request is signed; `None` = none is.
     pub aws: Option<AwsCredentials>,
     /// Models by this provider's own names that `/v1/models` lists; a pattern may end with `*`.
@@ -162,6 +166,25 @@ pub struct Provider {
     pub default_max_tokens: Option<u64>,
     /// Extra request headers, already checked as valid names and values.
     pub headers: Vec<(String, SecretString)>,
+}
+
+/// Most credentials of one provider.
+pub const PROVIDER_KEYS_MAX: usize = 64;
+
+/// What a provider's `api_key` is called beside its `api_keys`.
+pub const SINGLE_KEY_NAME: &str = "api_key";
+
+/// One of several credentials of a provider.
+#[derive(Clone, Debug)]
+pub struct ProviderKey {
+    /// For logs and metrics.
+    pub name: String,
+    /// The credential.
+    pub key: SecretString,
+    /// Its share of the requests.
+    pub weight: u32,
+    /// Models it may be used for: exact names or patterns with a trailing `*`; empty = all.
+    pub models: Vec<String>,
 }
 
 /// `aws = { … }` of a provider.
@@ -308,4 +331,6 @@ pub struct Price {
     pub cache_read_usd_per_mtok: Option<f64>,
     /// Input written to the provider's prompt cache; the input price unless set.
     pub cache_write_usd_per_mtok: Option<f64>,
+    /// Output spent on reasoning; the output price unless set.
+    pub reasoning_usd_per_mtok: Option<f64>,
 }

@@ -36,8 +36,9 @@ pub struct File {
     pub embedding: Embedding,
     /// One JSON line per request. Off when the section is absent.
     pub request_log: Option<RequestLog>,
-    /// What tokens cost, in US dollars per million. A model without a price has no cost in metrics and headers,
-    /// rather than a guessed one.
+    /// What tokens cost, in US dollars per million, where that is not what the built-in catalogue says (`ringgate
+    /// models` shows it). A provider's own figure for an answer comes first where it sends one. A model without any
+    /// price has no cost in metrics and headers, rather than a guessed one.
     pub prices: Vec<Price>,
 }
 
@@ -161,16 +162,14 @@ pub struct VirtualKey {
 pub struct Provider {
     /// Its name in routes, prices, headers, logs and metrics. Letters, digits and `._-`; unique.
     pub name: String,
-    /// A known provider (`openai`, `anthropic`, `bedrock`, `cohere`, `gemini`, `vertex`, `vertex_express`, `demo`) that
-    /// supplies `dialect`, `base_url` and quirks where they are left out (`vertex` has no `base_url`, that of
-    /// `bedrock` needs `aws.region`). Unless set, `name` if that is a known provider.
+    /// A known provider (providers.md lists them) that supplies `dialect`, `base_url` and quirks where they are left
+    /// out. Unless set, `name` if that is a known provider.
     pub kind: Option<String>,
     /// The wire format it speaks: `openai_chat`, `openai_responses`, `anthropic_messages`, `gemini`,
     /// `bedrock_converse` or `cohere_chat`. The kind's unless set.
     pub dialect: Option<String>,
     /// Wire formats that it speaks besides, at the same `base_url` and with the same credential: callers of one of
-    /// them reach it untranslated. The kind's unless this, `dialect` or `base_url` is set; `openai` speaks
-    /// `openai_responses` as well.
+    /// them reach it untranslated. The kind's (providers.md) unless this, `dialect` or another `base_url` is set.
     pub also_speaks: Option<Vec<String>>,
     /// Where it is, up to but without the endpoint: `https://api.openai.com/v1`. The kind's unless set. Where it ends
     /// with a version (`/v1`, `/v1beta`), or has one before `projects` or `publishers`, no other version is added to
@@ -179,6 +178,18 @@ pub struct Provider {
     /// Its credential: `env:NAME` for an environment variable, `file:PATH` for a file. Never the credential itself.
     /// None is sent unless set.
     pub api_key: Option<String>,
+    /// More credentials, among which requests are spread by weight: each `"env:NAME"`, `"file:PATH"`, or a table. A
+    /// key that the provider rejects (401, 402, 403) or limits (429) is avoided for a while, and the request goes on
+    /// with another one before another target is tried. At most 64, `api_key` included, which counts as a key called
+    /// `api_key` with weight 1.
+    #[serde(default)]
+    pub api_keys: Vec<ProviderKey>,
+    /// A key that the provider rejected is avoided for this long; then one request tries it again. A key that the
+    /// provider limits is avoided for as long as the provider says. While no other key is left, it is used all the
+    /// same.
+    #[serde(default = "defaults::rejected_key_retry_ms")]
+    #[schemars(range(min = 1, max = 86_400_000))]
+    pub rejected_key_retry_ms: u64,
     /// AWS credentials, with which each request is signed (Signature Version 4), in place of `api_key`.
     pub aws: Option<AwsCredentials>,
     /// Models, by this provider's own names, that `/v1/models` lists; a name may end with `*`.
@@ -235,6 +246,34 @@ pub struct Provider {
     /// Extra request headers. A value may be `env:NAME` or `file:PATH`, and must be for credentials.
     #[serde(default)]
     pub headers: BTreeMap<String, String>,
+}
+
+/// One of several credentials of a provider.
+#[derive(Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum ProviderKey {
+    /// The credential: `"env:NAME"` or `"file:PATH"`.
+    Text(String),
+    /// With its name, weight and models.
+    Parts(ProviderKeyParts),
+}
+
+/// A provider's key as a table.
+#[derive(Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct ProviderKeyParts {
+    /// The credential: `env:NAME` for an environment variable, `file:PATH` for a file. Never the credential itself.
+    pub key: String,
+    /// Shown in logs and metrics instead of it. Letters, digits and `._-`; unique for its provider. `key-1`, `key-2`
+    /// and so on, by its place, unless set.
+    pub name: Option<String>,
+    /// Its share of the requests, beside the weights of the others.
+    #[serde(default = "defaults::weight")]
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub weight: u32,
+    /// Models, by the provider's own names, that it may be used for; a name may end with `*`. Empty: all.
+    #[serde(default)]
+    pub models: Vec<String>,
 }
 
 /// `aws = { … }` of a provider.
@@ -448,12 +487,23 @@ pub struct Price {
     /// Input written to the provider's prompt cache. The input price unless set.
     #[schemars(range(min = 0, max = 1_000_000))]
     pub cache_write_usd_per_mtok: Option<f64>,
+    /// Output spent on reasoning. The output price unless set.
+    #[schemars(range(min = 0, max = 1_000_000))]
+    pub reasoning_usd_per_mtok: Option<f64>,
 }
 
 /// Defaults of tables that have required keys and hence no `Default`.
 mod defaults {
     pub(super) fn admin_listen() -> String {
         "127.0.0.1:9090".to_owned()
+    }
+
+    pub(super) fn rejected_key_retry_ms() -> u64 {
+        60_000
+    }
+
+    pub(super) fn weight() -> u32 {
+        1
     }
 
     pub(super) fn connect_timeout_ms() -> u64 {

@@ -426,6 +426,20 @@ pub(super) fn object_of<'tape, 'input>(
     object.get(name).and_then(|value| value.as_object())
 }
 
+/// What some providers say an answer cost: OpenRouter a number, beside it what another provider charges
+/// the caller's own key there; Perplexity an object with a total.
+pub(super) fn cost_of(usage: &JsonObject<'_, '_>) -> Option<f64> {
+    let number = |value: Value<'_, '_>| as_number(value).filter(|cost| cost.is_finite() && *cost >= 0.0);
+    let cost = usage.get("cost")?;
+    let Some(charged) = number(cost) else {
+        return cost.as_object()?.get("total_cost").and_then(number);
+    };
+    let elsewhere = usage.get("is_byok").and_then(|own| own.as_bool()) == Some(true);
+    let details = object_of(usage, "cost_details").filter(|_| elsewhere);
+    let upstream = details.and_then(|details| details.get("upstream_inference_cost").and_then(number));
+    Some(charged + upstream.unwrap_or(0.0))
+}
+
 /// Does the object say nothing for `name`?
 pub(super) fn is_unsaid(object: &JsonObject<'_, '_>, name: &str) -> bool {
     object.get(name).is_none_or(|value| value.is_null())
@@ -474,6 +488,8 @@ pub(super) fn read_error(status: u16, error: Value<'_, '_>) -> Fault {
     };
     if let Some(text) = string_of(&object, "message").filter(|text| !text.is_empty()) {
         fault.message = provider_text(text).into();
+    } else if let Some((place, text)) = object.get("message").and_then(validation).or_else(|| validation(error)) {
+        fault.message = provider_text(&format!("{place}: {text}")).into();
     }
     fault.provider_type = string_of(&object, "type").map(provider_text);
     fault.param = string_of(&object, "param").map(provider_text);
@@ -502,6 +518,24 @@ pub(super) fn read_error_body(status: u16, body: &[u8]) -> Fault {
             _ => read_error(status, tape.as_value()),
         },
     }
+}
+
+/// The first complaint of servers that check bodies against a schema and answer with the list of what does
+/// not fit (`{"detail":[{"loc":["body","seed"],"msg":"…"}]}`): where, and what.
+fn validation(error: Value<'_, '_>) -> Option<(String, String)> {
+    let list = match error.as_object() {
+        Some(object) => object.get("detail")?.as_array()?,
+        None => error.as_array()?,
+    };
+    let first = list.iter().next()?.as_object()?;
+    let text = string_of(&first, "msg")?.to_owned();
+    let steps = first.get("loc")?.as_array()?;
+    let place = steps.iter().filter_map(|step| match step.as_str() {
+        Some("body") => None,
+        Some(name) => Some(name.to_owned()),
+        None => step.as_u64().map(|number| number.to_string()),
+    });
+    Some((place.collect::<Vec<_>>().join("."), text))
 }
 
 fn unreadable(status: u16) -> String {
@@ -559,6 +593,13 @@ mod tests {
         for body in [r#"{"error":"too long"}"#, r#"{"message":"too long"}"#, r#"{"detail":"too long"}"#] {
             assert_eq!(read_error_body(400, body.as_bytes()).message, "too long");
         }
+        let complaint =
+            r#"{"detail":[{"type":"extra_forbidden","loc":["body","messages",3,"x"],"msg":"not permitted"}]}"#;
+        for body in [complaint.to_owned(), format!(r#"{{"object":"error","message":{complaint},"code":null}}"#)] {
+            assert_eq!(read_error_body(422, body.as_bytes()).message, "messages.3.x: not permitted", "{body}");
+        }
+        let listed = complaint.replace("detail", "message");
+        assert_eq!(read_error_body(422, listed.as_bytes()).message, "messages.3.x: not permitted");
         let long = format!(r#"{{"error":"{}"}}"#, "ü".repeat(4096));
         assert!(read_error_body(400, long.as_bytes()).message.len() <= PROVIDER_TEXT_BYTES_MAX);
     }

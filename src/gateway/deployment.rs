@@ -2,20 +2,32 @@
 //!
 //! This is the one place where configuration meets the lists of dialects, providers and strategies. A
 //! deployment is immutable; reloading makes a new one and swaps it whole, so a request sees one
-//! configuration from beginning to end. Rate limits alone are carried over, by key name: a reload must
-//! not hand every caller a fresh minute.
+//! configuration from beginning to end. Two things alone are carried over: rate limits, by key name,
+//! because a reload must not hand every caller a fresh minute; and what is known of providers' keys, by
+//! credential, because a reload does not mend a revoked one.
 
+use crate::chat::Usage;
 use crate::config::Price;
 use crate::config::RouteCache;
+use crate::config::SINGLE_KEY_NAME;
 use crate::config::Settings;
 use crate::config::Tier;
 use crate::dialects;
 use crate::dialects::Dialect;
 use crate::dialects::ProviderDialect;
+use crate::dialects::openai_chat::OpenAiChat;
+use crate::dialects::openai_chat::Quirks;
+use crate::fault::Fault;
 use crate::keys::KeyRing;
+use crate::keys::ProviderKey;
+use crate::keys::ProviderKeys;
 use crate::limits::RequestRate;
 use crate::providers;
 use crate::providers::Credential;
+use crate::providers::KeyRules;
+use crate::providers::Kind;
+use crate::providers::Rates;
+use crate::providers::catalogue;
 use crate::routing;
 use crate::routing::Strategy;
 use crate::routing::Table;
@@ -23,6 +35,7 @@ use crate::upstream::ProviderLink;
 use crate::upstream::Signer;
 use crate::upstream::TlsConfigs;
 use secrecy::ExposeSecret;
+use secrecy::SecretString;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -36,16 +49,24 @@ pub struct Provider {
     also_speaks: Vec<&'static dyn ProviderDialect>,
     /// Where it is, with its deadlines and pool bounds.
     pub link: ProviderLink,
-    /// `host`, credential and fixed headers, rendered once; holds a secret, hence never printed.
+    /// `host` and fixed headers, rendered once; may hold a secret, hence never printed.
     pub(super) fixed_head: Vec<u8>,
+    /// Its credentials.
+    pub(super) keys: ProviderKeys,
+    /// How it refuses them.
+    pub(super) key_rules: KeyRules,
     /// Signs each request, where a key alone is not enough.
     pub(super) signer: Option<Signer>,
     /// Does the fixed head hold `anthropic-version`, to be left out when the caller sends its own?
     pub(super) default_headers: &'static [(&'static str, &'static str)],
     /// Sent when the dialect demands a bound.
     pub default_max_tokens: Option<u64>,
-    /// Understands `max_tokens` only.
-    pub legacy_max_tokens: bool,
+    /// How its chat completions differ from OpenAI's.
+    pub quirks: Quirks,
+    /// Does it tell what an answer cost?
+    pub reports_cost: bool,
+    /// The kind's name, for the catalogue of prices.
+    pub kind: Option<&'static str>,
     /// Models that `/v1/models` lists for it.
     pub models: Vec<String>,
 }
@@ -126,6 +147,30 @@ impl std::fmt::Display for AssemblyError {
 
 impl std::error::Error for AssemblyError {}
 
+impl Provider {
+    /// What is adapted to in `dialect`, of those that it speaks: quirks are those of chat completions.
+    pub(super) fn quirks_of(&self, dialect: &'static dyn ProviderDialect) -> Quirks {
+        if dialect.name() == OpenAiChat.name() { self.quirks } else { Quirks::NONE }
+    }
+
+    /// Is a bound translated from another dialect written as `max_tokens`? Servers of which nothing is
+    /// known mostly take that one only.
+    pub(super) fn legacy_max_tokens(&self) -> bool {
+        self.kind.is_none() || self.quirks.only_max_tokens
+    }
+
+    /// A fault in the provider's words, without any credential that they quote.
+    pub(super) fn redacted(&self, mut fault: Fault) -> Fault {
+        self.keys.redact(&mut fault.message);
+        for field in [&mut fault.param, &mut fault.code, &mut fault.provider_type].into_iter().flatten() {
+            let mut text = std::borrow::Cow::Owned(std::mem::take(field));
+            self.keys.redact(&mut text);
+            *field = text.into_owned();
+        }
+        fault
+    }
+}
+
 impl Deployment {
     /// Resolves every name in `settings`. `demo` is where the embedded demo provider listens, if it
     /// was started; `previous` lends its rate limits.
@@ -135,8 +180,11 @@ impl Deployment {
         previous: Option<&Deployment>,
     ) -> Result<Deployment, AssemblyError> {
         let tls = TlsConfigs::new();
-        let providers =
-            settings.providers.iter().map(|written| provider(written, demo, &tls)).collect::<Result<Vec<_>, _>>()?;
+        let providers = settings
+            .providers
+            .iter()
+            .map(|written| provider(written, demo, &tls, previous))
+            .collect::<Result<Vec<_>, _>>()?;
         let routes = settings.routes.iter().map(|written| route(written, &providers)).collect::<Result<Vec<_>, _>>()?;
         let mut table = Table::default();
         for (index, written) in settings.routes.iter().enumerate() {
@@ -144,7 +192,7 @@ impl Deployment {
         }
         Ok(Deployment {
             keys: KeyRing::new(&settings.keys),
-            rates: rates(&settings, previous),
+            rates: request_rates(&settings, previous),
             providers,
             routes,
             table,
@@ -163,8 +211,20 @@ impl Deployment {
         self.settings.request_log.as_ref().is_some_and(|log| log.bodies)
     }
 
-    /// The price of `model` at `provider`, if the operator named one.
-    pub fn price(&self, provider: &str, model: &str) -> Option<&Price> {
+    /// What an answer cost: what its provider says, else what its tokens cost, if their price is known.
+    pub(super) fn cost(&self, provider: &Provider, model: &str, usage: &Usage) -> Option<f64> {
+        let told = usage.cost_usd.filter(|_| provider.reports_cost);
+        told.or_else(|| self.rates(provider, model, usage).map(|rates| rates.cost(usage)))
+    }
+
+    /// What a request with this usage is charged by: the operator's own price, else the catalogue's.
+    fn rates(&self, provider: &Provider, model: &str, usage: &Usage) -> Option<Rates> {
+        let own = self.own_price(&provider.name, model).map(Rates::configured);
+        own.or_else(|| catalogue::listing(provider.kind?, model)?.rates_for(usage))
+    }
+
+    /// The price that the operator named for `model` at `provider`.
+    pub(super) fn own_price(&self, provider: &str, model: &str) -> Option<&Price> {
         let named = self.settings.prices.iter().filter(|price| price.provider == provider);
         named.clone().find(|price| price.model == model).or_else(|| {
             let mut patterns = named.filter(|price| routing::matches(&price.model, model));
@@ -173,7 +233,7 @@ impl Deployment {
     }
 }
 
-fn rates(settings: &Settings, previous: Option<&Deployment>) -> Vec<Option<Arc<RequestRate>>> {
+fn request_rates(settings: &Settings, previous: Option<&Deployment>) -> Vec<Option<Arc<RequestRate>>> {
     let kept = |name: &str, limit: u32| {
         let before = previous?;
         let index = before.settings.keys.iter().position(|key| key.name == name)?;
@@ -187,6 +247,7 @@ fn provider(
     written: &crate::config::Provider,
     demo: Option<SocketAddr>,
     tls: &TlsConfigs,
+    previous: Option<&Deployment>,
 ) -> Result<Provider, AssemblyError> {
     let name = &written.name;
     let kind = match &written.kind {
@@ -208,30 +269,39 @@ fn provider(
         (None, Some(_)) if is_demo => demo_url.ok_or_else(|| {
             AssemblyError(format!("provider `{name}`: the embedded demo provider runs only inside `ringgate serve`"))
         })?,
-        (None, Some(kind)) if kind.base_url.is_empty() => {
+        (None, Some(kind)) if kind.wants_address() => {
+            let form = kind.base_url;
             return Err(AssemblyError(format!(
-                "provider `{name}`: set `base_url`, because a provider of the kind `{}` has no common address",
-                kind.name
+                "provider `{name}`: set `base_url`, which is your own: \"{form}\" with your name in place of the capitals"
             )));
         }
         (None, Some(kind)) => regional(kind.base_url, written)?,
         (None, None) => return Err(AssemblyError(format!("provider `{name}`: set `base_url`"))),
     };
-    let link = ProviderLink::new(written, &base_url, tls)
+    // The address of this machine that is known of the kind is as good as one that was written.
+    let local = written.base_url.is_none() && kind.is_some_and(Kind::is_local);
+    let allowed = written.allow_private_addresses || local;
+    let reachable = crate::config::Provider { allow_private_addresses: allowed, ..written.clone() };
+    let link = ProviderLink::new(&reachable, &base_url, tls)
         .map_err(|reason| AssemblyError(format!("provider `{name}`: {reason}")))?;
     let credential = kind.map_or_else(|| providers::credential_of_dialect(dialect_name), |kind| kind.credential);
-    let dialect_kind = providers::ALL.iter().find(|kind| kind.dialect == dialect_name);
+    // What a dialect demands is known from the first provider that speaks it.
+    let speaks = |kind: &&'static Kind| kind.dialect == dialect_name;
+    let spoken = kind.filter(speaks).or_else(|| providers::ALL.iter().copied().find(speaks));
     Ok(Provider {
         name: Arc::from(name.as_str()),
         dialect,
         also_speaks,
-        fixed_head: fixed_head(&link.endpoint.authority, credential, written),
+        fixed_head: fixed_head(&link.endpoint.authority, written),
+        keys: keys(written, credential, &link.endpoint.authority, previous),
         signer: signer(&link.endpoint.authority, written)?,
-        default_headers: kind.or(dialect_kind.copied()).map_or(&[], |kind| kind.headers),
-        default_max_tokens: written
-            .default_max_tokens
-            .or(kind.or(dialect_kind.copied()).and_then(|kind| kind.default_max_tokens)),
-        legacy_max_tokens: kind.is_none_or(|kind| kind.legacy_max_tokens),
+        key_rules: kind.map_or(KeyRules::USUAL, |kind| kind.key_rules),
+        default_headers: spoken.map_or(&[], |kind| kind.headers),
+        default_max_tokens: written.default_max_tokens.or(spoken.and_then(|kind| kind.default_max_tokens)),
+        // A kind may be spoken to in another dialect than its own, to which its quirks do not belong.
+        quirks: kind.filter(speaks).map_or(Quirks::NONE, |kind| kind.quirks),
+        reports_cost: kind.is_some_and(|kind| kind.reports_cost),
+        kind: kind.map(|kind| kind.name),
         models: written.models.clone(),
         link,
     })
@@ -249,13 +319,14 @@ fn dialect_named(dialect: &str, provider: &str) -> Result<&'static dyn ProviderD
 /// need not imitate all.
 fn also_speaks(
     written: &crate::config::Provider,
-    kind: Option<&providers::Kind>,
+    kind: Option<&Kind>,
 ) -> Result<Vec<&'static dyn ProviderDialect>, AssemblyError> {
     if let Some(names) = &written.also_speaks {
         return names.iter().map(|name| dialect_named(name, &written.name)).collect();
     }
-    let usual = kind.filter(|_| written.base_url.is_none() && written.dialect.is_none());
-    let names = usual.map_or(&[][..], |kind| providers::also_speaks(kind.name));
+    let at_home = |kind: &&Kind| written.base_url.is_none() || kind.wants_address();
+    let usual = kind.filter(at_home).filter(|_| written.dialect.is_none());
+    let names = usual.map_or(&[][..], |kind| kind.also_speaks);
     names.iter().map(|name| dialect_named(name, &written.name)).collect()
 }
 
@@ -294,26 +365,53 @@ fn region_of(authority: &str) -> Option<&str> {
 }
 
 /// The header lines that are the same for every request to this provider.
-fn fixed_head(authority: &str, credential: Credential, written: &crate::config::Provider) -> Vec<u8> {
+fn fixed_head(authority: &str, written: &crate::config::Provider) -> Vec<u8> {
     let mut head = Vec::with_capacity(256);
     push_header(&mut head, "host", authority.as_bytes());
     push_header(&mut head, "content-type", b"application/json");
     push_header(&mut head, "accept-encoding", b"identity");
     push_header(&mut head, "user-agent", concat!("ringgate/", env!("CARGO_PKG_VERSION")).as_bytes());
-    if let Some(key) = &written.api_key {
-        match credential {
-            Credential::Bearer => {
-                let value = format!("Bearer {}", key.expose_secret());
-                push_header(&mut head, "authorization", value.as_bytes());
-            }
-            Credential::Header(name) => push_header(&mut head, name, key.expose_secret().as_bytes()),
-            Credential::None => {}
-        }
-    }
     for (name, value) in &written.headers {
         push_header(&mut head, name, value.expose_secret().as_bytes());
     }
     head
+}
+
+/// The provider's keys; what the previous deployment knew of them holds for the same place only.
+fn keys(
+    written: &crate::config::Provider,
+    credential: Credential,
+    authority: &str,
+    previous: Option<&Deployment>,
+) -> ProviderKeys {
+    let key = |name: &str, secret: &SecretString, weight: u32, models: &[String]| ProviderKey {
+        name: Arc::from(name),
+        line: credential_line(credential, secret),
+        secret_bytes: secret.expose_secret().len(),
+        weight,
+        models: models.to_vec(),
+    };
+    let single = written.api_key.iter().map(|secret| key(SINGLE_KEY_NAME, secret, 1, &[]));
+    let listed = written.api_keys.iter().map(|it| key(&it.name, &it.key, it.weight, &it.models));
+    let mut keys: Vec<ProviderKey> = single.chain(listed).collect();
+    if keys.is_empty() {
+        let (line, models) = (Vec::new(), Vec::new());
+        keys.push(ProviderKey { name: Arc::from(""), line, secret_bytes: 0, weight: 1, models });
+    }
+    let same = |before: &&Provider| *before.name == *written.name && before.link.endpoint.authority == *authority;
+    let before = previous.and_then(|previous| previous.providers.iter().find(same)).map(|before| &before.keys);
+    ProviderKeys::new(keys, written.rejected_key_retry, before)
+}
+
+fn credential_line(credential: Credential, secret: &SecretString) -> Vec<u8> {
+    let mut line = Vec::new();
+    let secret = secret.expose_secret();
+    match credential {
+        Credential::Bearer => push_header(&mut line, "authorization", format!("Bearer {secret}").as_bytes()),
+        Credential::Header(name) => push_header(&mut line, name, secret.as_bytes()),
+        Credential::None => {}
+    }
+    line
 }
 
 pub(super) fn push_header(head: &mut Vec<u8>, name: &str, value: &[u8]) {
@@ -365,6 +463,12 @@ mod tests {
         Ok(deployment.providers.remove(0))
     }
 
+    /// The line that a request's head says who asks with.
+    fn credential(provider: &Provider) -> String {
+        let chosen = provider.keys.choose("m", crate::keys::Tried::default(), crate::clock::Tick(0), 0);
+        String::from_utf8_lossy(provider.keys.line(chosen.expect("no model is refused"))).into_owned()
+    }
+
     const KEYS: &str = "access_key_id = \"env:ID\", secret_access_key = \"env:SECRET\"";
 
     #[test]
@@ -373,13 +477,13 @@ mod tests {
             assembled(&format!("name = \"bedrock\"\naws = {{ {KEYS}, region = \"eu-west-3\" }}")).expect("complete");
         assert_eq!(provider.link.endpoint.authority, "bedrock-runtime.eu-west-3.amazonaws.com");
         assert!(provider.signer.is_some() && provider.dialect.name() == "bedrock_converse");
-        assert!(!String::from_utf8_lossy(&provider.fixed_head).contains("authorization"));
+        assert_eq!(credential(&provider), "");
         let told = assembled("name = \"bedrock\"\napi_key = \"env:KEY\"").err().expect("no region");
         assert!(told.contains("`bedrock`") && told.contains("base_url") && told.contains("us-east-1"), "{told}");
         let url = "base_url = \"https://bedrock-runtime.us-west-2.amazonaws.com\"";
         let provider = assembled(&format!("name = \"bedrock\"\n{url}\napi_key = \"env:KEY\"")).expect("complete");
         assert!(provider.signer.is_none());
-        assert!(String::from_utf8_lossy(&provider.fixed_head).contains("authorization: Bearer KEY\r\n"));
+        assert_eq!(credential(&provider), "authorization: Bearer KEY\r\n");
         assert!(
             assembled(&format!("name = \"bedrock\"\n{url}\naws = {{ {KEYS} }}")).is_ok_and(|it| it.signer.is_some())
         );

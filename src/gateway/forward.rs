@@ -2,8 +2,10 @@
 //!
 //! Until the first content nothing has been said to the caller, so any failure that another target
 //! might not have leads to the next attempt: no connection, a deadline, 429, 5xx, garbage, a stream
-//! that dies in its preamble. A refusal of the request itself (4xx) is the answer. What the provider
-//! said about a rejected credential stays with us: it may quote the key.
+//! that dies in its preamble. A refusal that is about the gateway's key leads to the provider's next key
+//! before it leads to the next target; a refusal of the request itself (4xx) is the answer. What the
+//! provider said about a rejected credential stays with us: it may quote part of the key. A whole key is
+//! taken out of all its words.
 
 use super::Gateway;
 use super::Incoming;
@@ -25,8 +27,13 @@ use crate::dialects::Dialect;
 use crate::dialects::Dropped;
 use crate::dialects::StreamOptions;
 use crate::dialects::TargetOptions;
+use crate::dialects::openai_chat;
 use crate::fault::Fault;
 use crate::fault::Kind;
+use crate::keys::Chosen;
+use crate::keys::Setback;
+use crate::keys::Tried;
+use crate::limits::signals;
 use crate::net::First;
 use crate::net::Net;
 use crate::net::race;
@@ -34,6 +41,7 @@ use crate::net::timeout;
 use crate::observe;
 use crate::observe::AttemptOutcome;
 use crate::observe::Level;
+use crate::providers;
 use crate::routing::Plan;
 use crate::upstream;
 use crate::upstream::Exchange;
@@ -70,6 +78,8 @@ pub(super) enum Forwarded<N: Net> {
 pub(super) struct Rendered {
     /// Head and body.
     pub bytes: Vec<u8>,
+    /// Whose credential its head holds.
+    pub key: Chosen,
     /// Fields that the provider's dialect could not express.
     pub dropped: Vec<Dropped>,
 }
@@ -106,6 +116,8 @@ pub(super) struct Failure {
     status: Option<u16>,
     /// May another target succeed where this one failed?
     failover: bool,
+    /// What it says about the key that was used.
+    pub setback: Option<Setback>,
 }
 
 enum Attempt<N: Net> {
@@ -130,46 +142,104 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
             outcome: AttemptOutcome::Unreachable,
             status: None,
             failover: false,
+            setback: None,
         };
         let deadline = self.deadline(request, way, plan, story)?;
         let mut first = Some(first);
         for target in plan.as_slice() {
             let (index, model) = way.target(request.deployment, *target, &request.ask.model);
             let model: Arc<str> = self.model_names.shared(&model);
-            let before = self.net.now();
-            let rendered = first.take().unwrap_or_else(|| self.rendered_again(request, index, &model));
-            let attempt = self.attempt(request, client, (index, &model), rendered, deadline, remembrance).await;
-            // The turn began when the provider's answer was here; the gateway's own part of it is not the provider's.
-            let duration = self.net.lately().since(before);
-            story.upstream += duration;
-            let mut noted = Try { provider: index, model, outcome: AttemptOutcome::Ok, status: Some(200), duration };
-            match attempt {
-                Ok(Attempt::Served(forwarded)) => {
-                    story.provider = Some(index);
-                    story.model = Some(noted.model.clone());
-                    story.tries.push(noted);
-                    return Ok(forwarded);
-                }
-                Ok(Attempt::Failed(failure)) => {
-                    noted.outcome = failure.outcome;
-                    noted.status = failure.status;
-                    story.tries.push(noted);
-                    self.complain(request.deployment, index, &failure);
+            let rendered = first.take().unwrap_or_else(|| self.rendered_again(request, index, &model, None));
+            match self.ask_target(request, client, index, model, rendered, deadline, remembrance, story).await? {
+                Attempt::Served(forwarded) => return Ok(forwarded),
+                Attempt::Failed(failure) => {
                     let stop = !failure.failover || self.net.lately() >= deadline;
                     last = failure;
                     if stop {
                         break;
                     }
                 }
+            }
+        }
+        Err(Unserved::Fault(told(last.fault, story)))
+    }
+
+    /// Asks one target, with one key of its provider after the other while the refusals are about keys.
+    async fn ask_target(
+        &self,
+        request: &Request<'_>,
+        client: &mut Client<'_, N::Stream>,
+        index: usize,
+        model: Arc<str>,
+        mut rendered: Result<Rendered, Fault>,
+        deadline: Tick,
+        remembrance: &Remembrance,
+        story: &mut Story,
+    ) -> Result<Attempt<N>, Unserved> {
+        let provider = &request.deployment.providers[index];
+        let mut tried = Tried::default();
+        loop {
+            let key = rendered.as_ref().ok().map(|rendered| rendered.key);
+            let before = self.net.now();
+            let attempt = self.attempt(request, client, (index, &model), rendered, deadline, remembrance).await;
+            // The turn began when the provider's answer was here; the gateway's own part of it is not the provider's.
+            let now = self.net.lately();
+            let duration = now.since(before);
+            story.upstream += duration;
+            let mut noted = Try {
+                provider: index,
+                key: key.map(Chosen::index),
+                setback: None,
+                model: Arc::clone(&model),
+                outcome: AttemptOutcome::Ok,
+                status: Some(200),
+                duration,
+            };
+            let failure = match attempt {
+                Ok(Attempt::Served(forwarded)) => {
+                    key.iter().for_each(|key| provider.keys.accepted(*key));
+                    story.provider = Some(index);
+                    story.key = noted.key;
+                    story.model = Some(model);
+                    story.tries.push(noted);
+                    return Ok(Attempt::Served(forwarded));
+                }
+                Ok(Attempt::Failed(failure)) => failure,
                 Err(unserved) => {
                     noted.outcome = AttemptOutcome::Abandoned;
                     noted.status = None;
                     story.tries.push(noted);
                     return Err(unserved);
                 }
-            }
+            };
+            noted.outcome = failure.outcome;
+            noted.status = failure.status;
+            noted.setback = failure.setback.filter(|_| key.is_some());
+            story.tries.push(noted);
+            self.complain(request.deployment, index, &failure);
+            let (Some(key), Some(setback)) = (key, failure.setback) else { return Ok(Attempt::Failed(failure)) };
+            tried.note(key);
+            self.rest(provider, key, setback, now);
+            let random = self.ids.random() as u64;
+            let next = provider.keys.choose(&model, tried, now, random).filter(|_| now < deadline);
+            let Some(next) = next else {
+                return Ok(Attempt::Failed(exhausted(failure, provider, &model, now)));
+            };
+            rendered = self.rendered_again(request, index, &model, Some(next));
         }
-        Err(Unserved::Fault(told(last.fault, story)))
+    }
+
+    /// Avoids a key for a while, and tells people where others take its place.
+    pub(super) fn rest(&self, provider: &Provider, key: Chosen, setback: Setback, now: Tick) {
+        let avoided = provider.keys.refused(key, setback, now);
+        let worth_telling = provider.keys.count() > 1 && !avoided.is_zero();
+        let Some(log) = self.shared.log.as_ref().filter(|_| worth_telling) else { return };
+        let (name, seconds) = (provider.keys.name(key.index()), avoided.as_secs_f64());
+        let reason = setback.word();
+        let subject = format!("key {} {name} {reason}", provider.name);
+        let fields: observe::log::Fields<'_> =
+            &[("provider", &provider.name), ("api_key", &name), ("reason", &reason), ("seconds", &seconds)];
+        log.once_a_minute(now, &subject, Level::Warn, "a provider's key is avoided", fields);
     }
 
     /// Tells people that a provider fails, once a minute for each provider and sort of failure. What a
@@ -206,11 +276,11 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         remembrance: &Remembrance,
     ) -> Result<Attempt<N>, Unserved> {
         let provider = &request.deployment.providers[provider];
-        let Rendered { bytes, dropped } = match rendered {
+        let Rendered { bytes, dropped, .. } = match rendered {
             Ok(rendered) => rendered,
             Err(fault) => {
                 let outcome = AttemptOutcome::ClientError;
-                return Ok(Attempt::Failed(Failure { fault, outcome, status: None, failover: true }));
+                return Ok(Attempt::Failed(Failure { fault, outcome, status: None, failover: true, setback: None }));
             }
         };
         let sent = self.net.lately();
@@ -248,7 +318,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
     ) -> Result<Rendered, Fault> {
         let target = plan.as_slice().first().copied().unwrap_or_default();
         let (index, model) = way.target(request.deployment, target, &request.ask.model);
-        self.rendered_for(request, body, index, &model)
+        self.rendered_for(request, body, index, &model, None)
     }
 
     fn rendered_for(
@@ -257,20 +327,30 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         body: Value<'_, '_>,
         provider: usize,
         model: &str,
+        key: Option<Chosen>,
     ) -> Result<Rendered, Fault> {
         let provider = &request.deployment.providers[provider];
+        let any = || provider.keys.choose(model, Tried::default(), self.net.now(), self.ids.random() as u64);
+        let key = key.or_else(any).ok_or_else(|| no_key(provider, model))?;
         let mut bytes = self.memory.take();
         let clock = || self.net.unix_ms();
-        let dropped = render(request, body, provider, model, &self.instance, clock, &mut bytes)?;
-        Ok(Rendered { bytes, dropped })
+        let dropped = render(request, body, provider, key, model, &self.instance, clock, &mut bytes)?;
+        Ok(Rendered { bytes, key, dropped })
     }
 
-    /// The upstream request for a later target: the body is parsed once more, which only failover pays.
-    fn rendered_again(&self, request: &Request<'_>, provider: usize, model: &str) -> Result<Rendered, Fault> {
+    /// The upstream request for a later target or key: the body is parsed once more, which only failover
+    /// pays.
+    fn rendered_again(
+        &self,
+        request: &Request<'_>,
+        provider: usize,
+        model: &str,
+        key: Option<Chosen>,
+    ) -> Result<Rendered, Fault> {
         let mut copy = self.memory.take();
         copy.extend_from_slice(request.incoming.body);
         let tape = self.parse(&mut copy)?;
-        let rendered = self.rendered_for(request, tape.as_value(), provider, model);
+        let rendered = self.rendered_for(request, tape.as_value(), provider, model, key);
         self.parser.borrow_mut().recycle(tape);
         self.memory.give(copy);
         self.worked_on(request.incoming.body.len());
@@ -293,6 +373,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         let speaks = provider.dialect_for(request.dialect);
         let mut translation = Translation::new(speaks, request.dialect, options, request.ask.choices, keep);
         translation.repeat(request.incoming.body);
+        translation.silent_finish(provider.quirks_of(speaks).silent_finish);
         translation.call(|| request.dialect.answer_id(self.ids.random()), model);
         let mut out = self.memory.take();
         let limit = sent.after(provider.link.timeouts.first_byte);
@@ -311,7 +392,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
                 self.memory.give(out);
                 let late = fault.kind == Kind::Timeout;
                 let outcome = if late { AttemptOutcome::Timeout } else { AttemptOutcome::Broken };
-                return Ok(Attempt::Failed(Failure { fault, outcome, status: Some(200), failover: true }));
+                return Ok(Attempt::Failed(in_band(fault, outcome, provider)));
             }
             let facts = &translation.facts;
             let long = facts.events > PREAMBLE_EVENTS_MAX || out.len() > PREAMBLE_BYTES_MAX;
@@ -350,10 +431,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
                 let whole = Box::new(Whole { exchange, facts, translated, dropped });
                 Ok(Attempt::Served(Forwarded::Whole(whole)))
             }
-            Err(fault) => {
-                let outcome = AttemptOutcome::Broken;
-                Ok(Attempt::Failed(Failure { fault, outcome, status: Some(200), failover: true }))
-            }
+            Err(fault) => Ok(Attempt::Failed(in_band(fault, AttemptOutcome::Broken, provider))),
         }
     }
 
@@ -374,7 +452,28 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         let body = if read.is_ok() { exchange.body() } else { &[] };
         let dialect = provider.dialect_for(request.dialect);
         let fault = dialect.read_refusal(status, &|name| exchange.header(name), body);
-        Ok(judged_refusal(status, refused(&exchange, fault), provider))
+        Ok(judged_refusal(status, self.refused(&exchange, fault, provider), provider))
+    }
+
+    /// The provider's fault without any credential, and with what its head says about trying again.
+    pub(super) fn refused(&self, exchange: &Exchange<N>, fault: Fault, provider: &Provider) -> Fault {
+        let fault = provider.redacted(fault);
+        let should_retry = match exchange.header("x-should-retry") {
+            Some(b"true") => Some(true),
+            Some(b"false") => Some(false),
+            _ => fault.should_retry,
+        };
+        Fault { retry_after: self.retry_after(exchange).or(fault.retry_after), should_retry, ..fault }
+    }
+
+    /// When the provider wants to be asked again. Where a limit returns is only of interest where one
+    /// refused.
+    fn retry_after(&self, exchange: &Exchange<N>) -> Option<Duration> {
+        let (header, now) = (|name: &str| exchange.header(name), self.net.unix_ms());
+        match exchange.status() {
+            429 => signals::limited_for(header, now),
+            _ => signals::retry_after(header, now),
+        }
     }
 
     /// Runs `future` unless the caller leaves first. When others wait for the same answer, the caller's
@@ -413,17 +512,19 @@ fn render(
     request: &Request<'_>,
     parsed: Value<'_, '_>,
     provider: &Provider,
+    key: Chosen,
     model: &str,
     instance: &str,
     clock: impl Fn() -> u64,
     out: &mut Vec<u8>,
 ) -> Result<Vec<Dropped>, Fault> {
+    let dialect = provider.dialect_for(request.dialect);
+    let quirks = provider.quirks_of(dialect);
     let options = TargetOptions {
         default_max_tokens: provider.default_max_tokens,
-        inject_usage: request.ask.stream,
-        legacy_max_tokens: provider.legacy_max_tokens,
+        inject_usage: request.ask.stream && !quirks.volunteers_usage,
+        legacy_max_tokens: provider.legacy_max_tokens(),
     };
-    let dialect = provider.dialect_for(request.dialect);
     out.extend_from_slice(b"POST ");
     let path_at = out.len();
     out.extend_from_slice(provider.link.endpoint.path_prefix.as_bytes());
@@ -432,10 +533,11 @@ fn render(
     let path = path_at..out.len();
     out.extend_from_slice(b" HTTP/1.1\r\n");
     out.extend_from_slice(&provider.fixed_head);
+    out.extend_from_slice(provider.keys.line(key));
     pass_fields(&request.incoming, provider, instance, out);
     let unsigned = provider.signer.as_ref().map(|signer| (signer, signer.write_fields(clock(), out)));
     let body_at = open_body(out);
-    let dropped;
+    let mut dropped;
     if let Some(passing) = provider.passing(request.dialect) {
         dropped = passing.left_unsaid(parsed)?;
         let raw = request.incoming.body;
@@ -447,6 +549,9 @@ fn render(
         let neutral = chat::Request { model: request.ask.model.to_string(), stream: request.ask.stream, ..neutral };
         let written = dialect.write_request(&neutral, model, options, out);
         dropped = renamed(written.map_err(|fault| in_words_of(request.dialect, fault))?, request.dialect);
+    }
+    if quirks.change_requests() {
+        dropped.append(&mut openai_chat::adapt(out, body_at, &quirks));
     }
     close_body(body_at, out);
     if let Some((signer, unsigned)) = unsigned {
@@ -533,27 +638,6 @@ fn first_byte_fault(provider: &Provider) -> Fault {
     Fault::new(Kind::Timeout, format!("the provider `{}` sent no content within first_byte_timeout_ms", provider.name))
 }
 
-/// `retry-after-ms`, then `retry-after` in seconds; anything else is ignored.
-fn retry_after<N: Net>(exchange: &Exchange<N>) -> Option<Duration> {
-    const WAIT_MAX_S: f64 = 86_400.0;
-    let number = |name: &str| {
-        let text = std::str::from_utf8(exchange.header(name)?).ok()?;
-        text.trim().parse::<f64>().ok().filter(|value| value.is_finite() && *value >= 0.0)
-    };
-    let seconds = number("retry-after-ms").map(|millis| millis / 1000.0).or_else(|| number("retry-after"))?;
-    (seconds <= WAIT_MAX_S).then(|| Duration::from_secs_f64(seconds))
-}
-
-/// The provider's fault with what its head says about trying again.
-pub(super) fn refused<N: Net>(exchange: &Exchange<N>, fault: Fault) -> Fault {
-    let should_retry = match exchange.header("x-should-retry") {
-        Some(b"true") => Some(true),
-        Some(b"false") => Some(false),
-        _ => fault.should_retry,
-    };
-    Fault { retry_after: retry_after(exchange).or(fault.retry_after), should_retry, ..fault }
-}
-
 /// How an attempt ended that was answered with `status`.
 pub(super) fn outcome_of(status: u16) -> AttemptOutcome {
     match status {
@@ -573,37 +657,90 @@ pub(super) fn transport(failure: &upstream::Failure, provider: &Provider, status
         (_, Stage::Resolve | Stage::Connect | Stage::Tls) => AttemptOutcome::Unreachable,
         _ => AttemptOutcome::Broken,
     };
-    Failure { fault, outcome, status, failover: true }
+    Failure { fault, outcome, status, failover: true, setback: None }
+}
+
+/// A failure that came with status 200: what was said in the answer may all the same be about the key.
+fn in_band(fault: Fault, outcome: AttemptOutcome, provider: &Provider) -> Failure {
+    let fault = provider.redacted(fault);
+    let setback = match fault.kind {
+        Kind::Provider(status) => providers::setback(&provider.key_rules, status, &fault),
+        _ => None,
+    };
+    let fault = if setback == Some(Setback::Rejected) { rejected(provider) } else { fault };
+    Failure { fault, outcome, status: Some(200), failover: true, setback }
+}
+
+fn rejected(provider: &Provider) -> Fault {
+    let place = if provider.signer.is_some() { "aws" } else { "api_key" };
+    let advice = format!("rejects the gateway's credential; its operator must check {place}");
+    Fault::new(Kind::Upstream, format!("the provider `{}` {advice}", provider.name))
+}
+
+pub(super) fn no_key(provider: &Provider, model: &str) -> Fault {
+    let (name, model) = (&provider.name, super::admit::shown(model));
+    let advice = "add it to `models` of one of its api_keys, or ask for another model";
+    let message = format!("no key of the provider `{name}` may be used for the model `{model}`: {advice}");
+    Fault { param: Some("model".to_owned()), ..Fault::new(Kind::NotFound, message) }
+}
+
+/// The failure that is told when no key of a provider with several is left to try.
+fn exhausted(mut failure: Failure, provider: &Provider, model: &str, now: Tick) -> Failure {
+    if provider.keys.count() < 2 {
+        return failure;
+    }
+    let returns_in = provider.keys.returns_in(model, now);
+    failure.fault = match (failure.setback, returns_in) {
+        // The provider's own words about the limit, or about what its keys may not do.
+        (Some(Setback::Limited(_) | Setback::Unfit), _) => failure.fault,
+        (_, Some(_)) => {
+            let message = format!("the keys for the provider `{}` are limited or rejected", provider.name);
+            Fault::new(Kind::Provider(429), message)
+        }
+        (_, None) => {
+            let advice = "rejects every key of the gateway that was tried; its operator must check api_keys";
+            Fault::new(Kind::Upstream, format!("the provider `{}` {advice}", provider.name))
+        }
+    };
+    failure.fault.retry_after = returns_in.or(failure.fault.retry_after);
+    failure
 }
 
 pub(super) fn judged_refusal(status: u16, fault: Fault, provider: &Provider) -> Failure {
-    let Provider { name, signer, .. } = provider;
+    let Provider { name, key_rules, .. } = provider;
     let ours = |message: String| Fault::new(Kind::Upstream, message);
     // A dialect may know better than the status what was refused.
     let status = if let Kind::Provider(judged) = fault.kind { judged } else { status };
+    let setback = providers::setback(key_rules, status, &fault);
     let (fault, outcome, failover) = match status {
-        401 => {
-            let place = if signer.is_some() { "aws" } else { "api_key" };
-            let advice = format!("rejects the gateway's credential; its operator must check {place}");
+        401 => (rejected(provider), outcome_of(status), true),
+        402 => {
+            let advice = "says that the gateway's account there is out of credit; its operator must fill it";
             (ours(format!("the provider `{name}` {advice}")), outcome_of(status), true)
         }
         // The provider or its model took too long or failed, whatever the status blames.
         408 | 424 => (fault, AttemptOutcome::ServerError, true),
-        402 | 403 | 429 | 500..=599 => (fault, outcome_of(status), true),
+        403 | 429 | 500..=599 => (fault, outcome_of(status), true),
+        400..=499 if setback.is_some() => (rejected(provider), outcome_of(status), true),
         400..=499 => (fault, outcome_of(status), false),
         _ => {
             let message = format!("the provider `{name}` answered with the unexpected status {status}");
             (ours(message), AttemptOutcome::Broken, true)
         }
     };
-    Failure { fault, outcome, status: Some(status), failover }
+    Failure { fault, outcome, status: Some(status), failover, setback }
 }
 
-/// Says in the fault's own message that others were tried.
+/// Says in the fault's own message that it was not the only one.
 pub(super) fn told(mut fault: Fault, story: &Story) -> Fault {
-    if story.tries.len() > 1 {
-        let message = format!("{} ({} targets were tried)", fault.message, story.tries.len());
-        fault.message = message.into();
-    }
+    let same = |two: &&[Try]| two[0].provider == two[1].provider && two[0].model == two[1].model;
+    let targets = story.tries.len() - story.tries.windows(2).filter(same).count();
+    let others = match (targets, story.tries.len()) {
+        (_, 0 | 1) => return fault,
+        (1, attempts) => format!("{attempts} keys were tried"),
+        (targets, attempts) if targets == attempts => format!("{targets} targets were tried"),
+        (targets, attempts) => format!("{targets} targets were tried, in {attempts} attempts"),
+    };
+    fault.message = format!("{} ({others})", fault.message).into();
     fault
 }

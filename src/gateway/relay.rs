@@ -18,6 +18,9 @@ use super::story::Story;
 use super::tell::header_safe;
 use crate::cache::FlightMeta;
 use crate::cache::Form;
+use crate::chat::Answer;
+use crate::chat::Finish;
+use crate::chat::Part;
 use crate::chat::Usage;
 use crate::dialects::AnswerFacts;
 use crate::dialects::Dropped;
@@ -82,6 +85,9 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         let translated = match (&facts, same && !request.ask.stream) {
             (Err(_), _) | (_, true) => Ok(None),
             (Ok(_), false) => dialect.read_answer(tape.as_value()).map(|mut answer| {
+                if provider.quirks_of(dialect).silent_finish {
+                    suppose_finishes(&mut answer);
+                }
                 let mut out = Vec::with_capacity(1024);
                 let occasion = self.occasion(request);
                 replay::complete(&mut answer, model, request.dialect, occasion);
@@ -243,7 +249,10 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
                 Ok(Ok(Some(bytes))) => translation.feed(&self.parser, bytes, out).err(),
             };
             if let Some(fault) = fault {
-                return Err(Interrupted::Broken(fault));
+                return Err(Interrupted::Broken(match story.provider {
+                    Some(provider) => request.deployment.providers[provider].redacted(fault),
+                    None => fault,
+                }));
             }
         }
     }
@@ -278,6 +287,14 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         if !dropped.is_empty() {
             reply::field(head, "x-ringgate-dropped", dropped_names(dropped).as_bytes());
         }
+    }
+}
+
+/// A whole answer has ended, even where its provider never says why.
+fn suppose_finishes(answer: &mut Answer) {
+    for choice in answer.choices.iter_mut().filter(|choice| choice.finish.is_none()) {
+        let calls = choice.parts.iter().any(|part| matches!(part, Part::ToolCall { .. }));
+        choice.finish = Some(if calls { Finish::ToolCalls } else { Finish::Stop });
     }
 }
 

@@ -10,41 +10,26 @@ use super::story::Ending;
 use super::story::Story;
 use crate::cache::Derived;
 use crate::cache::Record;
-use crate::chat::Usage;
 use crate::clock::Tick;
-use crate::config::Price;
 use crate::config::RouteCache;
 use crate::config::Tier;
+use crate::keys::Setback;
 use crate::net::Net;
 use crate::observe;
 use crate::observe::Attempt;
 use crate::observe::Facts;
+use crate::observe::KeySetback;
 use crate::observe::RequestLabels;
 use crate::observe::request_log::Entry;
 use crate::upstream::resolve::Resolve;
 use std::sync::Arc;
 use std::time::Duration;
 
-const TOKENS_PER_PRICE: f64 = 1_000_000.0;
-
-/// What `usage` costs at `price`, US dollars.
-pub(super) fn price_of(price: &Price, usage: &Usage) -> f64 {
-    let read = usage.cache_read_tokens.unwrap_or(0).min(usage.input_tokens);
-    let written = usage.cache_write_tokens.unwrap_or(0).min(usage.input_tokens - read);
-    let plain = usage.input_tokens - read - written;
-    let at = |tokens: u64, usd_per_mtok: f64| tokens as f64 * usd_per_mtok / TOKENS_PER_PRICE;
-    at(plain, price.input_usd_per_mtok)
-        + at(read, price.cache_read_usd_per_mtok.unwrap_or(price.input_usd_per_mtok))
-        + at(written, price.cache_write_usd_per_mtok.unwrap_or(price.input_usd_per_mtok))
-        + at(usage.output_tokens, price.output_usd_per_mtok)
-}
-
 impl<N: Net, R: Resolve> Gateway<N, R> {
-    /// What the story's usage costs, if its price is known.
+    /// What the answer cost, if that is known.
     pub(super) fn cost(&self, request: &Request<'_>, story: &Story) -> Option<f64> {
         let provider = &request.deployment.providers[story.provider?];
-        let price = request.deployment.price(&provider.name, story.model.as_deref()?)?;
-        Some(price_of(price, story.usage.as_ref()?))
+        request.deployment.cost(provider, story.model.as_deref()?, story.usage.as_ref()?)
     }
 
     /// Puts a sound answer where it will be found, and tells everybody who waited for it.
@@ -111,6 +96,10 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
             route: story.route.map_or("", |route| &*deployment.routes[route].name),
             requested_model: story.requested_model.as_deref().unwrap_or(""),
             provider: story.provider.map_or("", |provider| &*deployment.providers[provider].name),
+            api_key: story
+                .provider
+                .zip(story.key)
+                .map_or("", |(provider, key)| deployment.providers[provider].keys.name(key)),
             model: story.model.as_deref().unwrap_or(""),
             attempts,
             status: status_of(story),
@@ -157,8 +146,15 @@ fn status_of(story: &Story) -> u16 {
 }
 
 fn attempt<'s>(deployment: &'s Deployment, tried: &'s super::story::Try) -> Attempt<'s> {
+    let provider = &deployment.providers[tried.provider];
     Attempt {
-        provider: &deployment.providers[tried.provider].name,
+        provider: &provider.name,
+        api_key: tried.key.map_or("", |key| provider.keys.name(key)),
+        setback: tried.setback.and_then(|setback| match setback {
+            Setback::Rejected => Some(KeySetback::Rejected),
+            Setback::Limited(_) => Some(KeySetback::Limited),
+            Setback::Unfit => None,
+        }),
         model: &tried.model,
         outcome: tried.outcome,
         status: tried.status,
@@ -198,29 +194,5 @@ fn cache_word(outcome: CacheOutcome) -> observe::CacheOutcome {
         CacheOutcome::Hit => observe::CacheOutcome::Hit,
         CacheOutcome::Semantic { .. } => observe::CacheOutcome::Semantic,
         CacheOutcome::Coalesced => observe::CacheOutcome::Coalesced,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn cached_input_is_priced_apart_and_counted_once() {
-        let price = Price {
-            provider: "p".into(),
-            model: "m".into(),
-            input_usd_per_mtok: 2.0,
-            output_usd_per_mtok: 10.0,
-            cache_read_usd_per_mtok: Some(0.5),
-            cache_write_usd_per_mtok: None,
-        };
-        let usage = Usage {
-            input_tokens: 1_000_000,
-            output_tokens: 100_000,
-            cache_read_tokens: Some(400_000),
-            ..Usage::default()
-        };
-        assert!((price_of(&price, &usage) - (1.2 + 0.2 + 1.0)).abs() < 1e-9);
     }
 }

@@ -4,6 +4,7 @@ use super::reply::CacheOutcome;
 use crate::chat::Usage;
 use crate::clock::Tick;
 use crate::fault::Fault;
+use crate::keys::Setback;
 use crate::observe::AttemptOutcome;
 use bytes::Bytes;
 use std::sync::Arc;
@@ -14,6 +15,10 @@ use std::time::Duration;
 pub struct Try {
     /// Index of the provider.
     pub provider: usize,
+    /// Index of the key among the provider's; `None` if the request could not even be written.
+    pub key: Option<usize>,
+    /// What became of the key.
+    pub setback: Option<Setback>,
     /// The provider's model.
     pub model: Arc<str>,
     /// How it ended.
@@ -58,6 +63,8 @@ pub struct Story {
     pub tries: Vec<Try>,
     /// Who answered.
     pub provider: Option<usize>,
+    /// Index of the provider's key that paid for it.
+    pub key: Option<usize>,
     /// The model that answered, by the provider's name for it.
     pub model: Option<Arc<str>>,
     /// How the caches took part.
@@ -104,6 +111,7 @@ impl Story {
             stream: false,
             tries: Vec::new(),
             provider: None,
+            key: None,
             model: None,
             cache: CacheOutcome::Bypass,
             cache_age_s: None,

@@ -83,6 +83,7 @@ struct Course {
     route: Passage,
     strip_usage: bool,
     answers: u64,
+    silent_finish: bool,
     /// The provider's dialect has no terminator.
     ends_with_body: bool,
 }
@@ -133,6 +134,7 @@ impl Translation {
                 route,
                 strip_usage: !options.include_usage,
                 answers: answers.max(1),
+                silent_finish: false,
                 ends_with_body: provider.ends_with_body(),
             },
             json: Vec::new(),
@@ -199,6 +201,11 @@ impl Translation {
         }
     }
 
+    /// Does the provider never say why an answer ended?
+    pub(super) fn silent_finish(&mut self, is_so: bool) {
+        self.course.silent_finish = is_so;
+    }
+
     /// The provider closed its stream properly: whoever leaves out the empty line behind the last event
     /// has said that event all the same, and some dialects end like this. Appends what it adds to `out`; the
     /// fault of a stream that is not complete even so.
@@ -230,7 +237,7 @@ impl Course {
         facts: &mut StreamFacts,
         out: &mut Vec<u8>,
     ) -> Result<(), Fault> {
-        let answers = self.answers;
+        let (answers, silent) = (self.answers, self.silent_finish.then_some(self.answers));
         match &mut self.route {
             Passage::Unchanged { dialect } => {
                 let (event, is_json) = read_facts(*dialect, name, data, parser, json)?;
@@ -241,6 +248,7 @@ impl Course {
                 let ended = event.end;
                 note(facts, event);
                 if ended {
+                    suppose_finishes(facts, silent);
                     complete(facts, answers)?;
                 }
                 if forward {
@@ -256,7 +264,13 @@ impl Course {
                 for mut event in events.drain(..) {
                     match &mut event {
                         Event::Error(fault) => return Err(fault.clone()),
-                        Event::End => complete(facts, answers)?,
+                        Event::End => {
+                            for choice in suppose_finishes(facts, silent) {
+                                let finish = if facts.tool_calls { Finish::ToolCalls } else { Finish::Stop };
+                                writer.write(&Event::Finish { choice, finish }, out);
+                            }
+                            complete(facts, answers)?;
+                        }
                         Event::Start { id, model, extra, .. } => {
                             dialects::add_settings(extra, settings);
                             name_start(id, model, stand_in);
@@ -312,6 +326,20 @@ fn read_facts(
     let facts = dialect.event_facts(name, data, Some(tape.as_value()));
     parser.recycle(tape);
     Ok((facts?, true))
+}
+
+/// Where a provider never says why its `answers` ended, the terminator of a stream with content says that
+/// they did; why remains unknown, so such an answer counts as cut. Gives the answers that are supposed to
+/// have finished.
+fn suppose_finishes(facts: &mut StreamFacts, answers: Option<u64>) -> std::ops::Range<u64> {
+    match answers.filter(|_| facts.content && facts.finishes == 0) {
+        Some(answers) => {
+            facts.finishes = answers;
+            facts.cut = true;
+            0..answers
+        }
+        None => 0..0,
+    }
 }
 
 fn complete(facts: &mut StreamFacts, answers: u64) -> Result<(), Fault> {
@@ -378,6 +406,7 @@ fn note_finish(facts: &mut StreamFacts, finish: &Finish) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dialects::anthropic_messages::AnthropicMessages;
     use crate::dialects::openai_chat::OpenAiChat;
 
     const FINISHED: &str = r#"data: {"choices":[{"index":0,"delta":{"content":"x"},"finish_reason":"stop"}]}"#;
@@ -391,6 +420,29 @@ mod tests {
         let fault = translation.finish(&parser, &mut out);
         assert_eq!(String::from_utf8(out).expect("text"), format!("{FINISHED}\n\n"), "nothing else is passed on");
         fault
+    }
+
+    const UNSAID: &str = r#"data: {"choices":[{"index":0,"delta":{"content":"x"},"finish_reason":""}]}"#;
+
+    /// The caller's stream out of one whose provider never says why it ended, and whether that was accepted.
+    fn unsaid(caller: &'static dyn Dialect, silent: bool, last: &str) -> (String, Result<StreamFacts, Fault>) {
+        let mut translation = Translation::new(&OpenAiChat, caller, StreamOptions::default(), 1, false);
+        translation.silent_finish(silent);
+        let (parser, mut out) = (RefCell::new(Parser::new()), Vec::new());
+        let fed = translation.feed(&parser, format!("{UNSAID}\n\n{last}").as_bytes(), &mut out);
+        let fault = fed.err().or_else(|| translation.finish(&parser, &mut out));
+        (String::from_utf8(out).expect("text"), fault.map_or(Ok(translation.facts), Err))
+    }
+
+    #[test]
+    fn an_end_without_a_reason_is_one_only_where_no_reason_is_ever_said() {
+        const DONE: &str = "data: [DONE]\n\n";
+        assert!(unsaid(&OpenAiChat, false, DONE).1.is_err());
+        assert!(unsaid(&OpenAiChat, true, "").1.is_err(), "without its terminator it is broken all the same");
+        let (_, facts) = unsaid(&OpenAiChat, true, DONE);
+        assert!(facts.is_ok_and(|facts| facts.complete && facts.cut), "complete, and not to be cached");
+        let (text, facts) = unsaid(&AnthropicMessages, true, DONE);
+        assert!(facts.is_ok() && text.contains(r#""stop_reason":"end_turn""#), "{text}");
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! Virtual keys: who is calling, from any of five header spellings, by full digest.
+//! Virtual keys: who is calling, from any of five header spellings, by full digest. The keys that the
+//! gateway presents to providers are in `provider_keys`.
 //!
 //! A key is 256 random bits, so a single SHA-256 is as good as a slow password hash and costs a
 //! fraction of a microsecond. Only digests are kept. They are looked up whole: caches keyed on a prefix
@@ -7,11 +8,18 @@
 //! into it.
 
 mod mint;
+mod provider_keys;
 
 pub use mint::NewKey;
 pub use mint::digest;
 pub use mint::generate;
 pub use mint::parse_hash;
+pub use provider_keys::COOL_DOWN_DEFAULT;
+pub use provider_keys::Chosen;
+pub use provider_keys::ProviderKey;
+pub use provider_keys::ProviderKeys;
+pub use provider_keys::Setback;
+pub use provider_keys::Tried;
 
 use crate::config::VirtualKey;
 use crate::fault::Fault;

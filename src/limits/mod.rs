@@ -1,9 +1,11 @@
-//! Request limits per virtual key.
+//! Request limits per virtual key; what providers say about theirs is read in [`signals`].
 //!
 //! A limit lives in one atomic word shared by all shards, because a client's connections land on any
 //! shard: per-shard counters would admit up to `limit × shards`. The word is a GCRA, the token bucket
 //! turned round: instead of counting tokens it holds the instant at which the bucket will be full
 //! again. So there is nothing to refill, no timer, and a request costs one compare-and-swap.
+
+pub mod signals;
 
 use crate::clock::Tick;
 use std::sync::atomic::AtomicU64;

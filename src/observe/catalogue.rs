@@ -14,6 +14,7 @@ use super::words::Direction;
 use super::words::Embedding;
 use super::words::FAULTS;
 use super::words::Handshake;
+use super::words::KeySetback;
 use super::words::Label;
 use super::words::Limit;
 use super::words::Lookup;
@@ -58,6 +59,8 @@ pub enum Group {
     EachShard,
     /// Cells per shard and provider.
     Provider,
+    /// Cells per shard, provider and name of one of its keys.
+    ApiKey,
     /// Cells per shard, provider and model.
     Model,
     /// Cells per shard and request series.
@@ -66,8 +69,8 @@ pub enum Group {
 
 impl Group {
     /// Every group.
-    pub const ALL: [Group; 6] =
-        [Group::Process, Group::Shard, Group::EachShard, Group::Provider, Group::Model, Group::Request];
+    pub const ALL: [Group; 7] =
+        [Group::Process, Group::Shard, Group::EachShard, Group::Provider, Group::ApiKey, Group::Model, Group::Request];
 
     /// The labels whose values are known only at run time.
     pub const fn labels(self) -> &'static [&'static str] {
@@ -75,6 +78,7 @@ impl Group {
             Group::Process | Group::Shard => &[],
             Group::EachShard => &["shard"],
             Group::Provider => &["provider"],
+            Group::ApiKey => &["provider", "api_key"],
             Group::Model => &["provider", "model"],
             Group::Request => &["key", "provider", "model", "route", "dialect"],
         }
@@ -86,6 +90,7 @@ impl Group {
         match self {
             Group::Process | Group::Shard | Group::EachShard => &[],
             Group::Provider => &[0],
+            Group::ApiKey => &[1],
             Group::Model => &[1],
             Group::Request => &[2, 3],
         }
@@ -223,11 +228,11 @@ catalogue! {
     EstimatedUsage: Counter, "estimated_usage_total", Request [], Count,
         "Answers whose tokens were counted by the gateway because the provider did not say.";
     Cost: Counter, "cost_usd_total", Request [], Dollars,
-        "Paid to providers, US dollars, where a price is configured.";
+        "Paid to providers, US dollars, where it is known.";
     UnknownCost: Counter, "unknown_cost_total", Request [], Count,
-        "Answers bought from a provider for which no price is configured.";
+        "Answers bought from a provider whose cost is unknown: neither told nor priced.";
     Saved: Counter, "saved_usd_total", Request [], Dollars,
-        "Not paid because the answer came from a cache, US dollars, where a price is configured.";
+        "Not paid because the answer came from a cache, US dollars, where it is known.";
     BytesIn: Counter, "request_bytes_total", Shard [], Bytes,
         "Bytes of request bodies.";
     BytesOut: Counter, "answer_bytes_total", Shard [], Bytes,
@@ -256,6 +261,10 @@ catalogue! {
         "Answers dropped to make room.";
     Attempts: Counter, "upstream_attempts_total", Provider [AttemptOutcome::LABEL], Count,
         "Tries at a provider by how they ended.";
+    ApiKeyAttempts: Counter, "api_key_attempts_total", ApiKey [AttemptOutcome::LABEL], Count,
+        "Tries with one of a provider's keys by how they ended.";
+    ApiKeySetbacks: Counter, "api_key_setbacks_total", ApiKey [KeySetback::LABEL], Count,
+        "Times one of a provider's keys was set aside because the provider rejected or limited it.";
     Failovers: Counter, "failovers_total", Provider [], Count,
         "Attempts at this provider after which another attempt was made.";
     UpstreamConnections: Gauge, "upstream_connections", Shard [ConnectionState::LABEL], Count,
@@ -397,7 +406,7 @@ const INTRODUCTION: &str = "\
 Regenerate: RINGGATE_REGENERATE=1 cargo test --lib observe::catalogue -->
 
 `GET /metrics` on the admin listener answers in the Prometheus text format 0.0.4. Durations are seconds, \
-money is US dollars. `key` is the name of a virtual key, never the key itself. At most 1,000 label sets \
+money is US dollars. `key` is the name of a virtual key and `api_key` that of a provider's, never the key itself. At most 1,000 label sets \
 are kept per group of labels; beyond that `model` and `route` become `other`. Series of providers, models \
 and requests appear with their first event.
 

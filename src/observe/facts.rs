@@ -3,6 +3,7 @@
 
 use super::words::AttemptOutcome;
 use super::words::CacheOutcome;
+use super::words::KeySetback;
 use super::words::Outcome;
 use crate::chat::Usage;
 use crate::fault::Fault;
@@ -13,6 +14,10 @@ use std::time::Duration;
 pub struct Attempt<'a> {
     /// The provider's configured name.
     pub provider: &'a str,
+    /// The configured name of the key that was presented; empty when none was.
+    pub api_key: &'a str,
+    /// Why the key is avoided since.
+    pub setback: Option<KeySetback>,
     /// The model asked for there.
     pub model: &'a str,
     /// How it ended.
@@ -39,6 +44,8 @@ pub struct Facts<'a> {
     pub requested_model: &'a str,
     /// The provider whose answer was given, from the cache too; empty when there was none.
     pub provider: &'a str,
+    /// The configured name of the provider's key that paid for the answer; empty when none did.
+    pub api_key: &'a str,
     /// The model whose answer was given.
     pub model: &'a str,
     /// Tries at providers, in order; empty for an answer from the cache.
@@ -92,6 +99,7 @@ impl Default for Facts<'_> {
             route: "",
             requested_model: "",
             provider: "",
+            api_key: "",
             model: "",
             attempts: &[],
             status: 0,

@@ -5,6 +5,7 @@
 //! never a torn one. Label values are looked up once and held as a handle. Only a label set never
 //! seen on its shard takes the registry's lock, to keep the number of sets bounded process-wide.
 
+use super::Attempt;
 use super::Facts;
 use super::catalogue::Group;
 use super::catalogue::Id;
@@ -97,6 +98,7 @@ impl Registry {
                 requests: RefCell::default(),
                 models: RefCell::default(),
                 providers: RefCell::default(),
+                api_keys: RefCell::default(),
             }),
         }
     }
@@ -245,6 +247,9 @@ impl ProviderSeries {
     }
 }
 
+/// The cells of one of a provider's keys on one shard.
+struct ApiKeySeries(Cells);
+
 /// The cells of one set of request labels on one shard, with those of its model and provider.
 pub struct RequestSeries {
     cells: Cells,
@@ -266,6 +271,7 @@ struct Inner {
     requests: RefCell<HashMap<OwnedSet, Rc<RequestSeries>>>,
     models: RefCell<HashMap<OwnedSet, Rc<ModelSeries>>>,
     providers: RefCell<HashMap<OwnedSet, Rc<ProviderSeries>>>,
+    api_keys: RefCell<HashMap<OwnedSet, Rc<ApiKeySeries>>>,
 }
 
 impl Recorder {
@@ -284,6 +290,11 @@ impl Recorder {
     /// The series of one provider, for its connections.
     pub fn provider(&self, name: &str) -> Rc<ProviderSeries> {
         self.inner.series(&self.inner.providers, Group::Provider, &[name], |cells, _| ProviderSeries(cells))
+    }
+
+    fn api_key(&self, provider: &str, name: &str) -> Rc<ApiKeySeries> {
+        let labels = [provider, name];
+        self.inner.series(&self.inner.api_keys, Group::ApiKey, &labels, |cells, _| ApiKeySeries(cells))
     }
 
     fn model(&self, provider: &str, model: &str) -> Rc<ModelSeries> {
@@ -348,6 +359,17 @@ impl Recorder {
             } else {
                 record_attempt(&self.provider(attempt.provider), attempt.outcome, followed);
             }
+            if !attempt.api_key.is_empty() {
+                self.record_api_key(attempt);
+            }
+        }
+    }
+
+    fn record_api_key(&self, attempt: &Attempt<'_>) {
+        let series = self.api_key(attempt.provider, attempt.api_key);
+        series.0.add(Id::ApiKeyAttempts, attempt.outcome as usize, 1);
+        if let Some(setback) = attempt.setback {
+            series.0.add(Id::ApiKeySetbacks, setback as usize, 1);
         }
     }
 
@@ -555,6 +577,7 @@ mod tests {
     use super::*;
     use crate::fault::Fault;
     use crate::observe::Attempt;
+    use crate::observe::words::KeySetback;
 
     const LABELS: RequestLabels<'static> =
         RequestLabels { key: "team", provider: "acme", model: "large", route: "large*", dialect: "openai_chat" };
@@ -644,6 +667,8 @@ mod tests {
         let recorder = registry.recorder(0);
         let attempt = |provider, outcome| Attempt {
             provider,
+            api_key: "main",
+            setback: (outcome == AttemptOutcome::Timeout).then_some(KeySetback::Limited),
             model: "large",
             outcome,
             status: None,
@@ -658,6 +683,11 @@ mod tests {
         );
         assert_eq!(at("ringgate_upstream_attempts_total{provider=\"acme\",outcome=\"ok\"}").as_deref(), Some("1"));
         assert_eq!(at("ringgate_failovers_total{provider=\"first\"}").as_deref(), Some("1"));
+        let of_key = |name: &str| format!("ringgate_api_key_{name}");
+        let limited = of_key("setbacks_total{provider=\"first\",api_key=\"main\",reason=\"limited\"}");
+        assert_eq!(at(&limited).as_deref(), Some("1"));
+        let answered = of_key("attempts_total{provider=\"acme\",api_key=\"main\",outcome=\"ok\"}");
+        assert_eq!(at(&answered).as_deref(), Some("1"));
         assert_eq!(at("ringgate_failovers_total{provider=\"acme\"}"), None);
     }
 

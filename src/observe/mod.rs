@@ -20,4 +20,4 @@ pub use log::{Level, Log};
 pub use metrics::{Held, ModelSeries, ProviderSeries, Recorder, Registry, RequestLabels, RequestSeries, SharedCounter};
 pub use numbers::Compact;
 pub use prometheus::CONTENT_TYPE;
-pub use words::{AttemptOutcome, CacheOutcome, CacheTier, ConnectionState, Handshake, Lookup};
+pub use words::{AttemptOutcome, CacheOutcome, CacheTier, ConnectionState, Handshake, KeySetback, Lookup};

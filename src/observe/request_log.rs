@@ -59,6 +59,7 @@ impl Line<'_> {
         self.text("route", facts.route);
         self.text("requested_model", facts.requested_model);
         self.text("provider", facts.provider);
+        self.text("api_key", facts.api_key);
         self.text("model", facts.model);
     }
 
@@ -108,6 +109,7 @@ impl Line<'_> {
             }
             self.begin();
             self.text("provider", attempt.provider);
+            self.text("api_key", attempt.api_key);
             self.text("model", attempt.model);
             self.text("outcome", attempt.outcome.word());
             self.number("status", attempt.status);
@@ -243,6 +245,8 @@ mod tests {
         let attempts = [
             Attempt {
                 provider: "first",
+                api_key: "spare",
+                setback: None,
                 model: "large",
                 outcome: AttemptOutcome::ServerError,
                 status: Some(503),
@@ -250,6 +254,8 @@ mod tests {
             },
             Attempt {
                 provider: "acme",
+                api_key: "main",
+                setback: None,
                 model: "large-2",
                 outcome: AttemptOutcome::Ok,
                 status: Some(200),
@@ -263,6 +269,7 @@ mod tests {
             route: "large*",
             requested_model: "large",
             provider: "acme",
+            api_key: "main",
             model: "large-2",
             attempts: &attempts,
             status: 200,
@@ -287,7 +294,9 @@ mod tests {
         assert!(text.starts_with("{\"time\":\"2024-03-01T00:00:00.007Z\",\"request_id\":\"01J\","), "{text}");
         assert_eq!(value["attempts"][0]["outcome"], "server_error");
         assert_eq!(value["attempts"][0]["ms"], 1.5);
+        assert_eq!(value["attempts"][0]["api_key"], "spare");
         assert_eq!(value["attempts"][1]["provider"], "acme");
+        assert_eq!(value["api_key"], "main");
         assert_eq!(value["outcome"], "ok");
         assert_eq!(value["cache"], "semantic");
         assert_eq!(value["similarity"], 0.9732);

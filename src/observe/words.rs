@@ -128,6 +128,14 @@ words! {
         Abandoned "abandoned",
     }
 
+    /// Why a provider's key is avoided for a while.
+    KeySetback "reason" {
+        /// The provider rejects it: wrong, revoked, not permitted, or without money.
+        Rejected "rejected",
+        /// The provider limits it (429).
+        Limited "limited",
+    }
+
     /// What a pooled connection is doing.
     ConnectionState "state" {
         /// Waiting in the pool.

@@ -1,15 +1,13 @@
 //! Cohere, through its own chat API.
 
-use super::{Credential, Kind};
+use super::{Kind, OPENAI_LIKE};
 
 /// What is known of it.
 pub const KIND: Kind = Kind {
     name: "cohere",
+    title: "Cohere",
     base_url: "https://api.cohere.com",
     dialect: "cohere_chat",
-    credential: Credential::Bearer,
     key_variable: Some("CO_API_KEY"),
-    headers: &[],
-    default_max_tokens: None,
-    legacy_max_tokens: true,
+    ..OPENAI_LIKE
 };

@@ -1,15 +1,45 @@
 //! Providers: an address, credentials, one dialect and a list of quirks. Mostly data.
 //!
-//! To add one: a file beside this one and a line in [`ALL`].
+//! To add one: a file beside this one and a line in [`ALL`]. `docs/providers.md` and the table of the
+//! README are generated from the list.
 
 pub mod anthropic;
+pub mod azure;
 pub mod bedrock;
+pub mod catalogue;
+pub mod cerebras;
 pub mod cohere;
+pub mod deepseek;
 pub mod demo;
+pub mod fireworks;
 pub mod gemini;
+pub mod groq;
+pub mod huggingface;
+pub mod lmstudio;
+pub mod localai;
+pub mod mistral;
+pub mod ollama;
 pub mod openai;
+pub mod openrouter;
+mod page;
+pub mod perplexity;
+mod prices;
+mod refusal;
+pub mod snowflake;
+pub mod together;
 pub mod vertex;
 pub mod vertex_express;
+pub mod vllm;
+pub mod xai;
+pub mod zai;
+
+pub use page::page;
+pub use page::table;
+pub use prices::Rates;
+pub use refusal::KeyRules;
+pub use refusal::setback;
+
+use crate::dialects::openai_chat::Quirks;
 
 /// How a provider wants its credential.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,11 +57,15 @@ pub enum Credential {
 pub struct Kind {
     /// The name used as `kind` (and assumed when a provider's own name equals it).
     pub name: &'static str,
-    /// Where it lives, without trailing slash; `{region}` stands for the configured region, and it is empty where every
-    /// customer has an address of his own.
+    /// What people call it.
+    pub title: &'static str,
+    /// Where it lives, without trailing slash; `{region}` stands for the configured region. Where every
+    /// customer has an address of its own, words in capitals stand for what the operator has to fill in.
     pub base_url: &'static str,
     /// The dialect it speaks.
     pub dialect: &'static str,
+    /// Dialects that it speaks besides, at its usual address.
+    pub also_speaks: &'static [&'static str],
     /// How it wants the credential.
     pub credential: Credential,
     /// The environment variable people keep its key in.
@@ -40,9 +74,48 @@ pub struct Kind {
     pub headers: &'static [(&'static str, &'static str)],
     /// Sent as the bound of the answer when its dialect demands one.
     pub default_max_tokens: Option<u64>,
-    /// Does it know `max_tokens` only, not `max_completion_tokens`?
-    pub legacy_max_tokens: bool,
+    /// How it refuses keys.
+    pub key_rules: KeyRules,
+    /// How its chat completions differ from OpenAI's.
+    pub quirks: Quirks,
+    /// Does it tell what an answer cost, in the usage object?
+    pub reports_cost: bool,
+    /// What an operator has to know; for the page.
+    pub note: &'static str,
 }
+
+/// What most of them have in common.
+pub const OPENAI_LIKE: Kind = Kind {
+    name: "",
+    title: "",
+    base_url: "",
+    dialect: "openai_chat",
+    also_speaks: &[],
+    credential: Credential::Bearer,
+    key_variable: None,
+    headers: &[],
+    default_max_tokens: None,
+    key_rules: KeyRules::USUAL,
+    quirks: Quirks::NONE,
+    reports_cost: false,
+    note: "",
+};
+
+/// Chat completions as they were before reasoning models: what is assumed of servers that are not known
+/// to have followed.
+const OLDER: Quirks = Quirks { only_max_tokens: true, only_system: true, ..Quirks::NONE };
+
+/// What other providers, or this gateway, put into the messages of an answer, which clients send back.
+const FOREIGN_MESSAGE_FIELDS: &[&str] = &[
+    "reasoning",
+    "reasoning_content",
+    "reasoning_details",
+    "thinking_blocks",
+    "refusal",
+    "annotations",
+    "audio",
+    "function_call",
+];
 
 /// Every known provider.
 pub const ALL: &[&Kind] = &[
@@ -53,6 +126,23 @@ pub const ALL: &[&Kind] = &[
     &gemini::KIND,
     &vertex::KIND,
     &vertex_express::KIND,
+    &azure::KIND,
+    &mistral::KIND,
+    &groq::KIND,
+    &openrouter::KIND,
+    &xai::KIND,
+    &deepseek::KIND,
+    &together::KIND,
+    &fireworks::KIND,
+    &cerebras::KIND,
+    &perplexity::KIND,
+    &huggingface::KIND,
+    &zai::KIND,
+    &snowflake::KIND,
+    &ollama::KIND,
+    &vllm::KIND,
+    &localai::KIND,
+    &lmstudio::KIND,
     &demo::KIND,
 ];
 
@@ -61,9 +151,21 @@ pub fn named(name: &str) -> Option<&'static Kind> {
     ALL.iter().copied().find(|kind| kind.name == name)
 }
 
-/// Dialects that the provider called `kind` speaks besides its first one, at its usual address.
-pub fn also_speaks(kind: &str) -> &'static [&'static str] {
-    if kind == openai::KIND.name { openai::ALSO_SPEAKS } else { &[] }
+impl Kind {
+    /// Does every customer have an address of its own, so that `base_url` must be configured?
+    pub fn wants_address(&self) -> bool {
+        self.base_url.bytes().any(|byte| byte.is_ascii_uppercase())
+    }
+
+    /// Has it one address for each region, of which none is guessed?
+    pub fn wants_region(&self) -> bool {
+        self.base_url.contains("{region}")
+    }
+
+    /// Does it run on this machine unless configured otherwise?
+    pub fn is_local(&self) -> bool {
+        self.base_url.starts_with("http://localhost:")
+    }
 }
 
 /// What is assumed of a provider that is only an OpenAI-compatible (or other) address: the credential

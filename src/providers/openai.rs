@@ -1,18 +1,13 @@
 //! OpenAI.
 
-use super::{Credential, Kind};
+use super::{Kind, OPENAI_LIKE};
 
 /// What is known of it.
 pub const KIND: Kind = Kind {
     name: "openai",
+    title: "OpenAI",
     base_url: "https://api.openai.com/v1",
-    dialect: "openai_chat",
-    credential: Credential::Bearer,
+    also_speaks: &["openai_responses"],
     key_variable: Some("OPENAI_API_KEY"),
-    headers: &[],
-    default_max_tokens: None,
-    legacy_max_tokens: false,
+    ..OPENAI_LIKE
 };
-
-/// What it speaks besides, at the same address.
-pub const ALSO_SPEAKS: &[&str] = &["openai_responses"];

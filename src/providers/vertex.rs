@@ -1,16 +1,13 @@
-//! Vertex AI with an access token of Google Cloud. Its address names project and place, so there is none to
-//! assume: `https://LOCATION-aiplatform.googleapis.com/v1/projects/PROJECT/locations/LOCATION/publishers/google`.
+//! Vertex AI with an access token of Google Cloud. Its address names project and place.
 
-use super::{Credential, Kind};
+use super::{Kind, OPENAI_LIKE};
 
 /// What is known of it.
 pub const KIND: Kind = Kind {
     name: "vertex",
-    base_url: "",
+    title: "Vertex AI",
+    base_url: "https://LOCATION-aiplatform.googleapis.com/v1/projects/PROJECT/locations/LOCATION/publishers/google",
     dialect: "gemini",
-    credential: Credential::Bearer,
-    key_variable: None,
-    headers: &[],
-    default_max_tokens: None,
-    legacy_max_tokens: false,
+    note: "`base_url` names your project and place; the key is an access token",
+    ..OPENAI_LIKE
 };

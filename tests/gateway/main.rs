@@ -8,6 +8,7 @@
 #![allow(clippy::disallowed_methods, reason = "real sockets run on the real clock")]
 #![allow(unreachable_pub, reason = "one binary, many modules")]
 
+mod api_keys;
 mod caching;
 mod caller;
 mod departures;
@@ -18,9 +19,12 @@ mod gemini;
 mod lifecycle;
 mod opaque;
 mod other_formats;
+mod prices;
 mod process;
 mod profile;
 mod provider;
+mod quirks;
+mod recorded;
 mod responses;
 mod surfaces;
 mod tls;

@@ -2,8 +2,11 @@
 
 use super::Check;
 use crate::config::AwsCredentials;
+use crate::config::PROVIDER_KEYS_MAX;
 use crate::config::Provider;
+use crate::config::ProviderKey;
 use crate::config::Roots;
+use crate::config::SINGLE_KEY_NAME;
 use crate::config::Timeouts;
 use crate::config::address::BaseUrl;
 use crate::config::address::Host;
@@ -88,6 +91,8 @@ impl Check<'_, '_> {
             }),
             base_url: base_url.map(|url| url.text),
             api_key: self.api_key(provider, spot),
+            api_keys: self.api_keys(provider, spot),
+            rejected_key_retry: Duration::from_millis(provider.rejected_key_retry_ms),
             aws: self.aws(provider, &spot.key("aws")),
             models: provider.models.clone(),
             timeouts: self.timeouts(provider, spot),
@@ -123,7 +128,7 @@ impl Check<'_, '_> {
 
     /// A credential sent over plain HTTP is read by everybody on the way.
     fn clear_text_credential(&mut self, provider: &written::Provider, url: Option<&BaseUrl>, spot: &Spot<'_>) {
-        let has_key = provider.api_key.is_some() || provider.aws.is_some();
+        let has_key = provider.api_key.is_some() || !provider.api_keys.is_empty() || provider.aws.is_some();
         let has_secret = has_key || provider.headers.values().any(|it| secret::is_reference(it));
         let Some(url) = url.filter(|url| url.clear_text && has_secret) else { return };
         let own_network = match url.host {
@@ -142,11 +147,46 @@ impl Check<'_, '_> {
         self.secret(provider.api_key.as_deref()?, &provider.name, &spot.key("api_key"))
     }
 
+    fn api_keys(&mut self, provider: &written::Provider, spot: &Spot<'_>) -> Vec<ProviderKey> {
+        let list = spot.key("api_keys");
+        if provider.api_keys.len() + usize::from(provider.api_key.is_some()) > PROVIDER_KEYS_MAX {
+            self.refuse(&list, format!("must be at most {PROVIDER_KEYS_MAX}, `api_key` included"));
+        }
+        let name = |index: usize, key: &written::ProviderKey| match key {
+            written::ProviderKey::Parts(parts) if parts.name.is_some() => parts.name.clone().unwrap_or_default(),
+            _ => format!("key-{}", index + 1),
+        };
+        let single = provider.api_key.as_ref().map(|_| (SINGLE_KEY_NAME.to_owned(), spot.key("api_key")));
+        let keys = provider.api_keys.iter().enumerate();
+        let named = keys.clone().map(|(index, key)| (name(index, key), list.item(index).key("name")));
+        self.unique(single.into_iter().chain(named), |name, _| {
+            format!("is the name of another key of this provider too: `{}`; give each its own", name.escape_debug())
+        });
+        let keys = keys.filter_map(|(index, key)| {
+            let spot = list.item(index);
+            let name = name(index, key);
+            self.name(&name, PROVIDER_PUNCTUATION, &spot.key("name"));
+            let parts = match key {
+                written::ProviderKey::Text(reference) => {
+                    let key = self.secret(reference, &provider.name, &spot)?;
+                    return Some(ProviderKey { name, key, weight: 1, models: Vec::new() });
+                }
+                written::ProviderKey::Parts(parts) => parts,
+            };
+            for (index, model) in parts.models.iter().enumerate() {
+                self.pattern(model, &spot.key("models").item(index));
+            }
+            let key = self.secret(&parts.key, &provider.name, &spot.key("key"))?;
+            Some(ProviderKey { name, key, weight: parts.weight, models: parts.models.clone() })
+        });
+        keys.collect()
+    }
+
     /// A request has one credential, and a signature needs both halves of the key.
     fn aws(&mut self, provider: &written::Provider, spot: &Spot<'_>) -> Option<AwsCredentials> {
         let aws = provider.aws.as_ref()?;
-        if provider.api_key.is_some() {
-            self.refuse(spot, "stands beside `api_key`; a request has one credential: remove one of them");
+        if provider.api_key.is_some() || !provider.api_keys.is_empty() {
+            self.refuse(spot, "stands beside an API key; a request has one credential: remove one of them");
         }
         let region =
             |text: &str| !text.is_empty() && text.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'));

@@ -121,6 +121,7 @@ impl Check<'_, '_> {
                 output_usd_per_mtok: price.output_usd_per_mtok,
                 cache_read_usd_per_mtok: price.cache_read_usd_per_mtok,
                 cache_write_usd_per_mtok: price.cache_write_usd_per_mtok,
+                reasoning_usd_per_mtok: price.reasoning_usd_per_mtok,
             }
         });
         checked.collect()

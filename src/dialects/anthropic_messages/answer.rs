@@ -110,6 +110,7 @@ pub(super) fn read_usage(value: Value<'_, '_>, keep: bool) -> Usage {
         cache_read_tokens: cache_read,
         cache_write_tokens: cache_write,
         reasoning_tokens: details.and_then(|details| fields::integer_of(&details, "thinking_tokens")),
+        cost_usd: None,
         estimated: false,
         original: keep.then(|| kept_usage(json::raw(value))),
     }

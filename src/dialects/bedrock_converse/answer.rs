@@ -146,6 +146,7 @@ pub(super) fn read_usage(value: Value<'_, '_>) -> Usage {
         cache_read_tokens: cache_read,
         cache_write_tokens: cache_write,
         reasoning_tokens: None,
+        cost_usd: None,
         estimated: false,
         original: Some(Extra { dialect: NAME, name: "usage".to_owned(), value: RawJson(json::raw(value)) }),
     }

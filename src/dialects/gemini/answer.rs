@@ -107,6 +107,7 @@ pub(super) fn read_usage(object: &JsonObject<'_, '_>, original: Option<String>) 
         cache_read_tokens: read("cachedContentTokenCount"),
         cache_write_tokens: None,
         reasoning_tokens: read("thoughtsTokenCount"),
+        cost_usd: None,
         estimated: false,
         original: original.map(|json| Extra { dialect: NAME, name: "usageMetadata".to_owned(), value: RawJson(json) }),
     }

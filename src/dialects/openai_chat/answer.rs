@@ -47,18 +47,26 @@ pub(super) fn read_answer(body: Value<'_, '_>) -> Result<Answer, Fault> {
     Ok(answer)
 }
 
-/// Some providers say 200 and mean an error.
+/// Some providers say 200 and mean an error, which may stand in the place of an answer as well.
 fn envelope<'tape, 'input>(
     body: Value<'tape, 'input>,
 ) -> Result<(JsonObject<'tape, 'input>, JsonArray<'tape, 'input>), Fault> {
     let object = body.as_object().ok_or_else(|| fields::not_understood(NOT_UNDERSTOOD))?;
     match object.get("choices").and_then(|choices| choices.as_array()) {
-        Some(choices) => Ok((object, choices)),
+        Some(choices) => match choices.iter().find_map(|choice| error_of(&choice.as_object()?)) {
+            Some(fault) => Err(fault),
+            None => Ok((object, choices)),
+        },
         None => Err(match object.get("error").filter(|error| !error.is_null()) {
             Some(error) => in_band_error(error),
             None => fields::not_understood(NOT_UNDERSTOOD),
         }),
     }
+}
+
+/// The error that stands in the place of one answer.
+pub(super) fn error_of(choice: &JsonObject<'_, '_>) -> Option<Fault> {
+    choice.get("error").filter(|error| error.is_object()).map(in_band_error)
 }
 
 /// An error that did not come with a status of its own; its code is one where it looks like one.
@@ -103,19 +111,21 @@ fn read_choice(place: usize, choice: Value<'_, '_>) -> Result<Choice, Fault> {
 
 fn read_finish(value: Value<'_, '_>, keeper: &mut Keeper) -> Option<Finish> {
     let word = value.as_str()?;
-    if matches!(word, "" | "function_call") {
+    let finish = finish_of(word);
+    if finish.as_ref().map(finish_word) != Some(word) {
         keeper.keep("finish_reason", value);
     }
-    finish_of(word)
+    finish
 }
 
-/// The word some providers use for "not yet" is the empty one.
+/// The word some providers use for "not yet" is the empty one. Others pass on the words of the model
+/// behind them, or of the server it runs on.
 pub(super) fn finish_of(word: &str) -> Option<Finish> {
     Some(match word {
         "" => return None,
-        "stop" => Finish::Stop,
-        "length" => Finish::Length,
-        "tool_calls" | "function_call" => Finish::ToolCalls,
+        "stop" | "eos" | "end_turn" | "stop_sequence" => Finish::Stop,
+        "length" | "max_tokens" | "model_length" => Finish::Length,
+        "tool_calls" | "function_call" | "tool_call" | "tool_use" => Finish::ToolCalls,
         "content_filter" => Finish::ContentFilter,
         other => Finish::Other(other.to_owned()),
     })
@@ -224,6 +234,7 @@ pub(super) fn read_usage(value: Value<'_, '_>, keep: bool) -> Usage {
         cache_read_tokens: cached.or_else(|| read("prompt_cache_hit_tokens")).or_else(|| read("num_cached_tokens")),
         cache_write_tokens: inside("prompt_tokens_details", "cache_write_tokens"),
         reasoning_tokens: inside("completion_tokens_details", "reasoning_tokens"),
+        cost_usd: fields::cost_of(&object),
         estimated: false,
         original: keep.then(|| Extra { dialect: NAME, name: "usage".to_owned(), value: RawJson(json::raw(value)) }),
     }
@@ -333,8 +344,9 @@ pub(super) fn facts(body: Value<'_, '_>) -> Result<AnswerFacts, Fault> {
     for choice in &choices {
         let choice = choice.as_object().ok_or_else(|| fields::not_understood(NOT_UNDERSTOOD))?;
         let word = fields::string_of(&choice, "finish_reason");
-        facts.complete &= matches!(word, Some("stop" | "tool_calls" | "function_call"));
-        facts.refused |= word == Some("content_filter");
+        let finish = word.and_then(finish_of);
+        facts.complete &= matches!(finish, Some(Finish::Stop | Finish::ToolCalls));
+        facts.refused |= finish == Some(Finish::ContentFilter);
         if let Some(message) = fields::object_of(&choice, "message") {
             let said = Said::of(&message);
             facts.content |= said.any();
@@ -397,7 +409,19 @@ mod tests {
 
     #[test]
     fn only_whole_answers_are_complete() {
-        for (word, complete) in [("stop", true), ("tool_calls", true), ("length", false), ("content_filter", false)] {
+        for (word, complete) in [
+            ("stop", true),
+            ("tool_calls", true),
+            ("eos", true),
+            ("end_turn", true),
+            ("tool_use", true),
+            ("length", false),
+            ("model_length", false),
+            ("max_tokens", false),
+            ("content_filter", false),
+            ("error", false),
+            ("abort", false),
+        ] {
             let choice = format!(r#"{{"message":{{"content":"x"}},"finish_reason":"{word}"}}"#);
             assert_eq!(facts_of(&choice).complete, complete, "{word}");
         }
@@ -407,6 +431,52 @@ mod tests {
         assert!(facts_of(r#"{"message":{"refusal":"no"},"finish_reason":"stop"}"#).refused);
         let empty_call = r#"{"message":{"function_call":{"name":"","arguments":""}},"finish_reason":"stop"}"#;
         assert!(!facts_of(empty_call).content);
+    }
+
+    #[test]
+    fn odd_words_for_an_end_are_understood_and_given_back() {
+        for (word, finish) in [("eos", Finish::Stop), ("tool_use", Finish::ToolCalls), ("model_length", Finish::Length)]
+        {
+            let body = format!(r#"{{"choices":[{{"message":{{"content":"x"}},"finish_reason":"{word}"}}]}}"#);
+            let mut copy = body.into_bytes();
+            let answer =
+                read_answer(Parser::new().parse(&mut copy).expect("valid JSON").as_value()).expect("an answer");
+            assert_eq!(answer.choices[0].finish, Some(finish));
+            let mut out = Vec::new();
+            write_answer(&answer, &mut out);
+            let written = String::from_utf8(out).expect("text");
+            assert!(written.contains(&format!(r#""finish_reason":"{word}""#)), "{written}");
+        }
+    }
+
+    #[test]
+    fn an_error_in_the_place_of_an_answer_is_an_error() {
+        let body = r#"{"choices":[{"index":0,"error":{"code":502,"message":"upstream"},"finish_reason":"error"}]}"#;
+        let mut copy = body.as_bytes().to_vec();
+        let mut parser = Parser::new();
+        let tape = parser.parse(&mut copy).expect("valid JSON");
+        assert_eq!(read_answer(tape.as_value()).expect_err("an error").message, "upstream");
+        assert!(facts(tape.as_value()).is_err());
+    }
+
+    #[test]
+    fn a_cost_that_is_told_is_read() {
+        let cost = |usage: &str| {
+            let mut copy = format!("{{{usage}}}").into_bytes();
+            read_usage(Parser::new().parse(&mut copy).expect("valid JSON").as_value(), false).cost_usd
+        };
+        for (usage, wanted) in [
+            (r#""prompt_tokens":1"#, None),
+            (r#""cost":0.00183,"is_byok":false,"cost_details":{"upstream_inference_cost":0.00183}"#, Some(0.001_83)),
+            (r#""cost":0.5,"is_byok":true,"cost_details":{"upstream_inference_cost":2}"#, Some(2.5)),
+            (r#""cost":0"#, Some(0.0)),
+            (r#""cost":{"input_tokens_cost":1,"total_cost":0.006}"#, Some(0.006)),
+            (r#""cost":null"#, None),
+            (r#""cost":-1"#, None),
+            (r#""cost":"much""#, None),
+        ] {
+            assert_eq!(cost(usage), wanted, "{usage}");
+        }
     }
 
     #[test]

@@ -22,11 +22,14 @@ mod completions;
 mod embeddings;
 mod fault;
 mod message;
+mod quirks;
 mod request;
 mod stream;
 
 pub use completions::OpenAiCompletions;
 pub use embeddings::OpenAiEmbeddings;
+pub use quirks::Quirks;
+pub use quirks::adapt;
 
 use super::AnswerFacts;
 use super::Dialect;

@@ -84,7 +84,7 @@ impl Reader {
         }
         let choices = chunk.get("choices").and_then(|choices| choices.as_array());
         let some_choices = choices.filter(|choices| !choices.is_empty());
-        let usage = chunk.get("usage").filter(|usage| usage.is_object()).or_else(|| groq_usage(chunk));
+        let usage = chunk.get("usage").filter(|usage| usage.is_object()).or_else(|| odd_usage(chunk));
         // A prelude without either (Azure's filter results) names no model yet.
         if some_choices.is_none() && usage.is_none() && !self.started {
             return Ok(());
@@ -121,6 +121,10 @@ impl Reader {
     }
 
     fn read_choice(&mut self, place: usize, choice: &JsonObject<'_, '_>, into: &mut Vec<Event>) -> Result<(), Fault> {
+        if let Some(fault) = answer::error_of(choice) {
+            into.push(Event::Error(fault));
+            return Ok(());
+        }
         let place = u64::try_from(place).unwrap_or(u64::MAX);
         let index = fields::integer_of(choice, "index").unwrap_or(place);
         // Some providers end with a whole message in the place of a delta.
@@ -129,7 +133,7 @@ impl Reader {
         }
         for (name, value) in choice.iter().filter(|(_, value)| !value.is_null()) {
             match name {
-                "index" | "delta" | "finish_reason" => {}
+                "index" | "delta" | "finish_reason" | "usage" => {}
                 "logprobs" => read_logprobs(index, value, into),
                 _ => into.push(Event::ChoiceExtra { choice: index, extra: own(name.to_owned(), value) }),
             }
@@ -226,9 +230,11 @@ fn call_extra(call: &JsonObject<'_, '_>) -> Vec<Extra> {
     others.map(|(name, value)| own(name.to_owned(), value)).collect()
 }
 
-/// Groq used to report tokens here only.
-fn groq_usage<'tape, 'input>(chunk: &JsonObject<'tape, 'input>) -> Option<Value<'tape, 'input>> {
-    fields::object_of(chunk, "x_groq")?.get("usage").filter(|usage| usage.is_object())
+/// Groq used to report tokens in a field of its own, and Moonshot does in the choice that ends.
+fn odd_usage<'tape, 'input>(chunk: &JsonObject<'tape, 'input>) -> Option<Value<'tape, 'input>> {
+    let groq = fields::object_of(chunk, "x_groq").and_then(|groq| groq.get("usage"));
+    let of_choice = |choice: Value<'tape, 'input>| choice.as_object()?.get("usage").filter(|usage| usage.is_object());
+    groq.filter(|usage| usage.is_object()).or_else(|| chunk.get("choices")?.as_array()?.iter().find_map(of_choice))
 }
 
 fn read_logprobs(choice: u64, value: Value<'_, '_>, into: &mut Vec<Event>) {
@@ -531,12 +537,13 @@ pub(super) fn facts(data: &str, body: Option<Value<'_, '_>>) -> Result<EventFact
         }
     }
     if facts.usage.is_none() {
-        facts.usage = groq_usage(&chunk).map(|usage| answer::read_usage(usage, false));
+        facts.usage = odd_usage(&chunk).map(|usage| answer::read_usage(usage, false));
     }
     facts.usage_only = facts.usage.is_some() && choices.is_none_or(|choices| choices.is_empty());
     for choice in choices.iter().flat_map(|choices| choices.iter()) {
-        introduces |=
-            choice_facts(&choice.as_object().ok_or_else(|| fields::not_understood(NOT_UNDERSTOOD))?, &mut facts);
+        let choice = choice.as_object().ok_or_else(|| fields::not_understood(NOT_UNDERSTOOD))?;
+        facts.error = facts.error.or_else(|| answer::error_of(&choice));
+        introduces |= choice_facts(&choice, &mut facts);
     }
     if introduces || facts.finish.is_some() || facts.usage.is_some() {
         facts.model = model.filter(|model| !model.is_empty()).map(str::to_owned);
@@ -689,6 +696,23 @@ mod tests {
         assert!(call.content && call.tool_call);
         let usage = facts_of(r#"{"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":4}}"#).expect("a chunk");
         assert!(usage.usage_only && usage.usage.is_some_and(|usage| usage.output_tokens == 4));
+        let odd = [
+            r#"{"choices":[{"index":0,"delta":{},"finish_reason":"stop","usage":{"prompt_tokens":3,"completion_tokens":4}}]}"#,
+            r#"{"choices":[{"index":0,"delta":{},"finish_reason":"stop"}],"x_groq":{"usage":{"prompt_tokens":3,"completion_tokens":4}}}"#,
+        ];
+        for data in odd {
+            let facts = facts_of(data).expect("a chunk");
+            assert!(!facts.usage_only && facts.usage.is_some_and(|usage| usage.output_tokens == 4), "{data}");
+            let usages = read(&[data]).into_iter().filter(|event| matches!(event, Event::Usage(_))).count();
+            assert_eq!(usages, 1, "{data}");
+        }
+        let failed =
+            r#"{"choices":[{"index":0,"delta":{},"finish_reason":"error","error":{"code":502,"message":"m"}}]}"#;
+        assert_eq!(
+            facts_of(failed).expect("a chunk").error.map(|fault| fault.message.into_owned()),
+            Some("m".to_owned())
+        );
+        assert!(matches!(read(&[failed]).last(), Some(Event::Error(_))));
         let error = facts_of(r#"{"error":{"message":"m","code":"c"},"choices":[]}"#).expect("a chunk");
         assert_eq!(error.error.map(|fault| fault.message.into_owned()), Some("m".to_owned()));
     }

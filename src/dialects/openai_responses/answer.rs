@@ -184,6 +184,7 @@ pub(super) fn read_usage(value: Value<'_, '_>, keep: bool) -> Usage {
         cache_read_tokens: inside("input_tokens_details", "cached_tokens"),
         cache_write_tokens: inside("input_tokens_details", "cache_write_tokens"),
         reasoning_tokens: inside("output_tokens_details", "reasoning_tokens"),
+        cost_usd: fields::cost_of(&object),
         estimated: false,
         original: keep.then(|| Extra { dialect: NAME, name: "usage".to_owned(), value: RawJson(json::raw(value)) }),
     }

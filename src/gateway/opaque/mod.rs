@@ -34,6 +34,8 @@ use crate::config::HalfClose;
 use crate::fault::Fault;
 use crate::fault::Kind;
 use crate::keys::Caller;
+use crate::keys::Chosen;
+use crate::keys::Tried;
 use crate::limits::Allowance;
 use crate::net::Net;
 use crate::observe::AttemptOutcome;
@@ -122,10 +124,13 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
 
         let allowance = grant.allowance;
         let call = Call { endpoint, incoming, deployment, caller, method, target, said, allowance };
-        let (exchange, provider) = self.ask_unread(&call, &candidates, client, story).await?;
+        let (exchange, provider, key) = self.ask_unread(&call, &candidates, client, story).await?;
         match exchange.status() {
-            200..=299 => Box::pin(self.relay_unread(exchange, &call, provider, client, story)).await,
-            _ => Box::pin(self.refused_unread(exchange, &call, provider, client, story)).await,
+            200..=299 => {
+                deployment.providers[provider].keys.accepted(key);
+                Box::pin(self.relay_unread(exchange, &call, provider, client, story)).await
+            }
+            _ => Box::pin(self.refused_unread(exchange, &call, (provider, key), client, story)).await,
         }
     }
 
@@ -136,13 +141,19 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         candidates: &[Candidate],
         client: &mut Client<'_, N::Stream>,
         story: &mut Story,
-    ) -> Result<(Exchange<N>, usize), Unserved> {
+    ) -> Result<(Exchange<N>, usize, Chosen), Unserved> {
         let mut last = Fault::new(Kind::Overloaded, "no provider is available for this call");
         for Candidate { provider: index, model } in candidates {
             let provider = &call.deployment.providers[*index];
             let total = rules::total_timeout(provider.link.timeouts.total, call.incoming.head, call.incoming.bytes)?;
-            let request = self.render_unread(call, provider, model.as_deref());
             let before = self.net.now();
+            // What was made with one key is often to be found by that one alone: always the first that is fit.
+            let asked = model.as_deref().unwrap_or_default();
+            let Some(key) = provider.keys.choose(asked, Tried::default(), before, 0) else {
+                last = forward::no_key(provider, asked);
+                continue;
+            };
+            let request = self.render_unread(call, provider, key, model.as_deref());
             let exchanged = {
                 let exchange = pin!(self.upstreams.exchange(&provider.link, request, story.started.after(total)));
                 self.unless_left(exchange, client, &Remembrance::default()).await
@@ -151,7 +162,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
             story.upstream += duration;
             let tried = |outcome, status| {
                 let model = model.clone().unwrap_or_else(|| "".into());
-                Try { provider: *index, model, outcome, status, duration }
+                Try { provider: *index, key: Some(key.index()), setback: None, model, outcome, status, duration }
             };
             match exchanged {
                 Err(Vanished) => {
@@ -162,8 +173,9 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
                     let status = exchange.status();
                     story.tries.push(tried(forward::outcome_of(status), Some(status)));
                     story.provider = Some(*index);
+                    story.key = Some(key.index());
                     story.model.clone_from(model);
-                    return Ok((exchange, *index));
+                    return Ok((exchange, *index, key));
                 }
                 Ok(Err(failure)) => {
                     let Failure { fault, outcome, .. } = self.unreached(&failure, call, *index);
@@ -185,7 +197,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
     }
 
     /// Head and body, made anew: of the caller's head only what is on the list.
-    fn render_unread(&self, call: &Call<'_>, provider: &Provider, model: Option<&str>) -> Vec<u8> {
+    fn render_unread(&self, call: &Call<'_>, provider: &Provider, key: Chosen, model: Option<&str>) -> Vec<u8> {
         let incoming = &call.incoming;
         let mut out = self.memory.take();
         out.extend_from_slice(call.method.as_bytes());
@@ -194,6 +206,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         out.extend_from_slice(&call.target);
         out.extend_from_slice(b" HTTP/1.1\r\n");
         write_fixed_head(&provider.fixed_head, &mut out);
+        out.extend_from_slice(provider.keys.line(key));
         for (known, name) in [(Known::ContentType, "content-type"), (Known::Accept, "accept")] {
             if let Some(value) = incoming.header(known) {
                 push_header(&mut out, name, value);

@@ -17,7 +17,6 @@ use super::super::recall::Remembrance;
 use super::super::relay::upstream_fields;
 use super::super::reply;
 use super::super::reply::CacheOutcome;
-use super::super::settle::price_of;
 use super::super::story::Ending;
 use super::super::story::Story;
 use super::super::stream::EVENT_BYTES_MAX;
@@ -28,6 +27,7 @@ use crate::chat::Usage;
 use crate::dialects::opaque;
 use crate::fault::Fault;
 use crate::fault::Kind;
+use crate::keys::Chosen;
 use crate::net::Net;
 use crate::observe::AttemptOutcome;
 use crate::upstream::Exchange;
@@ -225,10 +225,11 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
             return;
         }
         story.usage = watch.usage(&self.parser);
-        story.cost_usd = story.model.as_deref().zip(story.usage.as_ref()).and_then(|(model, usage)| {
-            let price = call.deployment.price(&provider.name, model)?;
-            Some(price_of(price, usage))
-        });
+        story.cost_usd = story
+            .model
+            .as_deref()
+            .zip(story.usage.as_ref())
+            .and_then(|(model, usage)| call.deployment.cost(provider, model, usage));
     }
 
     /// Hands a refusal on: as it is where it is in the caller's envelope, else in one.
@@ -236,7 +237,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         &self,
         mut exchange: Exchange<N>,
         call: &Call<'_>,
-        provider: usize,
+        (provider, key): (usize, Chosen),
         client: &mut Client<'_, N::Stream>,
         story: &mut Story,
     ) -> Result<(), Unserved> {
@@ -248,11 +249,16 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         let body = if read.is_ok() { exchange.body() } else { &[] };
         let asked = &call.deployment.providers[provider];
         let dialect = call.endpoint.dialect;
-        let fault = forward::refused(&exchange, dialect.read_fault(status, body));
+        let fault = self.refused(&exchange, dialect.read_fault(status, body), asked);
         let failure = forward::judged_refusal(status, fault, asked);
+        if let Some(setback) = failure.setback {
+            self.rest(asked, key, setback, self.net.now());
+            story.tries.iter_mut().rev().take(1).for_each(|tried| tried.setback = Some(setback));
+        }
         self.complain(call.deployment, provider, &failure);
         let fault = failure.fault;
-        let is_told = (400..=599).contains(&status) && status != 401 && self.is_enveloped(body, dialect.name());
+        let is_of_key = matches!(status, 401 | 402) || asked.keys.are_quoted_in(body);
+        let is_told = (400..=599).contains(&status) && !is_of_key && self.is_enveloped(body, dialect.name());
         if !is_told {
             return Err(Unserved::Fault(fault));
         }

@@ -1,0 +1,446 @@
+//! What imitators of chat completions do not take as OpenAI does, and the fewest edits of a request body
+//! that make it good for them.
+//!
+//! A body that is about to be sent, whether it passed through or was translated, is walked once by its
+//! structure; what the walk does not touch keeps every byte, because providers hash prompt prefixes. A
+//! field is left out only where that does not change what is asked for (bookkeeping, delivery, what other
+//! providers add to their own answers), and everything left out is told. A field that does change the
+//! answer goes to the provider, whose refusal is the honest one.
+
+use super::super::Dropped;
+use std::borrow::Cow;
+use std::ops::Range;
+
+/// How a provider's chat completions differ from OpenAI's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Quirks {
+    /// Sends tokens at the end of every stream without being asked, so it is not asked.
+    pub volunteers_usage: bool,
+    /// Knows `max_tokens` only, not `max_completion_tokens`.
+    pub only_max_tokens: bool,
+    /// Knows `system` only, not `developer`.
+    pub only_system: bool,
+    /// Its own names for fields of the body, with OpenAI's first.
+    pub renamed: &'static [(&'static str, &'static str)],
+    /// Fields of the body that it refuses and the answer does not depend on.
+    pub refused: &'static [&'static str],
+    /// The same for fields of messages.
+    pub refused_in_messages: &'static [&'static str],
+    /// Its own names for fields of messages, with those of others first.
+    pub renamed_in_messages: &'static [(&'static str, &'static str)],
+    /// Takes only ids of tool calls that are exactly this many letters and digits.
+    pub call_id_length: Option<usize>,
+    /// Ends answers without ever saying why.
+    pub silent_finish: bool,
+}
+
+impl Quirks {
+    /// None: as OpenAI.
+    pub const NONE: Quirks = Quirks {
+        volunteers_usage: false,
+        only_max_tokens: false,
+        only_system: false,
+        renamed: &[],
+        refused: &[],
+        refused_in_messages: &[],
+        renamed_in_messages: &[],
+        call_id_length: None,
+        silent_finish: false,
+    };
+
+    /// Must requests be looked at?
+    pub fn change_requests(&self) -> bool {
+        self.only_max_tokens
+            || self.only_system
+            || self.call_id_length.is_some()
+            || [self.refused, self.refused_in_messages].iter().any(|names| !names.is_empty())
+            || [self.renamed, self.renamed_in_messages].iter().any(|names| !names.is_empty())
+    }
+
+    /// What the provider calls the field `name`.
+    fn renamed(&self, name: &[u8]) -> Option<&'static str> {
+        if self.only_max_tokens && name == b"max_completion_tokens" {
+            return Some("max_tokens");
+        }
+        self.renamed.iter().find(|(from, _)| from.as_bytes() == name).map(|(_, to)| *to)
+    }
+}
+
+/// Makes the body that begins at `start` of `out` good for a provider with these `quirks`; tells what had
+/// to be left out. The body is one JSON object that has been written or checked by us.
+pub fn adapt(out: &mut Vec<u8>, start: usize, quirks: &Quirks) -> Vec<Dropped> {
+    let mut dropped = Vec::new();
+    let edits = edits(&out[start..], quirks, &mut dropped);
+    if edits.is_empty() {
+        return dropped;
+    }
+    let body = out.split_off(start);
+    let mut done = 0;
+    for (at, text) in edits {
+        out.extend_from_slice(&body[done..at.start]);
+        out.extend_from_slice(text.as_bytes());
+        done = at.end;
+    }
+    out.extend_from_slice(&body[done..]);
+    dropped
+}
+
+/// Ranges and what stands there instead, in their order and without overlap.
+type Edits = Vec<(Range<usize>, Cow<'static, str>)>;
+
+fn edits(body: &[u8], quirks: &Quirks, dropped: &mut Vec<Dropped>) -> Edits {
+    let mut edits = Vec::new();
+    let members = members(body, 0);
+    let stands_aside = |name: &[u8]| {
+        // Of a field and its older spelling the newer one counts.
+        let newer =
+            members.iter().find(|member| quirks.renamed(member.name(body)).is_some_and(|to| to.as_bytes() == name));
+        newer.is_some_and(|newer| !newer.is_null(body))
+    };
+    let kept = |member: &Member| {
+        let name = member.name(body);
+        let refused = quirks.refused.iter().any(|refused| refused.as_bytes() == name);
+        !refused && !stands_aside(name)
+    };
+    for (place, member) in members.iter().enumerate() {
+        let name = member.name(body);
+        if !kept(member) {
+            edits.push((without(&members, place, &kept), Cow::Borrowed("")));
+            if !stands_aside(name) {
+                note(String::from_utf8_lossy(name).into_owned(), member, body, dropped);
+            }
+        } else if let Some(to) = quirks.renamed(name) {
+            edits.push((member.key.start + 1..member.key.end - 1, Cow::Borrowed(to)));
+        } else if name == b"messages" && body.get(member.value.start) == Some(&b'[') {
+            let messages = elements(body, member.value.start);
+            messages.iter().for_each(|message| edit_message(body, message, quirks, &mut edits, dropped));
+        }
+    }
+    edits
+}
+
+fn edit_message(body: &[u8], message: &Range<usize>, quirks: &Quirks, edits: &mut Edits, dropped: &mut Vec<Dropped>) {
+    if body.get(message.start) != Some(&b'{') {
+        return;
+    }
+    let members = members(body, message.start);
+    let renamed = |member: &Member| {
+        let names = quirks.renamed_in_messages.iter();
+        names.filter(|(from, _)| from.as_bytes() == member.name(body)).map(|(_, to)| *to).next()
+    };
+    let stands_already = |name: &str| members.iter().any(|member| member.name(body) == name.as_bytes());
+    let refused = |member: &Member| {
+        let refused = quirks.refused_in_messages.iter().any(|refused| refused.as_bytes() == member.name(body));
+        refused || renamed(member).is_some_and(stands_already)
+    };
+    for (place, member) in members.iter().enumerate() {
+        if refused(member) {
+            edits.push((without(&members, place, &|member| !refused(member)), Cow::Borrowed("")));
+            let name = String::from_utf8_lossy(member.name(body));
+            note(format!("messages.{name}"), member, body, dropped);
+            continue;
+        }
+        if let Some(to) = renamed(member) {
+            edits.push((member.key.start + 1..member.key.end - 1, Cow::Borrowed(to)));
+        }
+        match (member.name(body), &body[member.value.clone()]) {
+            (b"role", b"\"developer\"") if quirks.only_system => {
+                edits.push((member.value.clone(), Cow::Borrowed("\"system\"")));
+            }
+            (b"tool_call_id", _) => edit_call_id(body, member, quirks, edits),
+            (b"tool_calls", [b'[', ..]) if quirks.call_id_length.is_some() => {
+                for call in elements(body, member.value.start).iter().filter(|call| body[call.start] == b'{') {
+                    let members = self::members(body, call.start);
+                    let ids = members.iter().filter(|member| member.name(body) == b"id");
+                    ids.for_each(|member| edit_call_id(body, member, quirks, edits));
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+fn edit_call_id(body: &[u8], member: &Member, quirks: &Quirks, edits: &mut Edits) {
+    let [b'"', id @ .., b'"'] = &body[member.value.clone()] else { return };
+    let Some(length) = quirks.call_id_length else { return };
+    if id.len() != length || !id.iter().all(u8::is_ascii_alphanumeric) {
+        let inside = member.value.start + 1..member.value.end - 1;
+        edits.push((inside, Cow::Owned(call_id(id, length))));
+    }
+}
+
+/// Another id of `length` letters and digits, the same for the same id, so that a call and its result
+/// still find each other.
+fn call_id(id: &[u8], length: usize) -> String {
+    // FNV-1a over two different starts: the calls of one conversation are few.
+    let hash =
+        |start: u64| id.iter().fold(start, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3));
+    let random = u128::from(hash(0xcbf2_9ce4_8422_2325)) << 64 | u128::from(hash(0x9e37_79b9_7f4a_7c15));
+    let mut characters = super::super::id_characters(random);
+    while characters.len() < length {
+        characters.push('0');
+    }
+    characters.truncate(length);
+    characters
+}
+
+/// Nothing is lost with a field that says nothing.
+fn note(field: String, member: &Member, body: &[u8], dropped: &mut Vec<Dropped>) {
+    let says_nothing = matches!(&body[member.value.clone()], b"null" | b"[]" | b"{}" | b"\"\"");
+    if !says_nothing && !dropped.iter().any(|known| known.field == field) {
+        dropped.push(Dropped { field });
+    }
+}
+
+/// A key with its quotes, and its value.
+struct Member {
+    key: Range<usize>,
+    value: Range<usize>,
+}
+
+impl Member {
+    /// As it is written; a name with escapes is nobody's.
+    fn name<'b>(&self, body: &'b [u8]) -> &'b [u8] {
+        &body[self.key.start + 1..self.key.end - 1]
+    }
+
+    fn is_null(&self, body: &[u8]) -> bool {
+        &body[self.value.clone()] == b"null"
+    }
+}
+
+/// What to cut out so that member number `place` is gone with one comma.
+fn without(members: &[Member], place: usize, kept: &dyn Fn(&Member) -> bool) -> Range<usize> {
+    if members[..place].iter().any(kept) {
+        return members[place - 1].value.end..members[place].value.end;
+    }
+    let end = members.get(place + 1).map_or(members[place].value.end, |next| next.key.start);
+    members[place].key.start..end
+}
+
+/// The members of the object whose brace is the first one from `at`.
+fn members(body: &[u8], at: usize) -> Vec<Member> {
+    let mut members = Vec::new();
+    let Some(open) = memchr::memchr(b'{', &body[at..]) else { return members };
+    let mut at = past_space(body, at + open + 1);
+    while body.get(at) == Some(&b'"') {
+        let key = at..past_value(body, at);
+        let colon = past_space(body, key.end);
+        let value_at = past_space(body, colon + 1);
+        let value = value_at..past_value(body, value_at);
+        at = past_comma(body, value.end);
+        members.push(Member { key, value });
+    }
+    members
+}
+
+/// The elements of the array that opens at `open`.
+fn elements(body: &[u8], open: usize) -> Vec<Range<usize>> {
+    let mut elements = Vec::new();
+    let mut at = past_space(body, open + 1);
+    while at < body.len() && body[at] != b']' {
+        let element = at..past_value(body, at);
+        if element.is_empty() {
+            break;
+        }
+        at = past_comma(body, element.end);
+        elements.push(element);
+    }
+    elements
+}
+
+fn past_space(body: &[u8], from: usize) -> usize {
+    let rest = body.get(from..).unwrap_or_default();
+    from + rest.iter().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r')).count()
+}
+
+fn past_comma(body: &[u8], from: usize) -> usize {
+    let at = past_space(body, from);
+    if body.get(at) == Some(&b',') { past_space(body, at + 1) } else { at }
+}
+
+/// The end of the value that begins at `from`.
+fn past_value(body: &[u8], from: usize) -> usize {
+    let mut depth = 0_usize;
+    let mut at = from;
+    while let Some(byte) = body.get(at) {
+        match byte {
+            b'"' => at = past_string(body, at),
+            b'{' | b'[' => (depth, at) = (depth + 1, at + 1),
+            b'}' | b']' if depth == 0 => return at,
+            b'}' | b']' => (depth, at) = (depth - 1, at + 1),
+            b',' | b' ' | b'\t' | b'\n' | b'\r' if depth == 0 => return at,
+            _ => at += 1,
+        }
+        if depth == 0 && matches!(body.get(at - 1), Some(b'"' | b'}' | b']')) {
+            return at;
+        }
+    }
+    at
+}
+
+fn past_string(body: &[u8], quote: usize) -> usize {
+    let mut at = quote + 1;
+    while let Some(found) = body.get(at..).and_then(|rest| memchr::memchr2(b'"', b'\\', rest)) {
+        at += found;
+        if body[at] == b'"' {
+            return at + 1;
+        }
+        at += 2;
+    }
+    body.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::Value;
+
+    const STRICT: Quirks = Quirks {
+        volunteers_usage: true,
+        only_max_tokens: true,
+        only_system: true,
+        renamed: &[("seed", "random_seed")],
+        refused: &["stream_options", "user", "store"],
+        refused_in_messages: &["reasoning_content", "refusal"],
+        renamed_in_messages: &[("thoughts", "thinking")],
+        call_id_length: Some(9),
+        silent_finish: false,
+    };
+
+    fn adapted(body: &str) -> (String, Vec<String>) {
+        let mut out = b"head ".to_vec();
+        out.extend_from_slice(body.as_bytes());
+        let dropped = adapt(&mut out, 5, &STRICT);
+        let text = String::from_utf8(out).expect("text");
+        let text = text.strip_prefix("head ").expect("what stands before is not touched").to_owned();
+        (text, dropped.into_iter().map(|dropped| dropped.field).collect())
+    }
+
+    #[test]
+    fn what_is_not_refused_keeps_every_byte() {
+        for body in [
+            "{}",
+            " { \"model\" : \"m\" ,\n\"x\":[ {\"user\" : 1 , \"seed\":[]} , \"a\\\"}\" ] }\n",
+            r#"{"messages":[{"role":"system","content":"developer \"role\":\"developer\""}],"max_tokens":5}"#,
+            r#"{"messages":"none","n":-1.5e3}"#,
+            r#"{"messages":[{"role":"tool","tool_call_id":"abcDEF123","content":"x"},7,[]]}"#,
+        ] {
+            assert_eq!(adapted(body), (body.to_owned(), Vec::new()));
+        }
+    }
+
+    #[test]
+    fn fields_are_renamed_where_they_stand() {
+        let body = r#"{ "seed" : 7, "messages":[{"seed":1}], "max_completion_tokens": 5 }"#;
+        let wanted = r#"{ "random_seed" : 7, "messages":[{"seed":1}], "max_tokens": 5 }"#;
+        assert_eq!(adapted(body), (wanted.to_owned(), Vec::new()));
+    }
+
+    #[test]
+    fn of_two_spellings_the_newer_one_counts() {
+        let both = r#"{"max_tokens":1,"model":"m","max_completion_tokens":2}"#;
+        assert_eq!(adapted(both).0, r#"{"model":"m","max_tokens":2}"#);
+        let reversed = r#"{"max_completion_tokens":2,"max_tokens":1}"#;
+        assert_eq!(adapted(reversed).0, r#"{"max_tokens":2}"#);
+    }
+
+    #[test]
+    fn refused_fields_leave_with_one_comma_and_are_told() {
+        for (body, wanted) in [
+            (r#"{"user":"u"}"#, "{}"),
+            (r#"{"user":"u","n":1}"#, r#"{"n":1}"#),
+            (r#"{"n":1,"user":"u"}"#, r#"{"n":1}"#),
+            (r#"{"n":1 , "user":"u" , "m":2}"#, r#"{"n":1 , "m":2}"#),
+            (r#"{"n":1,"user":"u","store":true}"#, r#"{"n":1}"#),
+            (r#"{"user":"u","store":true,"n":1}"#, r#"{"n":1}"#),
+            (r#"{"store":true,"n":1,"user":{"a":["}"]}}"#, r#"{"n":1}"#),
+            (r#"{ "store":true, "user":1 }"#, "{  }"),
+        ] {
+            let (text, dropped) = adapted(body);
+            let same: Value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
+            assert_eq!(same, serde_json::from_str::<Value>(wanted).expect("JSON"), "{body}");
+            assert!(!dropped.is_empty(), "{body}");
+        }
+        let quiet = r#"{"user":null,"messages":[{"refusal":null,"reasoning_content":"","content":"x"}]}"#;
+        assert_eq!(adapted(quiet), (r#"{"messages":[{"content":"x"}]}"#.to_owned(), Vec::new()));
+    }
+
+    #[test]
+    fn messages_are_put_into_words_that_are_taken() {
+        let body = r#"{"messages":[{"role":"developer","content":"d"},{"role":"assistant","reasoning_content":"hm","content":null,"tool_calls":[{"id":"toolu_01A","type":"function","function":{"name":"f","arguments":"{\"id\":\"toolu_01A\"}"}},{"id":"abcDEF123","function":{}}],"refusal":null},{"role":"tool","tool_call_id":"toolu_01A","content":"r"}],"user":"u"}"#;
+        let (text, dropped) = adapted(body);
+        let value: Value = serde_json::from_str(&text).expect("JSON");
+        let id = value["messages"][2]["tool_call_id"].as_str().expect("an id").to_owned();
+        assert!(id.len() == 9 && id.bytes().all(|byte| byte.is_ascii_alphanumeric()), "{id}");
+        let wanted = body
+            .replace("\"developer\"", "\"system\"")
+            .replace("\"reasoning_content\":\"hm\",", "")
+            .replace(",\"refusal\":null", "")
+            .replace(",\"user\":\"u\"", "")
+            .replace("\"id\":\"toolu_01A\"", &format!("\"id\":\"{id}\""))
+            .replace("\"tool_call_id\":\"toolu_01A\"", &format!("\"tool_call_id\":\"{id}\""));
+        assert_eq!(text, wanted);
+        assert_eq!(dropped, ["messages.reasoning_content", "user"]);
+    }
+
+    #[test]
+    fn fields_of_messages_are_renamed_unless_they_stand_there_already() {
+        let body = r#"{"thoughts":1,"messages":[{"thoughts":"a"},{"thinking":"b","thoughts":"a"}]}"#;
+        let wanted = r#"{"thoughts":1,"messages":[{"thinking":"a"},{"thinking":"b"}]}"#;
+        assert_eq!(adapted(body), (wanted.to_owned(), vec!["messages.thoughts".to_owned()]));
+    }
+
+    #[test]
+    fn only_quirks_of_requests_make_requests_be_looked_at() {
+        assert!(!Quirks { volunteers_usage: true, silent_finish: true, ..Quirks::NONE }.change_requests());
+        assert!(STRICT.change_requests());
+    }
+
+    fn value() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i32>().prop_map(Value::from),
+            "[ -~\"\\\\{}\\[\\],:é]{0,8}".prop_map(Value::from),
+        ];
+        leaf.prop_recursive(3, 24, 5, |inner| {
+            let name = prop_oneof!["[a-z\"\\\\]{0,4}", Just("user".to_owned()), Just("refusal".to_owned())];
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+                prop::collection::vec((name, inner), 0..4).prop_map(|members| members.into_iter().collect()),
+            ]
+        })
+    }
+
+    fn plainly(body: &Value) -> Value {
+        let mut body = body.clone();
+        let Some(object) = body.as_object_mut() else { return body };
+        STRICT.refused.iter().for_each(|name| _ = object.shift_remove(*name));
+        for message in object.get_mut("messages").and_then(Value::as_array_mut).into_iter().flatten() {
+            if let Some(message) = message.as_object_mut() {
+                STRICT.refused_in_messages.iter().for_each(|name| _ = message.shift_remove(*name));
+            }
+        }
+        body
+    }
+
+    proptest! {
+        #[test]
+        fn any_body_becomes_what_a_plain_reading_says(
+            others in prop::collection::vec(("[a-z\"\\\\]{0,4}", value()), 0..4),
+            user in prop::option::of(value()),
+            messages in prop::option::of(prop::collection::vec(value(), 0..4)),
+            pretty in any::<bool>(),
+        ) {
+            let named = others.into_iter().chain(user.map(|user| ("user".to_owned(), user)));
+            let named = named.chain(messages.map(|list| ("messages".to_owned(), Value::from(list))));
+            let body: Value = named.collect();
+            let text = if pretty { serde_json::to_string_pretty(&body) } else { serde_json::to_string(&body) };
+            let (adapted, _) = adapted(&text.expect("JSON"));
+            let found: Value = serde_json::from_str(&adapted).unwrap_or_else(|error| panic!("{error}: {adapted}"));
+            prop_assert_eq!(found, plainly(&body));
+        }
+    }
+}
