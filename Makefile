@@ -1,5 +1,5 @@
 # The few commands of this project. A fresh checkout needs make, a C compiler, Rust and, for the embedding
-# library, Python 3 with pip (installed by apt-get when root).
+# library, Python 3 with pip, for the tests Node with npm besides (installed by apt-get when root).
 
 CARGO ?= cargo
 CONFIG ?=
@@ -41,7 +41,7 @@ run: rust
 	@$(MAKE) --no-print-directory build
 	exec target/release/ringgate serve $(if $(CONFIG),--config "$(CONFIG)")
 
-# The provider SDKs that the tests drive live in their own environment, every package pinned by hash.
+# The SDKs and frameworks that the tests drive live in their own environment, every package pinned by hash.
 sdk-venv:
 	@if [ -f $(SDK_REQUIREMENTS) ]; then $(MAKE) --no-print-directory $(VENV)/installed $(VENV)/node/installed; fi
 

@@ -273,11 +273,11 @@ async def raw_body(client, model, seen):
 
 
 async def impatient(client, model, seen):
-    await whole(client.with_options(timeout=2.5, max_retries=1), model, seen)
+    await whole(client.with_options(timeout=5.0, max_retries=1), model, seen)
 
 
 async def impatient_streamed(client, model, seen):
-    await streamed(client.with_options(timeout=2.5, max_retries=0), model, seen)
+    await streamed(client.with_options(timeout=5.0, max_retries=0), model, seen)
 
 
 async def once(client, model, seen):

@@ -30,7 +30,8 @@ NAMELESS = ("call_nameless", "Person", '{"born": 1815}')
 CLOCK = ("call_clock", "clock", '{"zone":"CET"}')
 # As the other dialect's scenarios spell it.
 SPACED_CLOCK = ("call_clock", "clock", '{"zone": "CET"}')
-# Longer than any client of the suite waits.
+# Longer than any client of the suite waits, twice if it tries twice; those wait long enough to be heard first,
+# even on a busy machine.
 SILENCE_S = 12.0
 # Between content and trouble, so that the content has long been relayed when the trouble comes: what
 # arrives together may well be judged together.

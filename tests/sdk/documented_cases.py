@@ -1,5 +1,5 @@
-"""docs/api.md beside a plain HTTP client: nothing is compared here, the page itself is the expectation."""
+"""The pages of docs/ beside a plain HTTP client: nothing is compared, what they say is the expectation."""
 
-TITLE = "docs/api.md"
+TITLE = "docs/api.md, docs/clients.md"
 KINDS = ()
 CASES = []

@@ -1,5 +1,5 @@
-"""What docs/api.md says of headers and errors, asked for with a plain HTTP client. The tables of the page are
-the expectation: each check provokes what a row names and looks the rest up in it."""
+"""What docs/api.md says of headers and errors, asked for with a plain HTTP client, and docs/clients.md of
+versions. The tables of the pages are the expectation: a check provokes what a row names and looks the rest up."""
 
 import http.client
 import json
@@ -10,13 +10,16 @@ import socket
 import time
 import urllib.parse
 
+import foreign
 import stand as stands
 from stand import KEY
 from stand import NARROW_KEY
 from stand import SCARCE_KEY
 from stand import same
 
-PAGE = pathlib.Path(__file__).parents[2] / "docs" / "api.md"
+FOLDER = pathlib.Path(__file__).parent
+PAGE = FOLDER.parents[1] / "docs" / "api.md"
+CLIENTS = FOLDER.parents[1] / "docs" / "clients.md"
 TRUSTED_KEY = os.environ["GATEWAY_TRUSTED_KEY"]
 PATHS = {"OpenAI": "/v1/chat/completions", "Anthropic": "/v1/messages"}
 OPENAI = PATHS["OpenAI"]
@@ -24,9 +27,9 @@ ASK = [{"role": "user", "content": "Say h\u00e9llo."}]
 PATIENCE_S = 20.0
 
 
-def table(heading):
-    """The rows of the last table below a heading, as dictionaries from column to cell."""
-    section = re.split(r"(?m)^## ", PAGE.read_text().partition(f"## {heading}\n")[2])[0]
+def table(page, heading):
+    """The rows of the table below a heading, as dictionaries from column to cell."""
+    section = re.split(r"(?m)^## ", page.read_text().partition(f"# {heading}\n")[2])[0]
     lines = [line for line in section.splitlines() if line.startswith("|")]
     cells = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines]
     columns, _, *rows = cells
@@ -99,7 +102,7 @@ ERRORS = {
 
 
 def errors_are_as_their_table_says(stand):
-    rows = {row["What"]: row for row in table("Errors")}
+    rows = {row["What"]: row for row in table(PAGE, "Errors")}
     for number, (what, provoke) in enumerate(ERRORS.items()):
         for dialect, path in PATHS.items():
             tag = lambda scenario: stand.model(scenario, f"error-{number}-{dialect}")
@@ -202,4 +205,16 @@ def headers_are_as_their_table_says(stand):
     same(headers(translated)["x-ringgate-dropped"], "seed")
 
 
-CHECKS = [errors_are_as_their_table_says, headers_are_as_their_table_says]
+def clients_are_those_that_are_pinned(stand):
+    pinned = foreign.pinned()
+    for file in FOLDER.glob("requirements*.txt"):
+        for package, version in re.findall(r"(?m)^([\w.-]+)==([^ ]+)", file.read_text()):
+            pinned.setdefault(package, set()).add(version)
+    rows = table(CLIENTS, "Clients")
+    assert len(rows) > 10, rows
+    for row in rows:
+        package, versions = quoted(row["Client"])[0], set(row["Versions"].split(", "))
+        assert versions <= pinned.get(package, set()), f"{package}: {versions} written, {pinned.get(package)} pinned"
+
+
+CHECKS = [clients_are_those_that_are_pinned,errors_are_as_their_table_says, headers_are_as_their_table_says]

@@ -19,10 +19,19 @@ NODE = os.environ.get("RINGGATE_SDK_NODE", "node")
 OLDEST_NODE = 18
 
 
+def pinned():
+    """Node packages and the versions that are installed of each."""
+    lock = json.loads((FOLDER / "package-lock.json").read_text())
+    versions = {}
+    for place, package in lock["packages"].items():
+        versions.setdefault(place.rpartition("node_modules/")[2], set()).add(package.get("version"))
+    return versions
+
+
 def version(package):
     """The version of a Node package that is tested."""
-    lock = json.loads((FOLDER / "package-lock.json").read_text())
-    return lock["packages"][f"node_modules/{package}"]["version"]
+    (version,) = pinned()[package]
+    return version
 
 
 def problem():

@@ -122,7 +122,7 @@ async def image(client, model, seen):
 
 
 async def impatient(client, model, seen):
-    await streamed(client, model, seen, http_options=types.HttpOptions(timeout=2500))
+    await streamed(client, model, seen, http_options=types.HttpOptions(timeout=5000))
 
 
 async def left_early(client, model, seen):

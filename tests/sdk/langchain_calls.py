@@ -127,7 +127,7 @@ async def once(client, model, seen):
 
 
 async def impatient_streamed(client, model, seen):
-    await streamed(client, model, seen, timeout=2.5, max_retries=0)
+    await streamed(client, model, seen, timeout=5.0, max_retries=0)
 
 
 async def left_early(client, model, seen):

@@ -71,7 +71,7 @@ DIALECTS = [chat_scenarios, messages_scenarios, gemini_scenarios]
 # They mostly wait, but the machine may have two cores only.
 SUITES_AT_ONCE = 6
 START_PATIENCE_S = 30.0
-SUITE_PATIENCE_S = 240.0
+SUITE_PATIENCE_S = 480.0
 STOP_PATIENCE_S = 20.0
 # Virtual keys by the variable that tells them to the suites, with what their configuration says besides.
 KEYS = {

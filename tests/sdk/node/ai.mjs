@@ -159,9 +159,9 @@ export const calls = {
   "unusual fields": (client, model, seen) => whole(client, model, seen, UNUSUAL),
   "unusual fields streamed": (client, model, seen) => streamed(client, model, seen, UNUSUAL),
   "long prompt": longPrompt,
-  impatient: (client, model, seen) => whole(client, model, seen, { abortSignal: AbortSignal.timeout(1000) }),
+  impatient: (client, model, seen) => whole(client, model, seen, { abortSignal: AbortSignal.timeout(5000) }),
   "impatient streamed": (client, model, seen) =>
-    streamed(client, model, seen, { abortSignal: AbortSignal.timeout(2500) }),
+    streamed(client, model, seen, { abortSignal: AbortSignal.timeout(5000) }),
   once: (client, model, seen) => whole(client, model, seen, { maxRetries: 0 }),
   "left early": leftEarly,
 };

@@ -136,7 +136,7 @@ async function aborted(client, model, seen) {
 }
 
 async function abortedBefore(client, model, seen) {
-  await streamed(client, model, seen, {}, { signal: AbortSignal.timeout(1000) });
+  await streamed(client, model, seen, {}, { signal: AbortSignal.timeout(5000) });
 }
 
 const thinking = { max_tokens: 4096, thinking: { type: "enabled", budget_tokens: 1024 } };
@@ -161,8 +161,8 @@ export const calls = {
   raw,
   "raw text": rawText,
   "raw body": rawBody,
-  impatient: (client, model, seen) => whole(client, model, seen, {}, { timeout: 1000, maxRetries: 1 }),
-  "impatient streamed": (client, model, seen) => streamed(client, model, seen, {}, { timeout: 2500, maxRetries: 0 }),
+  impatient: (client, model, seen) => whole(client, model, seen, {}, { timeout: 5000, maxRetries: 1 }),
+  "impatient streamed": (client, model, seen) => streamed(client, model, seen, {}, { timeout: 5000, maxRetries: 0 }),
   "left early": leftEarly,
   aborted,
   "aborted before": abortedBefore,

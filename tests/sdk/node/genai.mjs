@@ -118,7 +118,7 @@ export const calls = {
   structured,
   unusual: (client, model, seen) => whole(client, model, seen, UNUSUAL),
   image,
-  impatient: (client, model, seen) => streamed(client, model, seen, { httpOptions: { timeout: 2500 } }),
+  impatient: (client, model, seen) => streamed(client, model, seen, { httpOptions: { timeout: 5000 } }),
   "left early": leftEarly,
   aborted,
 };

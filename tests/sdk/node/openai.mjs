@@ -233,7 +233,7 @@ async function aborted(client, model, seen) {
 
 /** Aborts before there is an answer. */
 async function abortedBefore(client, model, seen) {
-  await streamed(client, model, seen, USAGE, { signal: AbortSignal.timeout(1000) });
+  await streamed(client, model, seen, USAGE, { signal: AbortSignal.timeout(5000) });
 }
 
 export const calls = {
@@ -258,8 +258,8 @@ export const calls = {
   "raw streamed": rawStreamed,
   "raw text": rawText,
   "raw body": rawBody,
-  impatient: (client, model, seen) => whole(client, model, seen, {}, { timeout: 2500, maxRetries: 1 }),
-  "impatient streamed": (client, model, seen) => streamed(client, model, seen, USAGE, { timeout: 2500, maxRetries: 0 }),
+  impatient: (client, model, seen) => whole(client, model, seen, {}, { timeout: 5000, maxRetries: 1 }),
+  "impatient streamed": (client, model, seen) => streamed(client, model, seen, USAGE, { timeout: 5000, maxRetries: 0 }),
   once: (client, model, seen) => whole(client, model, seen, {}, { maxRetries: 0 }),
   "left early": leftEarly,
   aborted,
