@@ -25,6 +25,7 @@ def broken(why, pieces, message, type="api_error"):
 
 
 REJECTED = messages_cases.DIFFERENCES["whole, error-401"]
+EMPTY = messages_cases.DIFFERENCES["whole, error-402"]
 CLOSED = messages_cases.CLOSED
 UNFINISHED = messages_cases.UNFINISHED
 EVENT = ("the model fell over", "overloaded_error")
@@ -34,6 +35,7 @@ USAGE = {
 }
 
 DIFFERENCES = {
+    "whole, error-402": ai_cases.failed(EMPTY.why, trouble(EMPTY.through["raised"]["message"])),
     "whole, error-401": ai_cases.failed(REJECTED.why, trouble(REJECTED.through["raised"]["message"])),
     "whole, error-html": Difference("a page is no message", {
         "raised.last.message": "the provider answered with status 503 and no readable error",

@@ -29,6 +29,7 @@ UNFINISHED = chat_cases.UNFINISHED
 NOT_JSON = chat_cases.NOT_JSON
 NOT_JSON_EVENT = chat_cases.NOT_JSON_EVENT
 REJECTED = chat_cases.DIFFERENCES["whole, error-401"]
+EMPTY = chat_cases.DIFFERENCES["whole, error-402"]
 READABLE = "an error has one shape, whatever the provider's; the SDK finds nothing in this one"
 BAD_REQUEST = {"raised.type": "invalid_request_error"}
 USAGE = {
@@ -41,6 +42,7 @@ EVENT = ("the model fell over", "overloaded")
 DIFFERENCES = {
     "whole, cut-whole": ai_cases.failed(OWN_TROUBLE, trouble(CLOSED)),
     "whole, html": ai_cases.failed(OWN_TROUBLE, trouble(NOT_JSON)),
+    "whole, error-402": ai_cases.failed(EMPTY.why, trouble(EMPTY.through["raised"]["message"])),
     "whole, error-401": ai_cases.failed(REJECTED.why, trouble(REJECTED.through["raised"]["message"])),
     "whole, error-nulls": Difference(chat_cases.NO_EMPTY_TYPE, BAD_REQUEST),
     "whole, error-bare": Difference(chat_cases.NO_EMPTY_TYPE, BAD_REQUEST),

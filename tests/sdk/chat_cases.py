@@ -12,6 +12,7 @@ import chat_scenarios as scenarios
 from comparison import BEFORE_CONTENT
 from comparison import Difference
 from comparison import INCOMPLETE
+from comparison import NOT_THE_CALLERS_ACCOUNT
 from comparison import NOT_THE_CALLERS_KEY
 from comparison import OWN_TROUBLE
 from comparison import raised
@@ -167,6 +168,10 @@ DIFFERENCES = {
         OWN_TROUBLE, "the provider's stream holds something that is not a chat completion chunk"
     ),
     # Refusals.
+    "whole, error-402": failed(
+        NOT_THE_CALLERS_ACCOUNT,
+        "the provider `mock` says that the gateway's account there is out of credit; its operator must fill it",
+    ),
     "whole, error-401": failed(
         NOT_THE_CALLERS_KEY,
         "the provider `mock` rejects the gateway's credential; its operator must check api_key",

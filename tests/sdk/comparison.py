@@ -10,6 +10,7 @@ OWN_TROUBLE = "trouble between gateway and provider is a 502 with a reason, not 
 BEFORE_CONTENT = "until there is content the gateway may try elsewhere, so it answers with a status"
 INCOMPLETE = "an answer that is not complete must not be taken for one"
 NOT_THE_CALLERS_KEY = "the rejected key is the gateway's, not the caller's, and what the provider says may quote it"
+NOT_THE_CALLERS_ACCOUNT = "the empty account is the gateway's, not the caller's, and another target may have credit"
 
 
 @dataclasses.dataclass

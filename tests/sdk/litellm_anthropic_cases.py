@@ -33,6 +33,7 @@ OVERLOADED = BAD_GATEWAY | {"class": "InternalServerError", "status": 500, "type
 NOTHING = {"pieces": [], "finish": []}
 
 DIFFERENCES = {
+    "whole, error-402": Difference(OF_SDK["whole, error-402"].why, {"raised": BAD_GATEWAY}),
     "whole, error-401": Difference(OF_SDK["whole, error-401"].why, {"raised": BAD_GATEWAY}),
     **{
         f"streamed, {name}": Difference(

@@ -24,7 +24,7 @@ def client(kind, url, key, timeout):
 OF_SDK = chat_cases.DIFFERENCES
 BAD_GATEWAY = comparison.raised("BadGatewayError", 502, None)
 NOTHING = {"pieces": [], "finish": []}
-WHOLE = ["whole, cut-whole", "whole, html", "whole, error-401"]
+WHOLE = ["whole, cut-whole", "whole, html", "whole, error-401", "whole, error-402"]
 BEFORE_CONTENT = [
     "streamed, sse-as-json", "streamed, no-events", "streamed, cut-early", "streamed, error-early",
     "streamed, garbage-early",

@@ -7,6 +7,7 @@ import messages_scenarios as scenarios
 from comparison import BEFORE_CONTENT
 from comparison import Difference
 from comparison import INCOMPLETE
+from comparison import NOT_THE_CALLERS_ACCOUNT
 from comparison import NOT_THE_CALLERS_KEY
 from comparison import OWN_TROUBLE
 from comparison import raised
@@ -112,6 +113,10 @@ DIFFERENCES = {
         BEFORE_CONTENT, "the model fell over", name="OverloadedError", status=529, type="overloaded_error"
     ),
     "streamed, garbage-late": broken(OWN_TROUBLE, "the provider sent an event that is not JSON"),
+    "whole, error-402": failed(
+        NOT_THE_CALLERS_ACCOUNT,
+        "the provider `claude-mock` says that the gateway's account there is out of credit; its operator must fill it",
+    ),
     "whole, error-401": failed(
         NOT_THE_CALLERS_KEY,
         "the provider `claude-mock` rejects the gateway's credential; its operator must check api_key",
