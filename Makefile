@@ -1,5 +1,5 @@
 # The few commands of this project. A fresh checkout needs make, a C compiler, Rust and, for the embedding
-# library, Python 3 with pip (installed by apt-get when root).
+# library, Python 3 with pip, for the tests Node with npm besides (installed by apt-get when root).
 
 CARGO ?= cargo
 CONFIG ?=
@@ -41,18 +41,26 @@ run: rust
 	@$(MAKE) --no-print-directory build
 	exec target/release/ringgate serve $(if $(CONFIG),--config "$(CONFIG)")
 
-# The provider SDKs that the tests drive live in their own environment, every package pinned by hash.
+# The SDKs and frameworks that the tests drive live in their own environment, every package pinned by hash.
 sdk-venv:
-	@if [ -f $(SDK_REQUIREMENTS) ]; then $(MAKE) --no-print-directory $(VENV)/installed; fi
+	@if [ -f $(SDK_REQUIREMENTS) ]; then $(MAKE) --no-print-directory $(VENV)/installed $(VENV)/node/installed; fi
 
 $(VENV)/installed: $(wildcard tests/sdk/requirements*.txt)
 	@models/install_python.sh
 	python3 -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(SDK_REQUIREMENTS)
-	for line in 1 2; do \
+	for folder in openai-1 openai-2 frameworks; do \
 		$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --upgrade \
-			--target $(VENV)/openai-$$line -r tests/sdk/requirements-openai-$$line.txt || exit 1; \
+			--target $(VENV)/$$folder -r tests/sdk/requirements-$$folder.txt || exit 1; \
 	done
+	@touch $@
+
+# Node finds packages beside the file that imports them: tests/sdk/foreign.py brings the two together.
+$(VENV)/node/installed: tests/sdk/node/package.json tests/sdk/node/package-lock.json
+	@tests/sdk/install_node.sh
+	mkdir -p $(VENV)/node
+	cp $^ $(VENV)/node
+	cd $(VENV)/node && npm ci --ignore-scripts --no-audit --no-fund --silent
 	@touch $@
 
 test: rust setup sdk-venv

@@ -1,6 +1,6 @@
 //! The gateway as the providers' own SDKs see it. What an SDK makes of an answer is its authors' choice
-//! and changes with its versions, so the SDKs themselves are asked: `tests/sdk/run.py` runs every case
-//! directly and through the gateway and wants the same outcome.
+//! and changes with its versions, so the SDKs themselves are asked, and the frameworks upon them, in Python
+//! and Node: `tests/sdk/run.py` runs every case directly and through the gateway and wants the same outcome.
 
 use std::env;
 use std::path::Path;

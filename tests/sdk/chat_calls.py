@@ -147,6 +147,38 @@ async def whole_after_tools(client, model, seen):
     await whole(client, model, seen, messages=turn, tools=TOOLS)
 
 
+async def everything(client, model, seen):
+    """Whatever can be asked in other words too; Anthropic takes one measure of sampling at a time, and no
+    sequence to stop at that is nothing but space."""
+    image = {"type": "image_url", "image_url": {"url": "data:image/png;base64," + "iVBORw0KGgoA" * 100}}
+    calls = [
+        {"id": f"call_{name}", "type": "function", "function": {"name": name, "arguments": arguments}}
+        for name, arguments in (("weather", '{"city": "K\u00f6ln", "days": 2}'), ("clock", "{}"))
+    ]
+    turns = [
+        {"role": "system", "content": "be br\u00efef \U0001f600"},
+        {"role": "user", "content": [{"type": "text", "text": "what is this?\n\t\"quoted\""}, image]},
+        {"role": "assistant", "content": "let me see", "tool_calls": calls},
+        {"role": "tool", "tool_call_id": "call_weather", "content": "weather: fine"},
+        {"role": "tool", "tool_call_id": "call_clock", "content": "clock: fine"},
+        {"role": "user", "content": "and now?"},
+    ]
+    fields = {"temperature": 0.25, "stop": ["\n\nUser:", "END"], "max_completion_tokens": 77}
+    await whole(client, model, seen, messages=turns, tools=TOOLS, tool_choice="required", **fields)
+
+
+async def one_tool_only(client, model, seen):
+    choice = {"type": "function", "function": {"name": "clock"}}
+    await whole(client, model, seen, tools=TOOLS, tool_choice=choice, parallel_tool_calls=False, max_tokens=9)
+
+
+async def schema_understood(client, model, seen):
+    properties = {"a": {"type": "string"}}
+    schema = {"type": "object", "properties": properties, "required": ["a"], "additionalProperties": False}
+    format = {"type": "json_schema", "json_schema": {"name": "p", "strict": True, "schema": schema}}
+    await whole(client, model, seen, response_format=format, max_tokens=9)
+
+
 async def unusual_fields(client, model, seen):
     headers = {"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}
     more = {"OpenAI-Organization": "org-1", "OpenAI-Project": "proj-1", "Idempotency-Key": "idem-1"}
@@ -241,11 +273,11 @@ async def raw_body(client, model, seen):
 
 
 async def impatient(client, model, seen):
-    await whole(client.with_options(timeout=2.5, max_retries=1), model, seen)
+    await whole(client.with_options(timeout=5.0, max_retries=1), model, seen)
 
 
 async def impatient_streamed(client, model, seen):
-    await streamed(client.with_options(timeout=2.5, max_retries=0), model, seen)
+    await streamed(client.with_options(timeout=5.0, max_retries=0), model, seen)
 
 
 async def once(client, model, seen):
@@ -256,6 +288,7 @@ async def left_early(client, model, seen):
     """Leaves a stream after its first content."""
     stream = await settled(client.chat.completions.create(model=model, messages=ASK, stream=True))
     async for chunk in each(stream):
-        seen["first"] = chunk.choices[0].delta.content
-        break
+        if chunk.choices[0].delta.content:
+            seen["first"] = chunk.choices[0].delta.content
+            break
     await settled(stream.close())

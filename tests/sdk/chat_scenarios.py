@@ -12,6 +12,7 @@ import json
 from provider import Answer
 from provider import json_answer
 
+PATH = "/v1/chat/completions"
 ENVELOPE = {"id": "chatcmpl-scripted", "created": 1_700_000_000, "model": "scripted-1", "system_fingerprint": "fp_1"}
 USAGE = {
     "prompt_tokens": 11,
@@ -24,8 +25,13 @@ EVENT_STREAM = {"content-type": "text/event-stream"}
 DONE = b"data: [DONE]\n\n"
 LONG_TEXT = "long \u00e9 \\ \" text " * 131_072  # about 2 MB
 WEATHER = ("call_weather", "weather", '{"city": "K\u00f6ln", "days": 2}')
+PERSON = ("call_person", "Person", '{"name": "Ada", "born": 1815, "tags": ["x", "\u00fc"]}')
+NAMELESS = ("call_nameless", "Person", '{"born": 1815}')
 CLOCK = ("call_clock", "clock", '{"zone":"CET"}')
-# Longer than any client of the suite waits.
+# As the other dialect's scenarios spell it.
+SPACED_CLOCK = ("call_clock", "clock", '{"zone": "CET"}')
+# Longer than any client of the suite waits, twice if it tries twice; those wait long enough to be heard first,
+# even on a busy machine.
 SILENCE_S = 12.0
 # Between content and trouble, so that the content has long been relayed when the trouble comes: what
 # arrives together may well be judged together.
@@ -37,6 +43,7 @@ class Choice:
     content: str | None = "Hello, w\u00f6rld: 1 \\ \"2\" \U0001f600."
     calls: list = dataclasses.field(default_factory=list)
     refusal: str | None = None
+    thought: str | None = None
     logprobs: bool = False
     finish: str = "stop"
 
@@ -70,6 +77,8 @@ def completion(choices, **more):
 
 def message(choice):
     told = {"role": "assistant", "content": choice.content, "refusal": choice.refusal}
+    if choice.thought:
+        told["reasoning_content"] = choice.thought
     if choice.calls:
         told["tool_calls"] = [
             {"id": id, "type": "function", "function": {"name": name, "arguments": arguments}}
@@ -92,6 +101,8 @@ def delta(index, told, finish=None, **more):
 def deltas(index, choice):
     """The chunks of one choice."""
     yield delta(index, {"role": "assistant", "content": "" if choice.content is not None else None})
+    for token in tokens(choice.thought or ""):
+        yield delta(index, {"reasoning_content": token})
     for token in tokens(choice.content or ""):
         more = {"logprobs": {"content": [logprob(token)], "refusal": None}} if choice.logprobs else {}
         yield delta(index, {"content": token}, **more)
@@ -151,6 +162,67 @@ def structured(request):
     if asked.get("type") != "json_schema" or "schema" not in asked.get("json_schema", {}):
         return json_answer({"error": {"message": "no schema arrived", "type": "invalid_request_error"}}, 400)
     return told(Choice(content='{"name": "Ada", "born": 1815, "tags": ["x", "\u00fc"]}'))(request)
+
+
+def tool_loop(request):
+    """Wants both tools, and answers once their results are there."""
+    results = [turn["content"] for turn in request.body["messages"] if turn["role"] == "tool"]
+    if not results:
+        return SCENARIOS["text-and-tools"](request)
+    return told(Choice(content=f"told by {len(results)}: {' and '.join(results)}"))(request)
+
+
+def understood(request):
+    """Tells what the request asks, in words of no dialect: the other one's scenario tells the same."""
+    body = request.body
+    format = body.get("response_format") or {}
+    turns = []
+    for turn in body["messages"]:
+        role = "user" if turn["role"] == "tool" else turn["role"]
+        if role not in ("system", "developer"):
+            turns.append([role, [*parts_of(turn)]])
+    return told(Choice(content=json.dumps({
+        "system": [turn["content"] for turn in body["messages"] if turn["role"] in ("system", "developer")],
+        "turns": joined(turns),
+        "tools": [[tool["function"].get(name) for name in ("name", "description", "parameters")]
+                  for tool in body.get("tools") or []],
+        "choice": choice_of(body.get("tool_choice")),
+        "parallel": body.get("parallel_tool_calls"),
+        "schema": format.get("json_schema", {}).get("schema"),
+        "stop": body.get("stop"),
+        "bound": body.get("max_completion_tokens") or body.get("max_tokens"),
+        "sampling": [body.get("temperature"), body.get("top_p")],
+    }, sort_keys=True)))(request)
+
+
+def parts_of(turn):
+    if turn["role"] == "tool":
+        yield ["result", turn["tool_call_id"], turn["content"]]
+        return
+    content = turn.get("content") or []
+    for part in [{"type": "text", "text": content}] if isinstance(content, str) else content:
+        if part["type"] == "image_url":
+            kind, _, data = part["image_url"]["url"].removeprefix("data:").partition(";base64,")
+            yield ["image", kind, len(data)]
+        else:
+            yield ["text", part["text"]]
+    for call in turn.get("tool_calls") or []:
+        yield ["call", call["id"], call["function"]["name"], json.loads(call["function"]["arguments"])]
+
+
+def joined(turns):
+    """Turns of the same role one after the other are one."""
+    together = []
+    for role, parts in turns:
+        if together and together[-1][0] == role:
+            together[-1][1].extend(parts)
+        else:
+            together.append([role, parts])
+    return together
+
+
+def choice_of(choice):
+    return choice["function"]["name"] if isinstance(choice, dict) else choice
 
 
 def echo(request):
@@ -265,6 +337,15 @@ SCENARIOS = {
     "tool": told(Choice(content=None, calls=[WEATHER], finish="tool_calls")),
     "tools": told(Choice(content=None, calls=[WEATHER, CLOCK], finish="tool_calls")),
     "text-and-tool": told(Choice(calls=[CLOCK], finish="tool_calls")),
+    "text-and-tools": told(Choice(calls=[WEATHER, SPACED_CLOCK], finish="tool_calls")),
+    "tool-loop": tool_loop,
+    "person": told(Choice(content=None, calls=[PERSON], finish="tool_calls")),
+    "person-later": at_first(
+        told(Choice(content=None, calls=[NAMELESS], finish="tool_calls")),
+        told(Choice(content=None, calls=[PERSON], finish="tool_calls")),
+    ),
+    # As those providers tell it that show it in this dialect.
+    "thought": told(Choice(thought="Let me see \u2026 yes.")),
     "structured": structured,
     "logprobs": told(Choice(logprobs=True)),
     "refusal": told(Choice(content=None, refusal="I would rather not.")),
@@ -276,6 +357,7 @@ SCENARIOS = {
     "page": told(Choice(content=LONG_TEXT[:65_536])),
     "unknown": unknown,
     "echo": echo,
+    "understood": understood,
     # Whole answers, oddly told.
     "as-text": lambda request: Answer(200, {"content-type": "text/plain"}, json.dumps(completion([Choice()])).encode()),
     "compressed": compressed,

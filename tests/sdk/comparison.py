@@ -3,14 +3,23 @@
 import copy
 import dataclasses
 import json
+import re
+
+# Reasons that suites have in common.
+OWN_TROUBLE = "trouble between gateway and provider is a 502 with a reason, not a broken connection"
+BEFORE_CONTENT = "until there is content the gateway may try elsewhere, so it answers with a status"
+INCOMPLETE = "an answer that is not complete must not be taken for one"
+NOT_THE_CALLERS_KEY = "the rejected key is the gateway's, not the caller's, and what the provider says may quote it"
+NOT_THE_CALLERS_ACCOUNT = "the empty account is the gateway's, not the caller's, and another target may have credit"
 
 
 @dataclasses.dataclass
 class Difference:
-    """Why, and what is seen through the gateway instead, by place in the outcome."""
+    """Why, what is seen through the gateway instead, by place in the outcome, and what is not seen at all."""
 
     why: str
     through: dict
+    absent: tuple = ()
 
     def applied_to(self, outcome):
         outcome = copy.deepcopy(outcome)
@@ -18,9 +27,32 @@ class Difference:
             *path, last = place.split(".")
             inner = outcome
             for name in path:
-                inner = inner[name]
+                inner = inner[int(name) if isinstance(inner, list) else name]
             inner[last] = value
+        for place in self.absent:
+            *path, last = place.split(".")
+            inner = outcome
+            for name in path:
+                inner = inner.get(name, {})
+            inner.pop(last, None)
         return outcome
+
+    def but(self, **more):
+        """The same difference with other places besides; a place is written with `__` for its dots."""
+        more = {name.replace("__", "."): value for name, value in more.items()}
+        return dataclasses.replace(self, through=self.through | more)
+
+
+# Scenarios that raise by the beginning of their names.
+TROUBLE = re.compile(r"(error|cut|garbage|no|html|empty|slow|stalled)\b")
+
+
+def unexpected(scenario, direct):
+    """What is wrong with an outcome that no gateway had to do with: an application that breaks down the
+    same way on both ways would compare well and prove nothing."""
+    if "raised" in direct and not TROUBLE.match(scenario):
+        return f"    raised without the gateway: {shortened(direct['raised'])}"
+    return None
 
 
 def judged(direct, through, difference):

@@ -10,6 +10,7 @@ from chat_scenarios import BREATH_S
 from chat_scenarios import EVENT_STREAM
 from chat_scenarios import LONG_TEXT
 from chat_scenarios import SILENCE_S
+from chat_scenarios import at_first
 from chat_scenarios import one_byte_each
 from chat_scenarios import tokens
 from provider import Answer
@@ -101,6 +102,23 @@ def error_event():
     return sse(error_body(503, "UNAVAILABLE", "the model fell over"))
 
 
+def tool_loop(request):
+    """Wants both tools, and answers once their results are there."""
+    parts = [part for turn in request.body["contents"] for part in turn["parts"]]
+    results = [part["functionResponse"] for part in parts if "functionResponse" in part]
+    if not results:
+        return SCENARIOS["text-and-tools"](request)
+    words = " and ".join(str(word) for result in results for word in result["response"].values())
+    return told({"text": f"told by {len(results)}: {words}"})(request)
+
+
+def structured(request):
+    asked = request.body.get("generationConfig") or {}
+    if not (asked.get("responseSchema") or asked.get("responseJsonSchema")):
+        return json_answer(error_body(400, "INVALID_ARGUMENT", "no schema arrived"), 400)
+    return told({"text": '{"name": "Ada", "born": 1815, "tags": ["x", "\u00fc"]}'})(request)
+
+
 def echo(request):
     told_back = json.dumps({"body": request.body, "type": request.headers["content-type"]}, sort_keys=True)
     return told({"text": told_back})(request)
@@ -138,6 +156,14 @@ SCENARIOS = {
     "plain": told(TEXT),
     "tool": told(WEATHER),
     "tools": told(TEXT, WEATHER, CLOCK),
+    # As the other dialects' scenarios have them.
+    "text-and-tools": told(
+        TEXT,
+        {"functionCall": {**WEATHER["functionCall"], "id": "call_weather"}},
+        {"functionCall": {"id": "call_clock", "name": "clock", "args": {"zone": "CET"}}},
+    ),
+    "tool-loop": tool_loop,
+    "structured": structured,
     "thinking": told(THOUGHT, SIGNED),
     "thinking-tool": told(THOUGHT, WEATHER),
     "length": told(TEXT, finish="MAX_TOKENS"),
@@ -171,6 +197,8 @@ SCENARIOS = {
     "error-429": refused(429, "RESOURCE_EXHAUSTED"),
     "error-500": refused(500, "INTERNAL"),
     "error-503": refused(503, "UNAVAILABLE"),
+    "once-429": at_first(refused(429, "RESOURCE_EXHAUSTED", retry_after_ms="20"), told(TEXT)),
+    "once-500": at_first(refused(500, "INTERNAL", retry_after_ms="20"), told(TEXT)),
     "error-key": refused(400, "INVALID_ARGUMENT", [{"reason": "API_KEY_INVALID"}]),
     "error-html": lambda request: Answer(503, {"content-type": "text/html"}, b"<html>down for maintenance</html>"),
 }

@@ -5,9 +5,10 @@ Run by hand, with the network, when SDK versions are raised:
     python3 tests/sdk/lock.py
 
 Versions are resolved once, for the Python that runs this; hashes are collected for every Python and
-processor below, so that the same files install on machines other than the one they were made on. The
-two older lines of the OpenAI SDK cannot stand in one environment with the newest: they get a file of
-their own, without dependencies (requirements.txt has all that they need), and a folder of their own.
+processor below, so that the same files install on machines other than the one they were made on. What
+cannot stand in one environment with the newest SDKs gets a file and a folder of its own: the two older
+lines of the OpenAI SDK without dependencies (requirements.txt has all that they need), and the frameworks
+that are built upon the SDKs with all of theirs. A name as argument pins that file alone.
 """
 
 import json
@@ -19,6 +20,11 @@ import tempfile
 FOLDER = pathlib.Path(__file__).parent
 NEWEST = ["openai", "anthropic", "google-genai"]
 OLDER = {"requirements-openai-2.txt": "openai==2.54.0", "requirements-openai-1.txt": "openai==1.109.1"}
+APART = {
+    "requirements-frameworks.txt": [
+        "langchain-openai", "langchain-anthropic", "litellm", "openai-agents", "instructor",
+    ],
+}
 PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
 PROCESSORS = ["x86_64", "aarch64"]
 # Newest first; pip takes wheels for any of them.
@@ -26,6 +32,14 @@ LIBRARIES = ["manylinux_2_28", "manylinux_2_17", "manylinux2014"]
 
 
 def main():
+    for name in sys.argv[1:] or ["requirements.txt", *APART]:
+        if name in APART:
+            write(name, resolved(APART[name]))
+        else:
+            write_sdks()
+
+
+def write_sdks():
     versions = {}
     for wanted in [NEWEST, *([old] for old in OLDER.values())]:
         versions = resolved([*wanted, *pins(versions, skip="openai")]) | versions

@@ -15,13 +15,15 @@ TOOLS = [
     }}},
     {"name": "clock", "input_schema": {"type": "object", "properties": {}}},
 ]
+# Sampling goes around the SDK's own parameters, which no longer know it.
 UNUSUAL = {
     "system": [{"type": "text", "text": "be br\u00efef", "cache_control": {"type": "ephemeral"}}],
-    "temperature": 0.30,
-    "top_k": 5,
     "stop_sequences": ["\n\n", "END"],
     "metadata": {"user_id": "u-1"},
-    "extra_body": {"x_vendor": {"big": 12345678901234567890, "small": 1e-7, "list": [None, True]}},
+    "extra_body": {
+        "temperature": 0.30, "top_k": 5,
+        "x_vendor": {"big": 12345678901234567890, "small": 1e-7, "list": [None, True]},
+    },
 }
 
 
@@ -79,6 +81,42 @@ async def whole_after_tools(client, model, seen):
     await whole(client, model, seen, messages=turn, tools=TOOLS)
 
 
+async def everything(client, model, seen):
+    """Whatever can be asked in other words too."""
+    image = {"type": "image", "source": {
+        "type": "base64", "media_type": "image/png", "data": "iVBORw0KGgoA" * 100,
+    }}
+    calls = [
+        {"type": "tool_use", "id": f"call_{name}", "name": name, "input": input}
+        for name, input in (("weather", {"city": "K\u00f6ln", "days": 2}), ("clock", {}))
+    ]
+    results = [
+        {"type": "tool_result", "tool_use_id": f"call_{name}", "content": f"{name}: fine"}
+        for name in ("weather", "clock")
+    ]
+    turns = [
+        {"role": "user", "content": [{"type": "text", "text": "what is this?\n\t\"quoted\""}, image]},
+        {"role": "assistant", "content": [{"type": "text", "text": "let me see"}, *calls]},
+        {"role": "user", "content": [*results, {"type": "text", "text": "and now?"}]},
+    ]
+    fields = {
+        "system": "be br\u00efef \U0001f600", "stop_sequences": ["\n\n", "END"], "tool_choice": {"type": "any"},
+        "extra_body": {"temperature": 0.25, "top_p": 0.5},
+    }
+    await whole(client, model, seen, messages=turns, tools=TOOLS, **fields)
+
+
+async def one_tool_only(client, model, seen):
+    choice = {"type": "tool", "name": "clock", "disable_parallel_tool_use": True}
+    await whole(client, model, seen, tools=TOOLS, tool_choice=choice)
+
+
+async def schema_understood(client, model, seen):
+    properties = {"a": {"type": "string"}}
+    schema = {"type": "object", "properties": properties, "required": ["a"], "additionalProperties": False}
+    await whole(client, model, seen, output_config={"format": {"type": "json_schema", "schema": schema}})
+
+
 async def unusual_fields(client, model, seen):
     await whole(client, model, seen, extra_headers={"anthropic-beta": "a-1,b-2"}, **UNUSUAL)
 
@@ -116,11 +154,11 @@ async def raw_body(client, model, seen):
 
 
 async def impatient(client, model, seen):
-    await whole(client.with_options(timeout=1.0, max_retries=1), model, seen)
+    await whole(client.with_options(timeout=5.0, max_retries=1), model, seen)
 
 
 async def impatient_streamed(client, model, seen):
-    await streamed(client.with_options(timeout=2.5, max_retries=0), model, seen)
+    await streamed(client.with_options(timeout=5.0, max_retries=0), model, seen)
 
 
 async def left_early(client, model, seen):

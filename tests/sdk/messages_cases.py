@@ -4,10 +4,12 @@ import anthropic
 
 import messages_calls as calls
 import messages_scenarios as scenarios
-from chat_cases import BEFORE_CONTENT
-from chat_cases import INCOMPLETE
-from chat_cases import OWN_TROUBLE
+from comparison import BEFORE_CONTENT
 from comparison import Difference
+from comparison import INCOMPLETE
+from comparison import NOT_THE_CALLERS_ACCOUNT
+from comparison import NOT_THE_CALLERS_KEY
+from comparison import OWN_TROUBLE
 from comparison import raised
 
 FAMILY = "anthropic"
@@ -20,18 +22,14 @@ def client(kind, url, key, **options):
     return make(base_url=url, api_key=key, **options)
 
 
-def difference(name):
-    """The difference meant for a case, if there is one."""
-    return DIFFERENCES.get(name)
-
 
 WHOLE = [
     "plain", "thinking", "refusal", "length", "paused", "stop-sequence", "nothing", "page", "unknown", "once-429",
     "once-529", "once-closed",
 ]
 STREAMED = [
-    *WHOLE, "crlf", "one-byte", "one-packet", "comments", "json-for-stream", "no-stop", "no-events", "cut-early",
-    "cut-late", "error-early", "error-late", "garbage-late", "error-400", "error-429-wait", "error-529",
+    *WHOLE, "crlf", "one-byte", "one-packet", "comments", "json-for-stream", "no-stop", "no-finish", "no-events",
+    "cut-early", "cut-late", "error-early", "error-late", "garbage-late", "error-400", "error-429-wait", "error-529",
 ]
 REFUSED = [
     "error-400", "error-401", "error-402", "error-403", "error-404", "error-413", "error-422", "error-429",
@@ -63,7 +61,6 @@ CASES = [
     ("left early", calls.left_early, "endless"),
 ]
 LEFT = {"impatient, streamed", "impatient, stalled", "left early"}
-HEAVY = set()
 
 
 def failed(why, message, name="InternalServerError", status=502, type="api_error"):
@@ -109,14 +106,19 @@ DIFFERENCES = {
     ),
     "streamed, no-events": failed_before_content(INCOMPLETE, UNFINISHED),
     "streamed, no-stop": broken(INCOMPLETE, UNFINISHED),
+    "streamed, no-finish": broken(INCOMPLETE, UNFINISHED),
     "streamed, cut-early": failed_before_content(BEFORE_CONTENT, CLOSED),
     "streamed, cut-late": broken(OWN_TROUBLE, CLOSED),
     "streamed, error-early": failed_before_content(
         BEFORE_CONTENT, "the model fell over", name="OverloadedError", status=529, type="overloaded_error"
     ),
     "streamed, garbage-late": broken(OWN_TROUBLE, "the provider sent an event that is not JSON"),
+    "whole, error-402": failed(
+        NOT_THE_CALLERS_ACCOUNT,
+        "the provider `claude-mock` says that the gateway's account there is out of credit; its operator must fill it",
+    ),
     "whole, error-401": failed(
-        "the rejected key is the gateway's, not the caller's, and what the provider says may quote it",
+        NOT_THE_CALLERS_KEY,
         "the provider `claude-mock` rejects the gateway's credential; its operator must check api_key",
     ),
     "whole, error-html": Difference("a page is no message", {

@@ -10,17 +10,23 @@ from chat_scenarios import EVENT_STREAM
 from chat_scenarios import LONG_TEXT
 from chat_scenarios import SILENCE_S
 from chat_scenarios import at_first
+from chat_scenarios import joined
 from chat_scenarios import one_byte_each
 from chat_scenarios import tokens
 from provider import Answer
 from provider import json_answer
 
+PATH = "/v1/messages"
 ENVELOPE = {"id": "msg_scripted", "type": "message", "role": "assistant", "model": "scripted-1"}
 INPUT_USAGE = {"input_tokens": 11, "cache_creation_input_tokens": 2, "cache_read_input_tokens": 3}
 TEXT = {"type": "text", "text": "Hello, w\u00f6rld: 1 \\ \"2\" \U0001f600."}
 THOUGHT = {"type": "thinking", "thinking": "Let me see \u2026 yes.", "signature": "c2lnbmF0dXJl"}
 HIDDEN_THOUGHT = {"type": "redacted_thinking", "data": "aGlkZGVu"}
 WEATHER = {"type": "tool_use", "id": "toolu_weather", "name": "weather", "input": {"city": "K\u00f6ln", "days": 2}}
+PERSON = {"type": "tool_use", "id": "toolu_person", "name": "Person", "input": {
+    "name": "Ada", "born": 1815, "tags": ["x", "\u00fc"],
+}}
+NAMELESS = {"type": "tool_use", "id": "toolu_nameless", "name": "Person", "input": {"born": 1815}}
 CLOCK = {"type": "tool_use", "id": "toolu_clock", "name": "clock", "input": {}}
 
 
@@ -68,6 +74,10 @@ def sse(event):
 ORDINARY = [sse(event) for event in events([TEXT], "end_turn")]
 
 
+# As many events as hold three pieces of text.
+LATE = 6
+
+
 def told(*blocks, stop="end_turn"):
     def scenario(request):
         if request.stream:
@@ -98,6 +108,51 @@ def error_event(type="overloaded_error"):
     return sse({**error_body(type, "the model fell over")})
 
 
+def tool_loop(request):
+    """Wants both tools, and answers once their results are there."""
+    blocks = [block for turn in request.body["messages"] for block in turn["content"] if isinstance(block, dict)]
+    results = [result_text(block["content"]) for block in blocks if block["type"] == "tool_result"]
+    if not results:
+        return SCENARIOS["text-and-tools"](request)
+    return told({"type": "text", "text": f"told by {len(results)}: {' and '.join(results)}"})(request)
+
+
+def result_text(content):
+    return content if isinstance(content, str) else "".join(block["text"] for block in content)
+
+
+def understood(request):
+    """Tells what the request asks, in words of no dialect, as the scenario in OpenAI's."""
+    body = request.body
+    system = body.get("system") or []
+    choice = body.get("tool_choice") or {}
+    format = (body.get("output_config") or {}).get("format") or {}
+    return told({"type": "text", "text": json.dumps({
+        "system": [system] if isinstance(system, str) else [block["text"] for block in system],
+        "turns": joined([[turn["role"], [*parts_of(turn["content"])]] for turn in body["messages"]]),
+        "tools": [[tool.get(name) for name in ("name", "description", "input_schema")]
+                  for tool in body.get("tools") or []],
+        "choice": choice.get("name") or {"any": "required"}.get(choice.get("type"), choice.get("type")),
+        "parallel": None if "disable_parallel_tool_use" not in choice else not choice["disable_parallel_tool_use"],
+        "schema": format.get("schema"),
+        "stop": body.get("stop_sequences"),
+        "bound": body["max_tokens"],
+        "sampling": [body.get("temperature"), body.get("top_p")],
+    }, sort_keys=True)})(request)
+
+
+def parts_of(content):
+    for block in [{"type": "text", "text": content}] if isinstance(content, str) else content:
+        if block["type"] == "image":
+            yield ["image", block["source"]["media_type"], len(block["source"]["data"])]
+        elif block["type"] == "tool_use":
+            yield ["call", block["id"], block["name"], block["input"]]
+        elif block["type"] == "tool_result":
+            yield ["result", block["tool_use_id"], result_text(block["content"])]
+        else:
+            yield ["text", block["text"]]
+
+
 def echo(request):
     body = {name: value for name, value in request.body.items() if name not in ("model", "stream")}
     names = ["anthropic-version", "anthropic-beta", "content-type"]
@@ -114,6 +169,11 @@ def unknown(request):
     return Answer(headers=EVENT_STREAM, pieces=[sse(event) for event in told_so_far])
 
 
+def cut_whole(request):
+    answer = json_answer(message([TEXT], "end_turn"))
+    return Answer(200, {**answer.headers, "content-length": str(len(answer.body))}, answer.body[:-40], cut=True)
+
+
 def endless(request):
     piece = sse({"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "x"}})
     return Answer(headers=EVENT_STREAM, pieces=itertools.chain(ORDINARY[:2], *((piece, 0.02) for _ in range(500))))
@@ -123,9 +183,21 @@ SCENARIOS = {
     "plain": told(TEXT),
     "tool": told(WEATHER, stop="tool_use"),
     "tools": told(TEXT, WEATHER, CLOCK, stop="tool_use"),
+    "text-and-tools": told(
+        TEXT,
+        {**WEATHER, "id": "call_weather"},
+        {**CLOCK, "id": "call_clock", "input": {"zone": "CET"}},
+        stop="tool_use",
+    ),
+    "tool-loop": tool_loop,
+    "person": told(PERSON, stop="tool_use"),
+    "person-later": at_first(told(NAMELESS, stop="tool_use"), told(PERSON, stop="tool_use")),
+    "thought": told(THOUGHT, TEXT),
     "thinking": told(THOUGHT, HIDDEN_THOUGHT, TEXT),
     "thinking-tool": told(THOUGHT, WEATHER, stop="tool_use"),
     "refusal": told(TEXT, stop="refusal"),
+    # As OpenAI's dialect calls that.
+    "filtered": told(TEXT, stop="refusal"),
     "length": told(TEXT, stop="max_tokens"),
     "paused": told(TEXT, stop="pause_turn"),
     "stop-sequence": lambda request: Answer(
@@ -136,6 +208,7 @@ SCENARIOS = {
     "structured": told({"type": "text", "text": '{"name": "Ada", "born": 1815, "tags": ["x", "\u00fc"]}'}),
     "unknown": unknown,
     "echo": echo,
+    "understood": understood,
     # Oddly told.
     "crlf": retold(lambda pieces: [piece.replace(b"\n", b"\r\n") for piece in pieces]),
     "one-byte": retold(one_byte_each),
@@ -144,15 +217,18 @@ SCENARIOS = {
     "json-for-stream": lambda request: json_answer(message([TEXT], "end_turn")),
     # Not complete.
     "no-stop": broken_after(-1),
+    "no-done": broken_after(-1),
+    "no-finish": broken_after(LATE),
     "no-events": broken_after(0),
+    "cut-whole": cut_whole,
     "cut-early": broken_after(2, cut=True),
-    "cut-late": broken_after(5, cut=True),
+    "cut-late": broken_after(LATE, cut=True),
     "error-early": broken_after(2, error_event()),
-    "error-late": broken_after(5, error_event()),
-    "garbage-late": broken_after(5, b"event: content_block_delta\ndata: {oops\n\n"),
+    "error-late": broken_after(LATE, error_event()),
+    "garbage-late": broken_after(LATE, b"event: content_block_delta\ndata: {oops\n\n"),
     # Time.
     "slow": lambda request: dataclasses.replace(told(TEXT)(request), pause_s=SILENCE_S),
-    "stalled": lambda request: Answer(headers=EVENT_STREAM, pieces=[*ORDINARY[:5], SILENCE_S, *ORDINARY[5:]]),
+    "stalled": lambda request: Answer(headers=EVENT_STREAM, pieces=[*ORDINARY[:LATE], SILENCE_S, *ORDINARY[LATE:]]),
     "endless": endless,
     # Refusals.
     "error-400": refused(400, "invalid_request_error"),
@@ -171,6 +247,7 @@ SCENARIOS = {
     "error-html": lambda request: Answer(503, {"content-type": "text/html"}, b"<html>down for maintenance</html>"),
     # Trouble that passes.
     "once-429": at_first(refused(429, "rate_limit_error", retry_after_ms="20"), told(TEXT)),
+    "once-500": at_first(refused(500, "api_error", retry_after_ms="20"), told(TEXT)),
     "once-529": at_first(refused(529, "overloaded_error", retry_after_ms="20"), told(TEXT)),
     "once-closed": at_first(lambda request: Answer(cut=True), told(TEXT)),
 }

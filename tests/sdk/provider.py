@@ -2,7 +2,11 @@
 
 A model is named `case-SCENARIO@TAG`. The scenario decides the answer; the tag makes the name unique, so
 that attempts can be counted per call even when calls run side by side and through a gateway that passes
-on no header of the caller's. Framing is written by hand, because half of the scenarios are about framing.
+on no header of the caller's. (`case` may be another word without a dash: the gateway routes by it.)
+Framing is written by hand, because half of the scenarios are about framing.
+
+A dialect is a module with `PATH` (a pattern of the whole path; its group `model`, if it has one, is the
+model, else the body names it), `SCENARIOS` by name and `REFUSAL_OF_KEY`, the body for a wrong key.
 """
 
 import dataclasses
@@ -59,15 +63,14 @@ class Seen:
 
 
 class Provider(http.server.ThreadingHTTPServer):
-    """Serves `endpoints`: pattern of a path to (scenarios by name, refusal of a wrong key). The group `model` of a
-    pattern, if it has one, is the model; else the body names it."""
+    """Speaks `dialects`."""
 
     daemon_threads = True
     request_queue_size = 256
 
-    def __init__(self, endpoints):
+    def __init__(self, dialects):
         super().__init__(("127.0.0.1", 0), Handler)
-        self.endpoints = endpoints
+        self.dialects = dialects
         self.seen = {}
         self.lock = threading.Lock()
 
@@ -112,20 +115,20 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
         path = urllib.parse.urlsplit(self.path)
-        fitting = ((re.fullmatch(pattern, path.path), told) for pattern, told in self.server.endpoints.items())
-        match, (scenarios, refusal) = next((pair for pair in fitting if pair[0]), (None, (None, None)))
-        if match is None:
+        fitting = [(dialect, re.fullmatch(dialect.PATH, path.path)) for dialect in self.server.dialects]
+        dialect, match = next((pair for pair in fitting if pair[1]), (None, None))
+        if dialect is None:
             return self.play(json_answer({"error": {"message": f"no such path: {path.path}"}}, 404))
-        key = self.headers.get("authorization", "").removeprefix("Bearer ")
-        key = key or self.headers.get("x-api-key") or self.headers.get("x-goog-api-key", "")
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        key = headers.get("authorization", "").removeprefix("Bearer ")
+        key = key or headers.get("x-api-key") or headers.get("x-goog-api-key", "")
         if key != KEY:
-            return self.play(json_answer(refusal, 401))
+            return self.play(json_answer(dialect.REFUSAL_OF_KEY, 401))
         model = urllib.parse.unquote(match.groupdict().get("model") or body["model"])
         self.seen = self.server.note(model, key)
-        name = model.removeprefix("case-").partition("@")[0]
-        headers = {name.lower(): value for name, value in self.headers.items()}
+        scenario = dialect.SCENARIOS[model.partition("-")[2].partition("@")[0]]
         try:
-            self.play(scenarios[name](Request(body, headers, path.path, path.query, self.seen.attempts)))
+            self.play(scenario(Request(body, headers, path.path, path.query, self.seen.attempts)))
         except OSError:
             self.seen.left = True
             self.close_connection = True

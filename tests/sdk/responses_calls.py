@@ -152,7 +152,7 @@ async def raw_lines(client, model, seen, **fields):
 
 
 async def impatient_streamed(client, model, seen):
-    await streamed(client.with_options(timeout=2.5, max_retries=0), model, seen)
+    await streamed(client.with_options(timeout=5.0, max_retries=0), model, seen)
 
 
 async def left_early(client, model, seen):

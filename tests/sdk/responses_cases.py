@@ -6,12 +6,12 @@ import openai
 
 import responses_calls as calls
 from chat_cases import CLOSED
-from chat_cases import INCOMPLETE
 from chat_cases import NOT_JSON_EVENT
-from chat_cases import OWN_TROUBLE
 from chat_cases import UNFINISHED
 from chat_cases import client
 from comparison import Difference
+from comparison import INCOMPLETE
+from comparison import OWN_TROUBLE
 from comparison import raised
 
 FAMILY = "openai"
@@ -59,7 +59,6 @@ OTHERS = [
 ]
 # Cases in which the provider must have seen its client leave.
 LEFT = {"impatient, streamed", "impatient, stalled", "left early"}
-HEAVY = set()
 
 CASES = [
     *((f"whole, {name}", calls.whole, name) for name in WHOLE + REFUSED),
@@ -71,11 +70,6 @@ CLOSED = CLOSED.replace("`mock`", "`responses-mock`")
 MESSAGE = "the model fell over"
 FAILED = "a response that failed is an error, as everywhere else, so that the gateway may try elsewhere"
 NOTHING = {"events": [], "deltas": {}}
-
-
-def difference(name):
-    """The difference meant for a case, if there is one."""
-    return DIFFERENCES.get(name)
 
 
 def status_error(message, status=502, code="upstream_error"):

@@ -19,6 +19,7 @@ from chat_scenarios import tokens
 from provider import Answer
 from provider import json_answer
 
+PATH = "/v1/responses"
 USAGE = {
     "input_tokens": 11,
     "input_tokens_details": {"cached_tokens": 3},
@@ -187,6 +188,15 @@ def structured(request):
     return told(message(text('{"name": "Ada", "born": 1815, "tags": ["x", "\u00fc"]}')))(request)
 
 
+def tool_loop(request):
+    """Wants both tools, and answers once their results are there."""
+    items = request.body["input"] if isinstance(request.body["input"], list) else []
+    results = [item["output"] for item in items if item.get("type") == "function_call_output"]
+    if not results:
+        return SCENARIOS["tools"](request)
+    return told(message(text(f"told by {len(results)}: {' and '.join(results)}")))(request)
+
+
 def echo(request):
     """Tells what arrived, so that a gateway that changes requests is found out."""
     body = {name: value for name, value in request.body.items() if name not in ("model", "stream")}
@@ -223,6 +233,7 @@ SCENARIOS = {
     "two": told(message(text(), text("and more")), message(text("last words"), id="msg_second", phase="final_answer")),
     "tool": told(WEATHER),
     "tools": told(message(text()), WEATHER, CLOCK),
+    "tool-loop": tool_loop,
     "thinking": told(THOUGHT, message(text())),
     "thinking-tool": told(THOUGHT, WEATHER),
     "refusal": told(message(REFUSAL)),

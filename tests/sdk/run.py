@@ -1,10 +1,12 @@
-"""Starts the scripted provider and the gateway, runs the suite with every SDK version, adds up.
+"""Starts the scripted provider and the gateway, runs the suites of every SDK, adds up.
 
-    target/.venv/bin/python tests/sdk/run.py target/debug/ringgate
+    target/.venv/bin/python tests/sdk/run.py target/debug/ringgate [SUITE...]
 
-Prints what failed and, last, `N passed, N failed`.
+Prints what failed, a line for each suite and, last, `N passed, N failed`. Without names all suites run.
 """
 
+import concurrent.futures
+import dataclasses
 import os
 import pathlib
 import re
@@ -14,26 +16,75 @@ import tempfile
 import threading
 
 import chat_scenarios
+import foreign
 import genai_scenarios
 import messages_scenarios
 import provider
 import responses_scenarios
 
 FOLDER = pathlib.Path(__file__).parent
-# Which dialect with the SDK in which folder of the environment; the newest lie in the environment itself.
+
+
+@dataclasses.dataclass(frozen=True)
+class Suite:
+    """The modules of a suite by the beginning of their names, and where its SDK is: in a folder of the
+    environment, or, without one, in the environment itself."""
+
+    subject: str
+    folder: str = ""
+
+
+# To add a suite, add its line.
 SUITES = [
-    ("chat", ""), ("chat", "openai-2"), ("chat", "openai-1"), ("messages", ""),
-    ("responses", ""), ("responses", "openai-2"), ("responses", "openai-1"),
-    ("genai", ""),
+    Suite("documented"),
+    Suite("chat"),
+    Suite("chat", folder="openai-2"),
+    Suite("chat", folder="openai-1"),
+    Suite("messages"),
+    Suite("responses"),
+    Suite("responses", folder="openai-2"),
+    Suite("responses", folder="openai-1"),
+    Suite("crossed_chat"),
+    Suite("crossed_messages"),
+    Suite("node_chat", folder="node"),
+    Suite("node_messages", folder="node"),
+    Suite("node_responses", folder="node"),
+    Suite("crossed_node_chat", folder="node"),
+    Suite("crossed_node_messages", folder="node"),
+    Suite("ai_openai", folder="node"),
+    Suite("ai_compatible", folder="node"),
+    Suite("ai_anthropic", folder="node"),
+    Suite("ai_responses", folder="node"),
+    Suite("langchain_openai", folder="frameworks"),
+    Suite("langchain_responses", folder="frameworks"),
+    Suite("langchain_anthropic", folder="frameworks"),
+    Suite("crossed_langchain_openai", folder="frameworks"),
+    Suite("crossed_langchain_anthropic", folder="frameworks"),
+    Suite("litellm_openai", folder="frameworks"),
+    Suite("litellm_anthropic", folder="frameworks"),
+    Suite("agents", folder="frameworks"),
+    Suite("agents_responses", folder="frameworks"),
+    Suite("instructor_openai", folder="frameworks"),
+    Suite("instructor_anthropic", folder="frameworks"),
+    Suite("genai"),
+    Suite("node_genai", folder="node"),
+    Suite("crossed_genai"),
+    Suite("google_chat"),
+    Suite("google_messages"),
 ]
+# To add a dialect to the provider, add its module; then its provider and routes below.
+DIALECTS = [chat_scenarios, messages_scenarios, responses_scenarios, genai_scenarios]
+# They mostly wait, but the machine may have two cores only.
+SUITES_AT_ONCE = 6
 START_PATIENCE_S = 30.0
-SUITE_PATIENCE_S = 240.0
+SUITE_PATIENCE_S = 480.0
 STOP_PATIENCE_S = 20.0
 # Virtual keys by the variable that tells them to the suites, with what their configuration says besides.
 KEYS = {
     "GATEWAY_KEY": "",
     "GATEWAY_NARROW_KEY": 'models = ["case-listed-a"]',
     "GATEWAY_SCARCE_KEY": "requests_per_minute = 2",
+    "GATEWAY_TRUSTED_KEY": "trusted = true",
 }
 
 CONFIGURATION = """
@@ -88,6 +139,25 @@ targets = ["nobody"]
 model = "failover-*"
 targets = ["nobody", "mock/case-plain@failover"]
 
+# Whoever asks for these is answered by a provider of the other dialect.
+[[routes]]
+model = "cross-*"
+caller = "gemini"
+targets = ["mock"]
+
+[[routes]]
+model = "google-*"
+targets = ["gemini-mock"]
+
+[[routes]]
+model = "cross-*"
+caller = "anthropic_messages"
+targets = ["mock"]
+
+[[routes]]
+model = "cross-*"
+targets = ["claude-mock"]
+
 [[routes]]
 model = "case-*"
 caller = "anthropic_messages"
@@ -110,16 +180,16 @@ targets = ["mock"]
 
 
 def main():
-    (binary,) = sys.argv[1:]
-    missing = [folder for _, folder in SUITES if not (pathlib.Path(sys.prefix) / folder).is_dir()]
-    if missing:
-        sys.exit(f"no {', '.join(missing)} in {sys.prefix}: run `make test`, which sets it up\n0 passed, 1 failed")
-    scripted = provider.Provider({
-        "/v1/chat/completions": (chat_scenarios.SCENARIOS, chat_scenarios.REFUSAL_OF_KEY),
-        "/v1/messages": (messages_scenarios.SCENARIOS, messages_scenarios.REFUSAL_OF_KEY),
-        genai_scenarios.PATH: (genai_scenarios.SCENARIOS, genai_scenarios.REFUSAL_OF_KEY),
-        "/v1/responses": (responses_scenarios.SCENARIOS, responses_scenarios.REFUSAL_OF_KEY),
-    })
+    binary, *names = sys.argv[1:]
+    suites = [suite for suite in SUITES if suite.subject in (names or [suite.subject])]
+    unknown = set(names) - {suite.subject for suite in suites}
+    if unknown:
+        sys.exit(f"no suites {', '.join(unknown)} in SUITES of {__file__}\n0 passed, 1 failed")
+    missing = [suite.folder for suite in suites if not (pathlib.Path(sys.prefix) / suite.folder).is_dir()]
+    problem = f"no {', '.join(missing)} in {sys.prefix}: run `make sdk-venv`" if missing else foreign.problem()
+    if problem:
+        sys.exit(f"{problem}\n0 passed, 1 failed")
+    scripted = provider.Provider(DIALECTS)
     threading.Thread(target=scripted.serve_forever, daemon=True).start()
     made = {name: made_key(binary, name) for name in KEYS}
     keys = {name: key for name, (key, _) in made.items()}
@@ -133,7 +203,7 @@ def main():
         gateway = subprocess.Popen([binary, "serve", "--config", configuration], env=environment, stderr=log.open("wb"))
         try:
             url = serving(gateway, log)
-            passed, failed = run_suites([scripted.url, url], environment)
+            passed, failed = run_suites(suites, [scripted.url, url], environment)
             problem = stopped(gateway)
             if problem:
                 failed += 1
@@ -175,28 +245,34 @@ def stopped(gateway):
     return f"the gateway stopped with {code}" if code else None
 
 
-def run_suites(urls, environment):
-    """Runs the suites side by side: they mostly wait."""
-    running = []
-    for dialect, folder in SUITES:
-        path = {"PYTHONPATH": str(pathlib.Path(sys.prefix) / folder)} if folder else {}
-        command = [sys.executable, FOLDER / "suite.py", dialect, *urls]
-        suite = subprocess.Popen(command, env={**environment, **path}, stdout=subprocess.PIPE, text=True)
-        running.append((f"{dialect} {folder}", suite))
-    passed = failed = 0
-    for name, suite in running:
-        try:
-            output, _ = suite.communicate(timeout=SUITE_PATIENCE_S)
-        except subprocess.TimeoutExpired:
-            suite.kill()
-            output, _ = suite.communicate()
-        print(output, end="")
-        total = re.search(r"(\d+) passed, (\d+) failed\n\Z", output)
-        if total is None:
-            print(f"FAIL {name}: the suite did not come to its end")
-        passed += int(total[1]) if total else 0
-        failed += int(total[2]) if total else 1
-    return passed, failed
+def run_suites(suites, urls, environment):
+    """Runs the suites side by side; what fails is printed at once, a line for each suite at the end."""
+    matrix = []
+    with concurrent.futures.ThreadPoolExecutor(SUITES_AT_ONCE) as pool:
+        for suite, output in zip(suites, pool.map(lambda suite: output_of(suite, urls, environment), suites)):
+            told = re.search(r"(?:(.*), ([\d.]+) s:\n)?(\d+) passed, (\d+) failed\n\Z", output)
+            print(output[: told.start()], end="", flush=True)
+            matrix.append((told[1] or suite.subject, int(told[3]), int(told[4]), told[2] or "?"))
+    for who, passed, failed, seconds in matrix:
+        print(f"{who:64} {passed:5} passed {failed:4} failed {seconds:>6} s")
+    return sum(passed for _, passed, _, _ in matrix), sum(failed for _, _, failed, _ in matrix)
+
+
+def output_of(suite, urls, environment):
+    """What a suite printed; its last line tells how many passed and failed, whatever became of it."""
+    path = {"PYTHONPATH": str(pathlib.Path(sys.prefix) / suite.folder)} if suite.folder else {}
+    command = [sys.executable, FOLDER / "suite.py", suite.subject, *urls]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    running = subprocess.Popen(command, env={**environment, **path}, **pipes)
+    try:
+        output, complaints = running.communicate(timeout=SUITE_PATIENCE_S)
+    except subprocess.TimeoutExpired:
+        running.kill()
+        output, complaints = running.communicate()
+    # Frameworks complain of what the scenarios do to them; it helps only where the suite could not.
+    if re.search(r"\d+ passed, \d+ failed\n\Z", output):
+        return output
+    return f"{output}{complaints}FAIL {suite}: the suite did not come to its end\n0 passed, 1 failed\n"
 
 
 if __name__ == "__main__":

@@ -1,15 +1,15 @@
-"""Runs every case of one dialect with one version of its SDK, directly and through the gateway.
+"""Runs every case of one subject with one version of its SDK, directly and through the gateway.
 
-    suite.py DIALECT PROVIDER_URL GATEWAY_URL
+    suite.py SUBJECT PROVIDER_URL GATEWAY_URL
 
-DIALECT is the beginning of module names: `chat` means `chat_cases` and `chat_checks`. One process per
-SDK version, because two versions cannot be imported side by side; `run.py` starts them.
+SUBJECT is the beginning of module names: `chat` means `chat_cases` and, if there is one, `chat_checks`.
+One process per SDK version, because two versions cannot be imported side by side; `run.py` starts them.
 Prints a line per failure and, last, `N passed, N failed`.
 """
 
 import asyncio
 import concurrent.futures
-import importlib
+import importlib.util
 import json
 import os
 import sys
@@ -17,6 +17,7 @@ import time
 
 import comparison
 import either
+import foreign
 import stand
 
 AT_ONCE = 16
@@ -24,10 +25,22 @@ AT_ONCE = 16
 CASE_PATIENCE_S = 30.0
 
 
+# What the cases of a subject need not say: how a model's name begins (the gateway routes by it), which cases
+# must be seen to leave, which keep a gateway busy for so long that they run once, which raise although all is
+# well, where the gateway is meant to differ, what of an outcome is not compared, and in which ways the SDK is used.
+# What they must say is `FAMILY` (whose exceptions they raise), `VERSION`, `CASES`, and `client` or `PROGRAM`.
+USUAL = {
+    "PREFIX": "case", "LEFT": (), "HEAVY": (), "RAISING": (), "DIFFERENCES": {}, "comparable": lambda seen: seen,
+    "KINDS": ("sync", "async"),
+}
+
+
 class Suite:
-    def __init__(self, dialect, provider, gateway):
-        self.subject = importlib.import_module(f"{dialect}_cases")
-        self.checks = importlib.import_module(f"{dialect}_checks")
+    def __init__(self, subject, provider, gateway):
+        self.name = subject
+        self.subject = importlib.import_module(f"{subject}_cases")
+        checks = f"{subject}_checks"
+        self.checks = importlib.import_module(checks) if importlib.util.find_spec(checks) else None
         self.provider = provider
         self.gateway = gateway
         self.places = {
@@ -35,23 +48,40 @@ class Suite:
             "through": (gateway, os.environ["GATEWAY_KEY"]),
         }
 
+    def of(self, name):
+        return getattr(self.subject, name, USUAL[name])
+
+    def difference(self, name):
+        """The difference meant for a case, if there is one."""
+        return getattr(self.subject, "difference", self.of("DIFFERENCES").get)(name)
+
     def client(self, kind, place):
         url, key = self.places[place]
         return self.subject.client(kind, url, key, timeout=CASE_PATIENCE_S)
 
     def cases(self, kind):
-        return [case for case in self.subject.CASES if kind == "sync" or case[0] not in self.subject.HEAVY]
+        return [case for case in self.subject.CASES if kind != "async" or case[0] not in self.of("HEAVY")]
+
+    def kinds(self):
+        """The ways in which the SDK is used, and what runs all cases in each."""
+        if hasattr(self.subject, "PROGRAM"):
+            return {"node": self.run_program}
+        kinds = {"sync": self.run_synchronously, "async": lambda: asyncio.run(self.run_asynchronously())}
+        return {kind: kinds[kind] for kind in self.of("KINDS")}
 
     def run(self):
         """(name, what is wrong or None) per case and check; all side by side, for they mostly wait."""
         with concurrent.futures.ThreadPoolExecutor() as pool:
-            synchronous = pool.submit(self.run_synchronously)
-            asynchronous = pool.submit(lambda: asyncio.run(self.run_asynchronously()))
-            checks = self.checks.Stand(self.provider, self.gateway)
-            checked = pool.submit(lambda: list(stand.results(self.checks.CHECKS, checks)))
-        yield from self.compared("sync", synchronous.result())
-        yield from self.compared("async", asynchronous.result())
+            running = {kind: pool.submit(run) for kind, run in self.kinds().items()}
+            checked = pool.submit(self.run_checks)
+        for kind, outcomes in running.items():
+            yield from self.compared(kind, outcomes.result())
         yield from checked.result()
+
+    def run_checks(self):
+        if self.checks is None:
+            return []
+        return list(stand.results(self.checks.CHECKS, self.checks.Stand(self.provider, self.gateway)))
 
     def run_synchronously(self):
         """(case name, place) to outcome, with one client per place shared by all threads."""
@@ -81,13 +111,40 @@ class Suite:
             await client.close()
         return outcomes
 
+    def run_program(self):
+        """The same by a program in another language, which makes the calls that the cases name."""
+        models = {
+            (case[0], place): self.model(case, "node", place) for case in self.cases("node") for place in self.places
+        }
+        asked = [
+            {"name": name, "place": place, "call": call, "model": models[name, place]}
+            for name, call, _ in self.cases("node")
+            for place in self.places
+        ]
+        seen = foreign.outcomes(self.subject.PROGRAM, asked, self.places, CASE_PATIENCE_S, AT_ONCE)
+
+        async def completed():
+            gathered = [self.completed(name, models[name, place], told) for (name, place), told in seen.items()]
+            return dict(zip(seen, await asyncio.gather(*gathered)))
+
+        return asyncio.run(completed())
+
+    def model(self, case, kind, place):
+        """What makes the provider do the case's scenario, and is of this call alone."""
+        name, _, scenario = case
+        who = f"{self.name}-{self.subject.VERSION}"
+        return f"{self.of('PREFIX')}-{scenario}@{who}-{kind}-{place}-{name.replace(' ', '')}"
+
     async def outcome(self, case, kind, place, client):
         """What the application and the provider saw of one case."""
-        name, call, scenario = case
-        model = f"case-{scenario}@{self.subject.VERSION}-{kind}-{place}-{name.replace(' ', '')}"
-        seen = await either.outcome(call, client, model, self.subject.FAMILY)
-        seen["provider"] = await self.seen_by_provider(model, name in self.subject.LEFT)
-        return json.loads(json.dumps(seen).replace(model, "MODEL"))
+        name, call, _ = case
+        model = self.model(case, kind, place)
+        return await self.completed(name, model, await either.outcome(call, client, model, self.subject.FAMILY))
+
+    async def completed(self, name, model, seen):
+        """What the application saw, with what the provider did, and without what is of this call alone."""
+        seen["provider"] = await self.seen_by_provider(model, name in self.of("LEFT"))
+        return self.of("comparable")(json.loads(json.dumps(seen).replace(model, "MODEL")))
 
     async def seen_by_provider(self, model, wait_for_leaving):
         """That a client left is noticed a moment later."""
@@ -99,9 +156,12 @@ class Suite:
         return {**seen, "left": seen["left"] and wait_for_leaving}
 
     def compared(self, kind, outcomes):
-        for name, _, _ in self.cases(kind):
+        for name, _, scenario in self.cases(kind):
             direct, through = outcomes[name, "direct"], outcomes[name, "through"]
-            yield f"{name} ({kind})", comparison.judged(direct, through, self.subject.difference(name))
+            problem = None
+            if name not in self.of("RAISING"):
+                problem = comparison.unexpected(scenario, direct)
+            yield f"{name} ({kind})", problem or comparison.judged(direct, through, self.difference(name))
 
 
 def main():
@@ -109,7 +169,8 @@ def main():
     # answers to impatient ones.
     os.nice(10)
     suite = Suite(*sys.argv[1:])
-    who = f"{suite.subject.FAMILY} {suite.subject.VERSION}"
+    subject = suite.subject
+    who = getattr(subject, "TITLE", None) or f"{subject.FAMILY} {subject.VERSION}"
     began = time.monotonic()
     results = list(suite.run())
     failed = [(name, problem) for name, problem in results if problem]

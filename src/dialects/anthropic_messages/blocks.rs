@@ -249,11 +249,12 @@ pub(super) fn write_text(text: &str, marker: Option<&RawJson>, extra: &[Extra], 
     writer.close();
 }
 
+/// SDKs read the signature of every block, so one that was never signed has an empty one.
 fn write_thinking(text: &str, signature: Option<&str>, out: &mut Vec<u8>) {
     let mut writer = ObjectWriter::open(out, &[], NAME);
     writer.string("type", "thinking");
     writer.string("thinking", text);
-    writer.optional_string("signature", signature);
+    writer.string("signature", signature.unwrap_or_default());
     writer.close();
 }
 
@@ -351,5 +352,17 @@ mod tests {
         assert_eq!(legal_id("toolu_01-a"), "toolu_01-a");
         assert_eq!(legal_id("functions.f:0"), "functions_f_0");
         assert_eq!(legal_id(""), "call");
+    }
+
+    #[test]
+    fn every_thought_has_a_signature() {
+        let written = |signature: Option<&str>| {
+            let part = Part::Thinking { text: "hm".into(), signature: signature.map(str::to_owned) };
+            let mut out = Vec::new();
+            assert!(write_answer_part(&part, &mut out));
+            String::from_utf8(out).expect("text goes in")
+        };
+        assert_eq!(written(Some("s")), r#"{"type":"thinking","thinking":"hm","signature":"s"}"#);
+        assert_eq!(written(None), r#"{"type":"thinking","thinking":"hm","signature":""}"#);
     }
 }
