@@ -67,9 +67,10 @@ pub(super) const ERROR_BODY_BYTES_MAX: usize = 1024 * 1024;
 pub(super) struct Vanished;
 
 /// An answer that has begun well.
+#[expect(clippy::large_enum_variant, reason = "it is moved a few times, which costs less than a box for every answer")]
 pub(super) enum Forwarded<N: Net> {
     /// It is here, complete and understood.
-    Whole(Box<Whole<N>>),
+    Whole(Whole<N>),
     /// Its first content is here.
     Stream(Box<StreamedAnswer<N>>),
 }
@@ -86,7 +87,7 @@ pub(super) struct Rendered {
 
 /// A stream with its preamble read.
 pub(super) struct StreamedAnswer<N: Net> {
-    pub exchange: Exchange<N>,
+    pub exchange: Box<Exchange<N>>,
     pub translation: Translation,
     /// Translated bytes not yet sent.
     pub out: Vec<u8>,
@@ -133,7 +134,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         client: &mut Client<'_, N::Stream>,
         way: &Way<'_>,
         plan: &Plan,
-        first: Result<Rendered, Fault>,
+        mut first: Option<Result<Rendered, Fault>>,
         remembrance: &Remembrance,
         story: &mut Story,
     ) -> Result<Forwarded<N>, Unserved> {
@@ -145,7 +146,6 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
             setback: None,
         };
         let deadline = self.deadline(request, way, plan, story)?;
-        let mut first = Some(first);
         for target in plan.as_slice() {
             let (index, model) = way.target(request.deployment, *target, &request.ask.model);
             let model: Arc<str> = self.model_names.shared(&model);
@@ -360,7 +360,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
     /// Reads a stream until its first content.
     async fn preamble(
         &self,
-        mut exchange: Exchange<N>,
+        mut exchange: Box<Exchange<N>>,
         request: &Request<'_>,
         client: &mut Client<'_, N::Stream>,
         (provider, model): (&Provider, &str),
@@ -406,7 +406,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
     /// Reads and understands a whole answer.
     async fn whole(
         &self,
-        mut exchange: Exchange<N>,
+        mut exchange: Box<Exchange<N>>,
         request: &Request<'_>,
         client: &mut Client<'_, N::Stream>,
         (provider, model): (&Provider, &str),
@@ -428,7 +428,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         self.memory.give(copy);
         match understood {
             Ok((facts, translated)) => {
-                let whole = Box::new(Whole { exchange, facts, translated, dropped });
+                let whole = Whole { exchange, facts, translated, dropped };
                 Ok(Attempt::Served(Forwarded::Whole(whole)))
             }
             Err(fault) => Ok(Attempt::Failed(in_band(fault, AttemptOutcome::Broken, provider))),
@@ -438,7 +438,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
     /// Reads the provider's refusal; decides whether another target might not refuse.
     async fn refusal(
         &self,
-        mut exchange: Exchange<N>,
+        mut exchange: Box<Exchange<N>>,
         request: &Request<'_>,
         client: &mut Client<'_, N::Stream>,
         provider: &Provider,

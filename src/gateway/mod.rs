@@ -211,8 +211,8 @@ struct Errand<'r> {
     request: Request<'r>,
     way: choose::Way<'r>,
     plan: Plan,
-    /// The upstream request for the first target.
-    first: Result<Rendered, Fault>,
+    /// The upstream request for the first target, until it is sent.
+    first: Option<Result<Rendered, Fault>>,
     remembrance: Remembrance,
 }
 
@@ -379,14 +379,16 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
     ) -> Result<(), Unserved> {
         let caller = deployment.keys.caller(caller).expect("greet found this caller in this deployment");
         let errand = self.judge(dialect, deployment, caller, incoming, client, story, allowance).await?;
-        let Some(errand) = errand else { return Ok(()) };
-        let Errand { request, way, plan, first, remembrance } = *errand;
+        // It stays where it is: taken apart, it would be moved into every waiting connection's own memory.
+        let Some(mut errand) = errand else { return Ok(()) };
+        let first = errand.first.take();
+        let Errand { request, way, plan, remembrance, .. } = &*errand;
 
-        let forwarded = self.forward(&request, client, &way, &plan, first, &remembrance, story).await;
+        let forwarded = self.forward(request, client, way, plan, first, remembrance, story).await;
         let forwarded = match forwarded.map_err(|unserved| self.or_shutting_down(unserved, client)) {
             Ok(forwarded) => forwarded,
             Err(Unserved::Fault(fault)) => {
-                if let Some(lead) = remembrance.lead {
+                if let Some(lead) = errand.remembrance.lead.take() {
                     lead.fail(fault.clone());
                 }
                 return Err(Unserved::Fault(fault));
@@ -398,9 +400,9 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         };
 
         let (remains, stream) = match forwarded {
-            Forwarded::Whole(mut whole) => (Some(self.relay_whole(&mut whole, &request, client, story).await), None),
+            Forwarded::Whole(mut whole) => (Some(self.relay_whole(&mut whole, request, client, story).await), None),
             Forwarded::Stream(mut answer) => {
-                let relayed = self.relay_stream(&mut answer, &request, client, &remembrance, story);
+                let relayed = self.relay_stream(&mut answer, request, client, remembrance, story);
                 (Box::pin(relayed).await, Some(answer))
             }
         };
@@ -410,10 +412,12 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
                 if deployment.logs_bodies() {
                     story.answer = Some(remains.bytes.clone());
                 }
-                self.remember(remains, remembrance, way.cache(), request.rules.ttl, &request, story);
+                let remembrance = std::mem::take(&mut errand.remembrance);
+                let Errand { request, way, .. } = &*errand;
+                self.remember(remains, remembrance, way.cache(), request.rules.ttl, request, story);
             }
             None => {
-                if let (Some(lead), Some(fault)) = (remembrance.lead, &story.fault) {
+                if let (Some(lead), Some(fault)) = (errand.remembrance.lead.take(), &story.fault) {
                     lead.fail(fault.clone());
                 }
             }
@@ -507,7 +511,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         let (plan, complexity) = choose::plan(&way, &ask);
         story.complexity = complexity;
         let first = self.rendered(&request, body, &way, &plan);
-        Ok(Some(Box::new(Errand { request, way, plan, first, remembrance })))
+        Ok(Some(Box::new(Errand { request, way, plan, first: Some(first), remembrance })))
     }
 
     /// A caller that vanished because the drain's deadline ended its connection is still there to be told.

@@ -37,7 +37,7 @@ const DROPPED_NAMES_MAX: usize = 32;
 
 /// A whole answer, read and understood.
 pub(super) struct Whole<N: Net> {
-    pub exchange: Exchange<N>,
+    pub exchange: Box<Exchange<N>>,
     pub facts: AnswerFacts,
     /// The answer in the caller's dialect, when it is not the provider's; or as a stream, when the
     /// caller asked for one.

@@ -86,7 +86,7 @@ impl<N: Net> Exchange<N> {
         provider: &ProviderLink,
         request: Vec<u8>,
         deadline: Tick,
-    ) -> Result<Exchange<N>, Setback> {
+    ) -> Result<Box<Exchange<N>>, Setback> {
         let reused = connection.reused;
         let failed = |stage, reason| Failure { stage, reason, reused };
         let is_late = || Setback::Final(failed(Stage::Send, Reason::TimedOut(Deadline::Total)));
@@ -104,7 +104,8 @@ impl<N: Net> Exchange<N> {
         match hear_head(shared, &mut connection, about_head, by, deadline).await {
             Ok((buffer, head)) => {
                 shared.buffers.give(request);
-                let mut exchange = Exchange {
+                // Boxed at once: it is handed through several layers, and moved by each.
+                let mut exchange = Box::new(Exchange {
                     shared: Rc::clone(shared),
                     connection: Some(connection),
                     body_from: head.head_bytes,
@@ -119,7 +120,7 @@ impl<N: Net> Exchange<N> {
                     deadline,
                     first_byte_by: first_byte_by.min(deadline),
                     head,
-                };
+                });
                 exchange.accept().map_err(Setback::Final)?;
                 Ok(exchange)
             }

@@ -111,7 +111,7 @@ impl<N: Net, R: Resolve> Upstreams<N, R> {
         provider: &ProviderLink,
         request: Vec<u8>,
         deadline: Tick,
-    ) -> Result<Exchange<N>, Failure> {
+    ) -> Result<Box<Exchange<N>>, Failure> {
         let shared = &self.shared;
         let pool = shared.pools.of(provider);
         let (reused, dead) = pool.checkout(shared.net.lately());
@@ -138,7 +138,7 @@ impl<N: Net, R: Resolve> Upstreams<N, R> {
         provider: &ProviderLink,
         request: Vec<u8>,
         deadline: Tick,
-    ) -> Result<Exchange<N>, Failure> {
+    ) -> Result<Box<Exchange<N>>, Failure> {
         let connection = self.connect(pool, provider, deadline).await?;
         let begun = Exchange::begin(&self.shared, connection, provider, request, deadline).await;
         begun.map_err(Setback::failure)

@@ -141,7 +141,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         candidates: &[Candidate],
         client: &mut Client<'_, N::Stream>,
         story: &mut Story,
-    ) -> Result<(Exchange<N>, usize, Chosen), Unserved> {
+    ) -> Result<(Box<Exchange<N>>, usize, Chosen), Unserved> {
         let mut last = Fault::new(Kind::Overloaded, "no provider is available for this call");
         for Candidate { provider: index, model } in candidates {
             let provider = &call.deployment.providers[*index];

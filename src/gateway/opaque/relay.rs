@@ -57,7 +57,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
     /// Passes a good answer on. It begins with its first piece: who has nothing to say has not answered.
     pub(super) async fn relay_unread(
         &self,
-        mut exchange: Exchange<N>,
+        mut exchange: Box<Exchange<N>>,
         call: &Call<'_>,
         provider: usize,
         client: &mut Client<'_, N::Stream>,
@@ -235,7 +235,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
     /// Hands a refusal on: as it is where it is in the caller's envelope, else in one.
     pub(super) async fn refused_unread(
         &self,
-        mut exchange: Exchange<N>,
+        mut exchange: Box<Exchange<N>>,
         call: &Call<'_>,
         (provider, key): (usize, Chosen),
         client: &mut Client<'_, N::Stream>,
