@@ -410,14 +410,15 @@ class Comparison:
         if self.chosen.gateway_cmd is not None:
             raise RigError("`companion` needs ringgate itself, not --gateway-cmd")
         embedding = self.chosen.embedding.read_text() if self.chosen.embedding else ""
-        server = self.start_gateway(embedding + SEMANTIC_ROUTE)
         rate = RATES[0]
-        try:
-            for self.round in range(1, self.chosen.rounds + 1):
+        for self.round in range(1, self.chosen.rounds + 1):
+            # The food is the same in every round: a gateway that remembers it would embed nothing.
+            server = self.start_gateway(embedding + SEMANTIC_ROUTE)
+            try:
                 for name in ("idle", "saturated"):
                     self.companion_cell(name, server, rate)
-        finally:
-            server.stop()
+            finally:
+                server.stop()
 
     def companion_cell(self, name, server, rate):
         seconds = self.chosen.open_s
