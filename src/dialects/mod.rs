@@ -10,6 +10,7 @@ pub mod anthropic_messages;
 mod base64;
 pub mod bedrock_converse;
 pub mod cohere_chat;
+mod counting;
 mod fields;
 pub mod gemini;
 mod media;

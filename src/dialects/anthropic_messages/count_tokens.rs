@@ -1,163 +1,43 @@
-//! Counting the tokens of a message before it is sent.
-//!
-//! A dialect of callers alone: whoever speaks Anthropic messages counts at `/v1/messages/count_tokens`,
-//! so it passes through as it is. No other provider counts without answering, and a caller that plans
-//! its context by the number is better off with an estimate than with a refusal, as long as it is told
-//! that it is one.
+//! Anthropic's count of the tokens of a message, at `/v1/messages/count_tokens`, and an estimate of it.
 
-use super::super::AnswerFacts;
 use super::super::Dialect;
-use super::super::Dropped;
-use super::super::EventFacts;
-use super::super::EventReader;
-use super::super::EventWriter;
 use super::super::ProviderDialect;
-use super::super::ReplayTemplate;
-use super::super::StreamOptions;
-use super::super::TargetOptions;
-use super::super::Unstreamed;
+use super::super::counting::BYTES_PER_TOKEN;
+use super::super::counting::TokenCount;
 use super::super::fields;
 use super::AnthropicMessages;
-use crate::chat::Answer;
 use crate::chat::Ask;
-use crate::chat::Request;
 use crate::fault::Fault;
 use crate::wire::json;
 use crate::wire::json::JsonObject;
 use crate::wire::json::Value;
 use crate::wire::json::ValueAsScalar;
-use std::borrow::Cow;
-
-const NAME: &str = "anthropic_count_tokens";
-const NOT_UNDERSTOOD: &str = "the provider's answer is not a count of tokens";
 
 /// The dialect.
 #[derive(Clone, Copy, Debug)]
 pub struct AnthropicCountTokens;
 
-impl ProviderDialect for AnthropicCountTokens {
-    fn name(&self) -> &'static str {
-        NAME
+impl TokenCount for AnthropicCountTokens {
+    const NAME: &'static str = "anthropic_count_tokens";
+    const FIELD: &'static str = "input_tokens";
+
+    fn beside(&self) -> &'static dyn Dialect {
+        &AnthropicMessages
     }
 
-    fn path(&self, model: &str, stream: bool) -> Cow<'static, str> {
-        format!("{}/count_tokens", AnthropicMessages.path(model, stream)).into()
+    fn counting_path(&self, model: &str) -> String {
+        format!("{}/count_tokens", AnthropicMessages.path(model, false))
     }
 
-    fn write_request(
-        &self,
-        _request: &Request,
-        _model: &str,
-        _options: TargetOptions,
-        _out: &mut Vec<u8>,
-    ) -> Result<Vec<Dropped>, Fault> {
-        Err(only_anthropic())
+    fn read_question<'input>(&self, body: Value<'_, 'input>) -> Result<Ask<'input>, Fault> {
+        super::ask::read_ask(body)
     }
 
-    fn read_answer(&self, _body: Value<'_, '_>) -> Result<Answer, Fault> {
-        Err(fields::not_understood(NOT_UNDERSTOOD))
-    }
-
-    fn event_reader(&self) -> Box<dyn EventReader> {
-        Box::new(Unstreamed)
-    }
-
-    fn read_fault(&self, status: u16, body: &[u8]) -> Fault {
-        AnthropicMessages.read_fault(status, body)
-    }
-
-    fn answer_facts(&self, body: Value<'_, '_>) -> Result<AnswerFacts, Fault> {
-        let counted = body.as_object().and_then(|object| fields::integer_of(&object, "input_tokens"));
-        counted.ok_or_else(|| fields::not_understood(NOT_UNDERSTOOD))?;
-        Ok(AnswerFacts { complete: true, content: true, ..AnswerFacts::default() })
+    fn estimated_tokens(&self, body: Value<'_, '_>) -> usize {
+        estimated_tokens(body)
     }
 }
 
-impl Dialect for AnthropicCountTokens {
-    fn family(&self) -> &'static str {
-        super::NAME
-    }
-
-    fn served_by(&self, provider: &str) -> bool {
-        provider == super::NAME
-    }
-
-    fn read_ask<'input>(&self, body: Value<'_, 'input>) -> Result<Ask<'input>, Fault> {
-        let ask = super::ask::read_ask(body)?;
-        // A count is neither streamed nor compared by meaning.
-        Ok(Ask { stream: false, last_user_text: None, ..ask })
-    }
-
-    fn volatile_fields(&self) -> &'static [&'static str] {
-        &[]
-    }
-
-    fn read_request(&self, _body: Value<'_, '_>) -> Result<Request, Fault> {
-        Err(only_anthropic())
-    }
-
-    fn write_answer(&self, _answer: &Answer, _out: &mut Vec<u8>) {}
-
-    fn event_writer(&self, _options: StreamOptions) -> Box<dyn EventWriter> {
-        Box::new(Unstreamed)
-    }
-
-    fn status(&self, fault: &Fault) -> u16 {
-        AnthropicMessages.status(fault)
-    }
-
-    fn write_fault(&self, fault: &Fault, request_id: &str, out: &mut Vec<u8>) {
-        AnthropicMessages.write_fault(fault, request_id, out);
-    }
-
-    fn write_stream_fault(&self, fault: &Fault, request_id: &str, out: &mut Vec<u8>) {
-        AnthropicMessages.write_stream_fault(fault, request_id, out);
-    }
-
-    fn stream_end(&self) -> &'static [u8] {
-        b""
-    }
-
-    fn keep_alive(&self) -> &'static [u8] {
-        b""
-    }
-
-    /// A count has no id.
-    fn answer_id(&self, _random: u128) -> String {
-        String::new()
-    }
-
-    fn splice_request(
-        &self,
-        raw: &[u8],
-        body: Value<'_, '_>,
-        ask: &Ask<'_>,
-        model: &str,
-        options: TargetOptions,
-        out: &mut Vec<u8>,
-    ) {
-        AnthropicMessages.splice_request(raw, body, ask, model, options, out);
-    }
-
-    fn estimate(&self, body: Value<'_, '_>) -> Option<Vec<u8>> {
-        Some(format!("{{\"input_tokens\":{}}}", estimated_tokens(body)).into_bytes())
-    }
-
-    fn event_facts(&self, _name: Option<&str>, _data: &str, _body: Option<Value<'_, '_>>) -> Result<EventFacts, Fault> {
-        Err(fields::not_understood(NOT_UNDERSTOOD))
-    }
-
-    fn replay_template(&self, raw: &[u8]) -> Option<ReplayTemplate> {
-        Some(ReplayTemplate { raw: raw.to_vec(), id_at: 0..0, created_at: None })
-    }
-}
-
-fn only_anthropic() -> Fault {
-    Fault::bad_field("model", "this model's provider does not count tokens")
-}
-
-/// English text of any tokenizer in wide use has about four bytes to a token.
-const BYTES_PER_TOKEN: usize = 4;
 /// What a turn costs beside its words.
 const TOKENS_PER_MESSAGE: usize = 4;
 /// What the frame of a request costs.
