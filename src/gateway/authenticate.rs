@@ -15,8 +15,8 @@ use crate::wire::http1::RequestHead;
 /// The caller behind the credentials of a head.
 pub(super) fn authenticate<'k>(keys: &'k KeyRing, head: &RequestHead, bytes: &[u8]) -> Result<&'k Caller, Fault> {
     // In the query only where Google's clients put it: elsewhere it would end up in somebody's log.
-    let googles = receive::dialect_of(head.path(bytes)).name() == Gemini.name();
-    let in_query = named::key_of(head.query(bytes).filter(|_| googles));
+    let googles = |_: &String| receive::dialect_of(head.path(bytes)).name() == Gemini.name();
+    let in_query = named::key_of(head.query(bytes)).filter(googles);
     keys.authenticate(&Credentials {
         authorization: head.header(bytes, Known::Authorization),
         x_api_key: head.header(bytes, Known::XApiKey),

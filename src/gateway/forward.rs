@@ -330,7 +330,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         key: Option<Chosen>,
     ) -> Result<Rendered, Fault> {
         let provider = &request.deployment.providers[provider];
-        let any = || provider.keys.choose(model, Tried::default(), self.net.now(), self.ids.random() as u64);
+        let any = || provider.keys.choose(model, Tried::default(), self.net.lately(), self.ids.random() as u64);
         let key = key.or_else(any).ok_or_else(|| no_key(provider, model))?;
         let mut bytes = self.memory.take();
         let clock = || self.net.unix_ms();

@@ -138,7 +138,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         }
         let target = choose::plan(way, ask).0.as_slice().first().copied().unwrap_or_default();
         let (provider, _) = way.target(request.deployment, target, &ask.model);
-        if request.deployment.providers[provider].dialect_for(request.dialect).name() == request.dialect.name() {
+        if request.deployment.providers[provider].passing(request.dialect).is_some() {
             return false;
         }
         let Some(estimate) = request.dialect.estimate(body) else { return false };

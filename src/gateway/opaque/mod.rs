@@ -114,7 +114,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         let wish = Wish { model: said.model.as_deref(), provider, home: home.as_ref(), subject: subject.as_ref() };
         whom::permit(caller, endpoint, &wish)?;
         let rate = deployment.rates.get(caller.index).and_then(Option::as_deref);
-        let grant = admit::admit_rate(rate, self.net.now()).map_err(|refusal| {
+        let grant = admit::admit_rate(rate, self.net.lately()).map_err(|refusal| {
             *allowance = refusal.allowance;
             refusal.fault
         })?;
