@@ -352,7 +352,7 @@ pub(super) struct Writer {
     pending: Vec<Extra>,
     choices: Vec<Telling>,
     usage: Option<Usage>,
-    failed: bool,
+    failed: Option<Fault>,
 }
 
 /// One candidate being told.
@@ -379,7 +379,7 @@ struct Call {
 
 impl EventWriter for Writer {
     fn write(&mut self, event: &Event, out: &mut Vec<u8>) {
-        if self.failed {
+        if self.failed.is_some() {
             return;
         }
         match event {
@@ -392,7 +392,7 @@ impl EventWriter for Writer {
             Event::Thinking { choice, text } => self.thought(*choice, text, out),
             Event::ThinkingSignature { choice, signature } => self.signature(*choice, signature, out),
             Event::ToolCall { choice, id, name, extra, .. } => self.call(*choice, id, name, extra),
-            Event::ToolArguments { choice, call, text } => self.arguments(*choice, *call, text, out),
+            Event::ToolArguments { choice, call, text } => self.arguments(*choice, *call, text),
             Event::TextStart { choice } => self.tell_calls(*choice, out),
             Event::Whole { choice, part } => self.whole(*choice, part, out),
             Event::Logprobs { choice, json } => self.telling(*choice).logprobs.push(json.clone()),
@@ -400,10 +400,14 @@ impl EventWriter for Writer {
             Event::AnswerExtra(extra) if extra.dialect == NAME => self.pending.push(extra.clone()),
             Event::Finish { choice, finish } => self.telling(*choice).finish = Some(finish.clone()),
             Event::Usage(usage) => self.usage = Some(usage.clone()),
-            Event::Error(error) => self.fail(error, out),
+            Event::Error(error) => self.tell_error(error, out),
             Event::End => self.end(out),
             Event::TextExtra { .. } | Event::AnswerExtra(_) | Event::Ping => {}
         }
+    }
+
+    fn failure(&self) -> Option<&Fault> {
+        self.failed.as_ref()
     }
 }
 
@@ -425,11 +429,11 @@ impl Writer {
     }
 
     /// Nothing may follow an error: a clean end after it would be believed.
-    fn fail(&mut self, error: &Fault, out: &mut Vec<u8>) {
+    fn tell_error(&mut self, error: &Fault, out: &mut Vec<u8>) {
         out.extend_from_slice(b"data: ");
         fault::write_fault(error, out);
         out.extend_from_slice(b"\n\n");
-        self.failed = true;
+        self.failed = Some(error.clone());
     }
 
     /// A chunk with these parts of one candidate.
@@ -505,13 +509,15 @@ impl Writer {
         });
     }
 
-    fn arguments(&mut self, choice: u64, call: u64, text: &str, out: &mut Vec<u8>) {
+    fn arguments(&mut self, choice: u64, call: u64, text: &str) {
         let telling = self.telling(choice);
         let place = call.checked_sub(telling.calls_told).and_then(|place| usize::try_from(place).ok());
         match place.and_then(|place| telling.calls.get_mut(place)) {
             Some(call) => call.arguments.push_str(text),
             None if text.is_empty() => {}
-            None => self.fail(&fields::not_understood("the provider mixed the arguments of several tool calls"), out),
+            None => {
+                self.failed = Some(fields::not_understood("the provider mixed the arguments of several tool calls"))
+            }
         }
     }
 
@@ -630,20 +636,14 @@ pub(super) fn facts(data: &str, body: Option<Value<'_, '_>>) -> Result<EventFact
         let said = Said::of(&candidate);
         facts.content |= said.content;
         facts.tool_call |= said.tool_call;
-        note_finish(spelling::text(&candidate, "finishReason").and_then(answer::finish_of), &mut facts);
+        if let Some(finish) = spelling::text(&candidate, "finishReason").and_then(answer::finish_of) {
+            facts.add_finish(finish);
+        }
     }
     if candidates.is_none_or(|candidates| candidates.is_empty()) && answer::is_blocked(&chunk) {
-        note_finish(Some(Finish::ContentFilter), &mut facts);
+        facts.add_finish(Finish::ContentFilter);
     }
     Ok(facts)
-}
-
-fn note_finish(finish: Option<Finish>, facts: &mut EventFacts) {
-    match (finish, &facts.finish) {
-        (Some(_), Some(_)) => facts.further_finishes += 1,
-        (Some(finish), None) => facts.finish = Some(finish),
-        (None, _) => {}
-    }
 }
 
 #[cfg(test)]
@@ -831,6 +831,6 @@ mod tests {
         let mut parser = Parser::new();
         let tape = parser.parse(&mut copy).expect("valid JSON");
         let facts = facts("", Some(tape.as_value())).expect("a chunk");
-        assert_eq!((facts.finish, facts.further_finishes), (Some(Finish::Stop), 1));
+        assert_eq!((facts.finish, facts.further_finishes), (Some(Finish::Length), 1));
     }
 }
