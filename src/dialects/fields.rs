@@ -458,7 +458,11 @@ pub(super) fn is_json_object(text: &str) -> bool {
 pub(super) fn arguments_object(arguments: &str) -> Cow<'_, str> {
     let arguments = arguments.trim();
     if arguments.is_empty() || is_json_object(arguments) {
-        return Cow::Borrowed(arguments);
+        // Lines end an event's data; within strings JSON has none, so these are white space.
+        return match arguments.contains(['\n', '\r']) {
+            true => Cow::Owned(arguments.replace(['\n', '\r'], " ")),
+            false => Cow::Borrowed(arguments),
+        };
     }
     let text = written(|out| json::write_string(arguments, out));
     Cow::Owned(format!("{{\"invalid_arguments\":{text}}}"))
@@ -576,6 +580,7 @@ mod tests {
     #[test]
     fn invalid_arguments_are_shown() {
         assert_eq!(arguments_object("{\"a\": 1}"), "{\"a\": 1}");
+        assert_eq!(arguments_object("{\n\"a\":\r\n1}"), "{ \"a\":  1}");
         assert_eq!(arguments_object("{\"a"), "{\"invalid_arguments\":\"{\\\"a\"}");
     }
 

@@ -198,7 +198,7 @@ impl Chunks {
     ) -> Result<(), Fault> {
         let place = u64::try_from(place).unwrap_or(u64::MAX);
         let given = spelling::integer(candidate, "index");
-        let index = given.unwrap_or(place);
+        let index = self.unused(given.unwrap_or(place));
         self.told(index)?;
         let content = spelling::object(candidate, "content");
         if self.whole {
@@ -218,6 +218,12 @@ impl Chunks {
             }
         }
         self.read_beside(index, candidate, into)
+    }
+
+    /// The number itself, unless it is that of an earlier candidate of one whole answer.
+    fn unused(&self, index: u64) -> u64 {
+        let is_used = |index: &u64| self.whole && self.choices.iter().any(|told| told.index == *index);
+        if is_used(&index) { (0..).find(|index| !is_used(index)).unwrap_or(index) } else { index }
     }
 
     /// True if words were told that the next ones of this chunk do not continue.

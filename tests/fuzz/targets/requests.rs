@@ -162,7 +162,9 @@ fn survives(dialect: &dyn Dialect, request: &Request, bytes: &[u8]) {
     let write = |request: &Request| {
         let mut out = Vec::new();
         let dropped = dialect.write_request(request, &request.model, TargetOptions::default(), &mut out).ok()?;
-        assert!(dropped.is_empty(), "{} lost {dropped:?} to itself", dialect.name());
+        // What another provider thought, unsigned, is refused by this one's.
+        let lost = dropped.iter().any(|dropped| !dropped.field.ends_with("reasoning_content"));
+        assert!(!lost, "{} lost {dropped:?} to itself", dialect.name());
         Some(written(&out, dialect.name(), json::raw))
     };
     let value = |text: &str| -> Value { serde_json::from_str(text).expect("JSON") };
