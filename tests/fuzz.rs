@@ -38,7 +38,7 @@ use std::time::Instant;
 use targets::Target;
 
 /// Inputs made for each target in a usual run.
-const ROUNDS: u64 = 250;
+const ROUNDS: u64 = 150;
 /// Inputs that a thread makes before it looks for the next piece of work.
 const ROUNDS_AT_ONCE: u64 = 25;
 /// Bytes of a failing input that are printed; all of it is in its file.

@@ -74,15 +74,18 @@ pub fn chat_body(seed: u64, request: &RequestPlan) -> String {
     let model = model_of(request);
     let said = json!([{"role": "user", "content": text}]);
     let mut body = match request.tongue {
-        Tongue::Gemini => return json!({"contents": [{"role": "user", "parts": [{"text": text}]}]}).to_string(),
+        Tongue::Gemini => json!({"contents": [{"role": "user", "parts": [{"text": text}]}]}),
         Tongue::Responses => json!({"model": model, "input": said}),
         Tongue::OpenAi | Tongue::Anthropic => json!({"model": model, "messages": said}),
     };
     if let Some(bound) = request.bound() {
-        let name = if request.tongue == Tongue::Responses { "max_output_tokens" } else { "max_tokens" };
-        body[name] = json!(bound);
+        match request.tongue {
+            Tongue::Gemini => body["generationConfig"] = json!({"maxOutputTokens": bound}),
+            Tongue::Responses => body["max_output_tokens"] = json!(bound),
+            Tongue::OpenAi | Tongue::Anthropic => body["max_tokens"] = json!(bound),
+        }
     }
-    if request.stream {
+    if request.stream && request.tongue != Tongue::Gemini {
         body["stream"] = json!(true);
         if request.include_usage && request.tongue == Tongue::OpenAi {
             body["stream_options"] = json!({"include_usage": true});

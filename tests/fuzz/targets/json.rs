@@ -3,7 +3,8 @@
 use super::reading::cuts;
 use super::reading::parsed;
 use super::reading::pieces;
-use ringgate::cache::exact_key;
+use ringgate::cache::Content;
+use ringgate::cache::Keying;
 use ringgate::wire::glance::Glance;
 use ringgate::wire::json;
 use ringgate::wire::json::DEPTH_MAX;
@@ -28,8 +29,13 @@ pub fn check(bytes: &[u8]) {
     let theirs: Value = serde_json::from_slice(bytes).unwrap_or_else(|error| panic!("only we accept this: {error}"));
     let value: Value = serde_json::from_str(&written).unwrap_or_else(|error| panic!("{error}: {written}"));
     assert_eq!(unsigned_zero(&value), unsigned_zero(&theirs), "written as {written}");
+    let keying = Keying::new(b"nobody knows it.");
     let key = |text: &[u8]| {
-        parsed(text, |body| exact_key(&[b"scope"], body, &["stream"], &mut Vec::new())).expect("JSON as before")
+        let key = parsed(text, |body| {
+            let content = Content::Body { dialect: "d", body, volatile: &["stream"] };
+            keying.key(&[b"scope"], content, &mut Vec::new())
+        });
+        key.expect("JSON as before")
     };
     let first = key(bytes);
     let pretty = serde_json::to_string_pretty(&value).expect("JSON");

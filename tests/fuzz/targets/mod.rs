@@ -86,7 +86,7 @@ pub const ALL: &[Target] = &[
 ];
 
 /// The target called `name`.
-#[allow(dead_code, reason = "cargo-fuzz asks for one by its name")]
+#[allow(dead_code, reason = "what cargo-fuzz asks for")]
 pub fn named(name: &str) -> Target {
     let found = ALL.iter().find(|target| target.name == name);
     *found.unwrap_or_else(|| panic!("no target is called {name}: it is missing in targets/mod.rs"))

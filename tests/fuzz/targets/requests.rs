@@ -3,8 +3,8 @@
 use super::reading::assert_same;
 use super::reading::parsed;
 use super::reading::written;
-use ringgate::cache::exact_key;
-use ringgate::cache::scope_key;
+use ringgate::cache::Content;
+use ringgate::cache::Keying;
 use ringgate::chat::Request;
 use ringgate::dialects;
 use ringgate::dialects::Dialect;
@@ -76,10 +76,14 @@ fn judge(dialect: &dyn Dialect, bytes: &[u8], body: json::Value<'_, '_>) -> Opti
             return None;
         }
     };
-    let mut scratch = Vec::new();
-    exact_key(&[b"scope"], body, dialect.volatile_fields(), &mut scratch);
+    let (keying, mut scratch) = (Keying::new(b"nobody knows it."), Vec::new());
+    let plain = dialect.read_plain(body);
+    let content = plain
+        .as_ref()
+        .map_or(Content::Body { dialect: dialect.name(), body, volatile: dialect.volatile_fields() }, Content::Plain);
+    keying.key(&[b"scope"], content, &mut scratch);
     if let Some(text) = ask.last_user_text {
-        scope_key(&[b"scope"], body, dialect.volatile_fields(), text, &mut scratch);
+        keying.scope(&[b"scope"], content, text, &mut scratch);
     }
     for inject_usage in [false, true] {
         let options = TargetOptions { inject_usage, ..TargetOptions::default() };
