@@ -417,10 +417,10 @@ impl Course {
         if !self.ends_with_body || facts.complete || !finished {
             return;
         }
-        if let Passage::Translated(translated) = &mut self.route {
-            if !translated.order.is_finished() || translated.end(facts, out).is_err() {
-                return;
-            }
+        if let Passage::Translated(translated) = &mut self.route
+            && (!translated.order.is_finished() || translated.end(facts, out).is_err())
+        {
+            return;
         }
         facts.complete = true;
     }

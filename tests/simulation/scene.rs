@@ -229,7 +229,8 @@ fn open_providers(plan: &Plan, world: &World, calls: &Calls, lies: bool) {
 /// The settings of the plan. Reading a configuration takes longer than playing a history, and there are
 /// only eight of them.
 fn settings(plan: &Plan) -> Settings {
-    static READ: Mutex<Vec<((bool, usize, Tongue), Settings)>> = Mutex::new(Vec::new());
+    type Variety = (bool, usize, Tongue);
+    static READ: Mutex<Vec<(Variety, Settings)>> = Mutex::new(Vec::new());
     let mut read = READ.lock().expect("nobody panics under this lock");
     let kind = (plan.fin_aborts, plan.connections_max, plan.third_tongue);
     if let Some((_, known)) = read.iter().find(|(known, _)| *known == kind) {

@@ -25,7 +25,7 @@ use std::cell::RefCell;
 pub fn check(name: &str, bytes: &[u8]) {
     let provider = dialects::spoken(name).expect("a dialect");
     let beside = dialects::BESIDE.iter().find(|dialect| dialect.name() == name);
-    let callers = if beside.is_some() { std::slice::from_ref(beside.expect("checked")) } else { dialects::ALL };
+    let callers = beside.map_or(dialects::ALL, std::slice::from_ref);
     passes(provider, bytes);
     let mut told: Option<(Answer, &str)> = None;
     for caller in callers {
