@@ -26,6 +26,7 @@ pub use failure::Failure;
 pub use failure::Reason;
 pub use failure::Stage;
 pub use sigv4::Signer;
+pub use sigv4::Unsigned;
 pub use tls::TlsConfigs;
 pub use tls::TlsFault;
 pub use tls::TlsStream;

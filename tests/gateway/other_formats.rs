@@ -37,10 +37,10 @@ on_both_drivers! {
     cohere_streams_to_callers_of_both_dialects,
 }
 
-const MODEL: &str = "us.anthropic.claude-sonnet-4-5-20250929-v1:0";
+pub const MODEL: &str = "us.anthropic.claude-sonnet-4-5-20250929-v1:0";
 const STREAM_TYPE: &str = "HTTP/1.1 200 OK\r\ncontent-type: application/vnd.amazon.eventstream\r\n\
                            transfer-encoding: chunked\r\nx-amzn-requestid: amzn-1\r\n\r\n";
-const ACCESS_KEY_ID: &str = "AKIDEXAMPLE";
+pub const ACCESS_KEY_ID: &str = "AKIDEXAMPLE";
 const TOKEN: &str = "a/session+token==";
 
 /// A gateway in front of `provider` as Bedrock, with access keys, and then of `next`.
@@ -68,7 +68,7 @@ fn bedrock(driver: Driver, provider: &Provider, next: Option<&Provider>, cache: 
 
 /// Is the request signed as AWS wants it? Worked out from what arrived, and not with the gateway's code.
 #[track_caller]
-fn assert_signed(seen: &Seen) {
+pub fn assert_signed(seen: &Seen) {
     let field = |name: &str| seen.field(name).unwrap_or_else(|| panic!("no {name}: {:?}", seen.fields()));
     let authorization = field("authorization");
     let part = |name: &str| {
@@ -97,7 +97,7 @@ fn assert_signed(seen: &Seen) {
     assert_eq!(part("Signature"), hex(&key));
 }
 
-fn whole_converse(peer: &mut Peer) {
+pub fn whole_converse(peer: &mut Peer) {
     let content = r#"[{"reasoningContent":{"reasoningText":{"text":"hm","signature":"sig"}}},{"text":"It is sunny."}]"#;
     let usage = r#"{"inputTokens":7,"outputTokens":5,"totalTokens":112,"cacheReadInputTokens":100}"#;
     let body = format!(
@@ -106,7 +106,7 @@ fn whole_converse(peer: &mut Peer) {
     peer.send(answer(200, "application/json", "x-amzn-requestid: amzn-1\r\n", &body));
 }
 
-const ASKED: &str = r#"{"model":"claude","max_tokens":50,"messages":[{"role":"system","content":"Be brief."},{"role":"user","content":"Weather?"}]}"#;
+pub const ASKED: &str = r#"{"model":"claude","max_tokens":50,"messages":[{"role":"system","content":"Be brief."},{"role":"user","content":"Weather?"}]}"#;
 
 fn a_signed_request_reaches_bedrock_and_its_answer_the_caller(driver: Driver) {
     let provider = Provider::start(|_, peer| whole_converse(peer));

@@ -153,7 +153,13 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
                 last = forward::no_key(provider, asked);
                 continue;
             };
-            let request = self.render_unread(call, provider, key, model.as_deref());
+            let request = match self.render_unread(call, provider, key, model.as_deref()) {
+                Ok(request) => request,
+                Err(fault) => {
+                    last = fault;
+                    continue;
+                }
+            };
             let exchanged = {
                 let exchange = pin!(self.upstreams.exchange(&provider.link, request, story.started.after(total)));
                 self.unless_left(exchange, client, &Remembrance::default()).await
@@ -197,8 +203,15 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
     }
 
     /// Head and body, made anew: of the caller's head only what is on the list.
-    fn render_unread(&self, call: &Call<'_>, provider: &Provider, key: Chosen, model: Option<&str>) -> Vec<u8> {
+    fn render_unread(
+        &self,
+        call: &Call<'_>,
+        provider: &Provider,
+        key: Chosen,
+        model: Option<&str>,
+    ) -> Result<Vec<u8>, Fault> {
         let incoming = &call.incoming;
+        let credential = provider.credential(|| self.net.unix_ms())?;
         let mut out = self.memory.take();
         out.extend_from_slice(call.method.as_bytes());
         out.push(b' ');
@@ -207,6 +220,8 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         out.extend_from_slice(b" HTTP/1.1\r\n");
         write_fixed_head(&provider.fixed_head, &mut out);
         out.extend_from_slice(provider.keys.line(key));
+        // Nobody who wants signatures has such endpoints.
+        credential.iter().for_each(|credential| credential.write_bearer(&mut out));
         for (known, name) in [(Known::ContentType, "content-type"), (Known::Accept, "accept")] {
             if let Some(value) = incoming.header(known) {
                 push_header(&mut out, name, value);
@@ -223,7 +238,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         } else {
             out.extend_from_slice(b"\r\n");
         }
-        out
+        Ok(out)
     }
 }
 
