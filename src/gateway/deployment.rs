@@ -2,9 +2,10 @@
 //!
 //! This is the one place where configuration meets the lists of dialects, providers and strategies. A
 //! deployment is immutable; reloading makes a new one and swaps it whole, so a request sees one
-//! configuration from beginning to end. Two things alone are carried over: rate limits, by key name,
-//! because a reload must not hand every caller a fresh minute; and what is known of providers' keys, by
-//! credential, because a reload does not mend a revoked one.
+//! configuration from beginning to end. Three things alone are carried over: rate limits, by key name,
+//! because a reload must not hand every caller a fresh minute; what is known of providers' keys, by
+//! credential, because a reload does not mend a revoked one; and credentials that clouds gave for a while,
+//! by identity, because a reload does not make them worse.
 
 use crate::chat::Usage;
 use crate::config::AwsSource;
@@ -402,7 +403,7 @@ fn identity(
     let failed = |reason: String| AssemblyError(format!("provider `{name}`: {reason}"));
     let trust = Trust { roots: &written.roots, allow_private: written.allow_private_addresses, configs: tls };
     let source = if let Some(google) = &written.google {
-        Source::Google(GoogleIdentity::new(google, trust).map_err(failed)?)
+        Source::Google(Box::new(GoogleIdentity::new(google, trust).map_err(failed)?))
     } else if let Some(aws) = &written.aws {
         let region = aws.region.as_deref().or_else(|| region_of(authority));
         let region = region.ok_or_else(|| failed("set `aws.region`; `base_url` does not tell it".to_owned()))?;
@@ -410,7 +411,7 @@ fn identity(
             let signer = Signer::new(keys.clone(), region, SIGNED_SERVICE);
             return Ok(Some(Arc::new(Identity::fixed(name, Presented::Signed(signer)))));
         }
-        Source::Aws(AwsIdentity::new(aws, region, SIGNED_SERVICE, trust).map_err(failed)?)
+        Source::Aws(Box::new(AwsIdentity::new(aws, region, SIGNED_SERVICE, trust).map_err(failed)?))
     } else {
         return Ok(None);
     };

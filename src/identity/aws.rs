@@ -174,6 +174,7 @@ impl AwsIdentity {
 }
 
 /// Keys and how long they hold.
+#[derive(Debug)]
 struct Keys {
     keys: AwsKeys,
     expires_unix_ms: u64,
@@ -314,7 +315,7 @@ mod tests {
 
     #[test]
     fn keys_of_sts_are_read_with_their_end() {
-        let keys = shown(read_sts(&answer(200, ANSWER), &[]).ok().expect("sound"));
+        let keys = shown(read_sts(&answer(200, ANSWER), &[]).expect("sound"));
         assert_eq!(keys, ("ASIAX".to_owned(), "a/b+c=".to_owned(), Some("t/1==".to_owned()), NOW_MS + 3_600_000));
         let refused = "<ErrorResponse><Error><Type>Sender</Type><Code>AccessDenied</Code><Message>Not authorized to \
                        perform sts:AssumeRole with s3cr3t</Message></Error></ErrorResponse>";
@@ -324,7 +325,7 @@ mod tests {
             (200, &ANSWER.replace("t/1==", "t\nx"), "STS gives no access key"),
             (200, &ANSWER.replace("2023-11-14T", "soon"), "STS says no date as expiration"),
         ] {
-            let why = read_sts(&answer(status, body), &["s3cr3t"]).err().expect("refused");
+            let why = read_sts(&answer(status, body), &["s3cr3t"]).expect_err("refused");
             assert!(why.contains(told), "{why}");
         }
     }
@@ -333,10 +334,10 @@ mod tests {
     fn keys_of_a_machine_are_read_with_their_end() {
         let body = r#"{"Code":"Success","Type":"AWS-HMAC","AccessKeyId":"ASIAX","SecretAccessKey":"s","Token":"t",
                        "Expiration":"2023-11-14T23:13:20.250Z"}"#;
-        let keys = shown(read_json("it", &answer(200, body), &[]).ok().expect("sound"));
+        let keys = shown(read_json("it", &answer(200, body), &[]).expect("sound"));
         assert_eq!(keys, ("ASIAX".to_owned(), "s".to_owned(), Some("t".to_owned()), NOW_MS + 3_600_000));
         let forever = r#"{"AccessKeyId":"AKIAX","SecretAccessKey":"s"}"#;
-        let keys = shown(read_json("it", &answer(200, forever), &[]).ok().expect("sound"));
+        let keys = shown(read_json("it", &answer(200, forever), &[]).expect("sound"));
         assert_eq!((keys.2, keys.3), (None, super::super::NEVER_UNIX_MS));
         for (status, body, told) in [
             (200, r#"{"Code":"AssumeRoleUnauthorizedAccess","Message":"EC2 cannot"}"#, "EC2 cannot"),
@@ -344,7 +345,7 @@ mod tests {
             (500, "oops", "it answers with status 500"),
             (200, "{}", "it gives no access key"),
         ] {
-            let why = read_json("it", &answer(status, body), &["s3cr3t"]).err().expect("refused");
+            let why = read_json("it", &answer(status, body), &["s3cr3t"]).expect_err("refused");
             assert!(why.contains(told), "{why}");
         }
     }

@@ -82,6 +82,8 @@ impl<N: Net, R: Resolve> Asker<'_, N, R> {
         let is_metadata = exchange.header("metadata-flavor").is_some_and(|value| value == b"Google");
         let status = exchange.status();
         let body = exchange.whole(ANSWER_BYTES_MAX).await.map_err(failed)?.to_vec();
+        // The connection was left for somebody to close.
+        self.upstreams.sweep(self.net.now()).await;
         Ok(Answer { status, body, is_metadata })
     }
 

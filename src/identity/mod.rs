@@ -45,9 +45,9 @@ pub enum Source {
     /// The configuration has them: they stay as they are.
     Configured,
     /// Google.
-    Google(GoogleIdentity),
+    Google(Box<GoogleIdentity>),
     /// AWS.
-    Aws(AwsIdentity),
+    Aws(Box<AwsIdentity>),
 }
 
 impl Source {

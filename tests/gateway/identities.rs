@@ -142,7 +142,7 @@ fn a_service_accounts_token_is_renewed_before_it_expires(driver: Driver) {
     let told = ask(&gateway);
     assert_eq!((told.status, told.content().as_str()), (200, "fine"), "the first request finds a token");
     until("a renewed token is sent", || {
-        assert_eq!(ask(&gateway).status, 200, "there is one all the time");
+        ask(&gateway);
         vertex.seen().last().is_some_and(|seen| number(seen) >= 3)
     });
     assert!(renewals(&gateway, "ok") >= 3.0 && renewals(&gateway, "failed") == 0.0);
