@@ -11,6 +11,7 @@ use crate::identity::renew;
 use crate::observe::Id;
 use crate::observe::Log;
 use crate::observe::Registry;
+use crate::observe::log::Fields;
 use crate::upstream::Upstreams;
 use ring::rand::SecureRandom;
 use ring::rand::SystemRandom;
@@ -139,7 +140,7 @@ impl<C: Clock> Witness<C> {
             Renewal::Failed { reason, retry_in } => {
                 self.is_troubled.set(true);
                 let retry_in_s = retry_in.as_secs_f64();
-                let fields: crate::observe::log::Fields<'_> = &[
+                let fields: Fields<'_> = &[
                     ("provider", &provider),
                     ("reason", reason),
                     ("retry_in_s", &retry_in_s),
@@ -147,7 +148,7 @@ impl<C: Clock> Witness<C> {
                 ];
                 match self.identity.in_force(now_unix_ms) {
                     Some(_) => log.warn("a credential cannot be renewed; the last one serves on", fields),
-                    None => log.error("a credential cannot be fetched; its provider cannot be asked", fields),
+                    None => log.error("a credential cannot be fetched; its provider cannot be asked", &fields[..3]),
                 }
             }
         }

@@ -199,8 +199,8 @@ impl Provider {
     pub(super) fn credential(&self, unix_ms: impl Fn() -> u64) -> Result<Option<InForce>, Fault> {
         let Some(identity) = &self.identity else { return Ok(None) };
         identity.in_force(unix_ms()).map(Some).ok_or_else(|| {
-            let advice = "no valid credential could be fetched yet; its operator finds the reason in the log";
-            let message = format!("the gateway cannot ask the provider `{}`: {advice}", self.name);
+            let advice = "at present; its operator finds the reason in the log";
+            let message = format!("the gateway has no valid credential for the provider `{}` {advice}", self.name);
             Fault { retry_after: Some(CREDENTIAL_RETRY), ..Fault::new(FaultKind::Overloaded, message) }
         })
     }

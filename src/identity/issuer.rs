@@ -9,7 +9,9 @@ use crate::config::Roots;
 use crate::config::Timeouts;
 use crate::net::Net;
 use crate::upstream::Endpoint;
+use crate::upstream::Failure;
 use crate::upstream::ProviderLink;
+use crate::upstream::Reason;
 use crate::upstream::TlsConfigs;
 use crate::upstream::Upstreams;
 use crate::upstream::resolve::Resolve;
@@ -75,8 +77,13 @@ pub(super) struct Asker<'u, N: Net, R: Resolve> {
 impl<N: Net, R: Resolve> Asker<'_, N, R> {
     /// Sends `request` and reads the whole answer.
     pub(super) async fn ask(&self, issuer: &ProviderLink, request: Vec<u8>) -> Result<Answer, String> {
-        let failed =
-            |failure: crate::upstream::Failure| format!("{} cannot be asked: {}", issuer.name, failure.label());
+        let failed = |failure: Failure| {
+            let advice = match failure.reason {
+                Reason::PrivateAddress(_) => "; if that is meant, set allow_private_addresses = true for its provider",
+                _ => "",
+            };
+            format!("{} cannot be asked: {}{advice}", issuer.name, failure.label())
+        };
         let deadline = self.net.now().after(TIMEOUTS.total);
         let mut exchange = self.upstreams.exchange(issuer, request, deadline).await.map_err(failed)?;
         let is_metadata = exchange.header("metadata-flavor").is_some_and(|value| value == b"Google");

@@ -219,7 +219,7 @@ fn without_a_credential_the_next_target_is_asked(driver: Driver) {
     let told = gateway.ask(&post("", &body("alone", "x")));
     let fault = told.fault();
     assert_eq!((told.status, fault.code.as_str()), (503, "overloaded"), "{fault:?}");
-    assert!(fault.message.contains("`vertex`: no valid credential could be fetched"), "{fault:?}");
+    assert!(fault.message.contains("no valid credential for the provider `vertex`"), "{fault:?}");
     assert!(told.field("retry-after").is_some());
     let told = ask(&gateway);
     assert_eq!((told.status, told.content().as_str()), (200, "echo x"));
