@@ -66,9 +66,15 @@ fn bedrock(driver: Driver, provider: &Provider, next: Option<&Provider>, cache: 
     (setup.route("claude", &targets, &format!("cache = {{ exact = {cache} }}")).start(), secrets)
 }
 
-/// Is the request signed as AWS wants it? Worked out from what arrived, and not with the gateway's code.
+/// Is the request signed for Bedrock as AWS wants it?
 #[track_caller]
 pub fn assert_signed(seen: &Seen) {
+    assert_signed_with(seen, "bedrock", ACCESS_KEY_ID, PROVIDER_SECRET);
+}
+
+/// The same for any service and key. Worked out from what arrived, and not with the gateway's code.
+#[track_caller]
+pub fn assert_signed_with(seen: &Seen, wanted_service: &str, id: &str, secret: &str) {
     let field = |name: &str| seen.field(name).unwrap_or_else(|| panic!("no {name}: {:?}", seen.fields()));
     let authorization = field("authorization");
     let part = |name: &str| {
@@ -77,10 +83,10 @@ pub fn assert_signed(seen: &Seen) {
     };
     assert!(authorization.starts_with("AWS4-HMAC-SHA256 "), "{authorization}");
     let scope = part("Credential");
-    let scope = scope.strip_prefix(&format!("{ACCESS_KEY_ID}/")).expect("whose key");
+    let scope = scope.strip_prefix(&format!("{id}/")).expect("whose key");
     let [day, region, service, ending] = scope.split('/').collect::<Vec<_>>()[..] else { panic!("{scope}") };
     let time = field("x-amz-date");
-    assert_eq!((region, service, ending, &time[..8]), ("eu-central-1", "bedrock", "aws4_request", day));
+    assert_eq!((region, service, ending, &time[..8]), ("eu-central-1", wanted_service, "aws4_request", day));
     let names = part("SignedHeaders");
     assert_eq!(names, "host;x-amz-date;x-amz-security-token");
     let head = String::from_utf8(seen.head.clone()).expect("ASCII");
@@ -90,7 +96,7 @@ pub fn assert_signed(seen: &Seen) {
     let sha256 = |bytes: &[u8]| hex(digest::digest(&digest::SHA256, bytes).as_ref());
     let canonical = format!("POST\n{path}\n\n{fields}\n{names}\n{}", sha256(&seen.body));
     let text = format!("AWS4-HMAC-SHA256\n{time}\n{scope}\n{}", sha256(canonical.as_bytes()));
-    let mut key = format!("AWS4{PROVIDER_SECRET}").into_bytes();
+    let mut key = format!("AWS4{secret}").into_bytes();
     for step in [day, region, service, ending, &text] {
         key = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &key), step.as_bytes()).as_ref().to_vec();
     }
