@@ -11,6 +11,7 @@ use criterion::Throughput;
 use criterion::criterion_group;
 use criterion::criterion_main;
 use ringgate::cache::Candidate;
+use ringgate::cache::Content;
 use ringgate::cache::DIMENSIONS;
 use ringgate::cache::Derived;
 use ringgate::cache::ExactCache;
@@ -47,17 +48,27 @@ fn keys(criterion: &mut Criterion) {
     let volatile = OpenAiChat.volatile_fields();
     let mut scratch = Vec::new();
     for (name, body) in bodies::shapes() {
-        let mut copy = body.clone();
+        let (size, mut copy) = (body.len() as u64, body);
         let tape = Parser::new().parse(&mut copy).expect("the bodies are JSON");
-        let ask = OpenAiChat.read_ask(tape.as_value()).expect("the bodies are chats");
+        let body = tape.as_value();
+        let ask = OpenAiChat.read_ask(body).expect("the bodies are chats");
         let text = ask.last_user_text.expect("the last message is one text");
-        group.throughput(Throughput::Bytes(body.len() as u64));
+        group.throughput(Throughput::Bytes(size));
+        let as_body = Content::Body { dialect: OpenAiChat.name(), body, volatile };
         group.bench_function(BenchmarkId::new("exact", name), |bench| {
-            bench.iter(|| exact_key(NAMESPACE, black_box(tape.as_value()), volatile, &mut scratch));
+            bench.iter(|| exact_key(NAMESPACE, black_box(as_body), &mut scratch));
         });
         group.bench_function(BenchmarkId::new("scope", name), |bench| {
-            bench.iter(|| scope_key(NAMESPACE, black_box(tape.as_value()), volatile, text, &mut scratch));
+            bench.iter(|| scope_key(NAMESPACE, black_box(as_body), text, &mut scratch));
         });
+        if OpenAiChat.read_plain(body).is_some() {
+            group.bench_function(BenchmarkId::new("plain", name), |bench| {
+                bench.iter(|| {
+                    let plain = OpenAiChat.read_plain(black_box(body)).expect("as before");
+                    exact_key(NAMESPACE, Content::Plain(&plain), &mut scratch)
+                });
+            });
+        }
     }
     group.finish();
 }

@@ -1,17 +1,23 @@
 //! What "the same request" means.
 //!
-//! A key is one SHA-256 over an unambiguous byte form of the parsed body, because a cache that
-//! answers for a *similar* request by accident of notation is a leak. Every value carries a tag and
-//! every string and container its length, so no two different bodies share a form: `1`, `1.0`, `"1"`,
-//! `true`, `null` and an absent field all differ. Only what JSON says is not meaning is dropped:
-//! white space, escapes, and the order of the top-level fields. Order further down is kept, since
-//! providers hash prompt prefixes and schemas as they were written.
+//! A key is one SHA-256 over an unambiguous byte form of what is asked, because a cache that answers
+//! for a *similar* request by accident of notation is a leak. Every value carries a tag and every
+//! string and container its length, so no two different requests share a form.
+//!
+//! A plain request is keyed by what it says, so that callers of different dialects share an answer.
+//! Any other is keyed by its body: `1`, `1.0`, `"1"`, `true`, `null` and an absent field all differ
+//! there. Only what JSON says is not meaning is dropped: white space, escapes, and the order of the
+//! top-level fields. Order further down is kept, since providers hash prompt prefixes and schemas as
+//! they were written.
 
 use std::fmt;
 use std::hash::{BuildHasherDefault, Hash, Hasher};
 
 use ring::digest;
 
+use crate::chat::Piece;
+use crate::chat::Plain;
+use crate::chat::Role;
 use crate::wire::json::TypedScalarValue;
 use crate::wire::json::Value;
 use crate::wire::json::ValueAsScalar;
@@ -41,23 +47,40 @@ const TAG_ARRAY: u8 = b'[';
 const TAG_OBJECT: u8 = b'{';
 const TAG_LEFT_OUT: u8 = b'_';
 const TAG_OTHER: u8 = b'?';
+const TAG_PLAIN: u8 = b'p';
+const TAG_BODY: u8 = b'b';
 
-/// The key of `body` within `namespace` (tenant, model group, policy version …). Top-level fields
-/// named in `volatile` do not count; `scratch` is memory to reuse.
-pub fn exact_key(namespace: &[&[u8]], body: Value<'_, '_>, volatile: &[&str], scratch: &mut Vec<u8>) -> Key {
-    Key(digest_of(b'K', namespace, body, volatile, None, scratch))
+/// What is asked, as far as it decides which answer is right.
+#[derive(Clone, Copy)]
+pub enum Content<'a, 'tape, 'input> {
+    /// Words and settings that mean the same in every dialect.
+    Plain(&'a Plain<'input>),
+    /// Anything else: what its dialect says.
+    Body {
+        /// The dialect's name.
+        dialect: &'a str,
+        /// The parsed body.
+        body: Value<'tape, 'input>,
+        /// Top-level fields that do not count.
+        volatile: &'a [&'a str],
+    },
+}
+
+/// The key of `content` within `namespace` (tenant, model group, policy version …); `scratch` is memory
+/// to reuse.
+pub fn exact_key(namespace: &[&[u8]], content: Content<'_, '_, '_>, scratch: &mut Vec<u8>) -> Key {
+    Key(digest_of(b'K', namespace, content, None, scratch))
 }
 
 /// Same with the one string left out that *is* `last_user_text`: the same address, not merely the
-/// same words, so that an equal text elsewhere in the body still counts.
+/// same words, so that an equal text elsewhere in the request still counts.
 pub fn scope_key(
     namespace: &[&[u8]],
-    body: Value<'_, '_>,
-    volatile: &[&str],
+    content: Content<'_, '_, '_>,
     last_user_text: &str,
     scratch: &mut Vec<u8>,
 ) -> Scope {
-    Scope(digest_of(b'S', namespace, body, volatile, Some(last_user_text), scratch))
+    Scope(digest_of(b'S', namespace, content, Some(last_user_text), scratch))
 }
 
 impl Key {
@@ -157,8 +180,7 @@ pub(super) fn word(digest: &[u8; 32], index: usize) -> u64 {
 fn digest_of(
     purpose: u8,
     namespace: &[&[u8]],
-    body: Value<'_, '_>,
-    volatile: &[&str],
+    content: Content<'_, '_, '_>,
     left_out: Option<&str>,
     scratch: &mut Vec<u8>,
 ) -> [u8; 32] {
@@ -168,13 +190,50 @@ fn digest_of(
     for part in namespace {
         write_bytes(part, scratch);
     }
-    match body.as_object() {
-        Some(object) => write_sorted(object.iter(), object.len(), volatile, left_out, scratch),
-        None => write_value(body, left_out, scratch),
+    match content {
+        Content::Plain(plain) => write_plain(plain, left_out, scratch),
+        Content::Body { dialect, body, volatile } => {
+            scratch.push(TAG_BODY);
+            write_bytes(dialect.as_bytes(), scratch);
+            match body.as_object() {
+                Some(object) => write_sorted(object.iter(), object.len(), volatile, left_out, scratch),
+                None => write_value(body, left_out, scratch),
+            }
+        }
     }
     let mut out = [0; 32];
     out.copy_from_slice(digest::digest(&digest::SHA256, scratch).as_ref());
     out
+}
+
+fn write_plain(plain: &Plain<'_>, left_out: Option<&str>, out: &mut Vec<u8>) {
+    out.push(TAG_PLAIN);
+    write_length(plain.pieces.len(), out);
+    for piece in &plain.pieces {
+        match piece {
+            Piece::Turn(role) => out.push(tag_of(*role)),
+            Piece::Text(text) => write_text(text, left_out, out),
+        }
+    }
+    for setting in &plain.settings {
+        match setting {
+            // Zero has one meaning and two signs.
+            Some(number) => write_float(number + 0.0, out),
+            None => out.push(TAG_NULL),
+        }
+    }
+    write_length(plain.stop.len(), out);
+    plain.stop.iter().for_each(|stop| write_bytes(stop.as_bytes(), out));
+}
+
+fn tag_of(role: Role) -> u8 {
+    match role {
+        Role::System => b'S',
+        Role::Developer => b'D',
+        Role::User => b'U',
+        Role::Assistant => b'A',
+        Role::Tool => b'T',
+    }
 }
 
 fn write_sorted<'a>(
@@ -243,8 +302,7 @@ fn write_scalar(value: Value<'_, '_>, out: &mut Vec<u8>) {
     if let Some(flag) = value.as_bool() {
         out.push(if flag { TAG_TRUE } else { TAG_FALSE });
     } else if value.is_f64() {
-        out.push(TAG_FLOAT);
-        out.extend_from_slice(&value.as_f64().unwrap_or(f64::NAN).to_bits().to_le_bytes());
+        write_float(value.as_f64().unwrap_or(f64::NAN), out);
     } else if let Some(number) = value.as_u64() {
         out.push(TAG_UNSIGNED);
         out.extend_from_slice(&number.to_le_bytes());
@@ -254,6 +312,11 @@ fn write_scalar(value: Value<'_, '_>, out: &mut Vec<u8>) {
     } else {
         out.push(if value.is_null() { TAG_NULL } else { TAG_OTHER });
     }
+}
+
+fn write_float(number: f64, out: &mut Vec<u8>) {
+    out.push(TAG_FLOAT);
+    out.extend_from_slice(&number.to_bits().to_le_bytes());
 }
 
 fn write_length(length: usize, out: &mut Vec<u8>) {
@@ -287,7 +350,8 @@ mod tests {
     fn key_in(namespace: &[&[u8]], text: &str) -> Key {
         let mut copy = text.as_bytes().to_vec();
         let tape = simd_json::to_tape(&mut copy).expect("the test's JSON is valid");
-        exact_key(namespace, tape.as_value(), &["stream", "user"], &mut Vec::new())
+        let content = Content::Body { dialect: "d", body: tape.as_value(), volatile: &["stream", "user"] };
+        exact_key(namespace, content, &mut Vec::new())
     }
 
     fn key(text: &str) -> Key {
@@ -375,7 +439,8 @@ mod tests {
         let message = messages.as_array().and_then(|list| list.get(at)).expect("a message");
         let content = message.as_object().and_then(|message| message.get("content")).expect("content");
         let words = content.as_str().expect("text");
-        scope_key(&[b"t"], tape.as_value(), &[], words, &mut Vec::new())
+        let content = Content::Body { dialect: "d", body: tape.as_value(), volatile: &[] };
+        scope_key(&[b"t"], content, words, &mut Vec::new())
     }
 
     fn last(messages: Value<'_, '_>) -> usize {
@@ -393,6 +458,50 @@ mod tests {
         assert_ne!(ask("one", "x"), ask("two", "x"));
         let body = r#"{"messages":[{"content":"a"},{"content":"b"}]}"#;
         assert_ne!(scope(body, last), scope(body, |_| 0));
+    }
+
+    fn plain_key(change: impl FnOnce(&mut Plain<'static>)) -> Key {
+        let pieces = vec![Piece::Turn(Role::System), Piece::Text("a"), Piece::Turn(Role::User), Piece::Text("b")];
+        let mut plain = Plain { pieces, ..Plain::default() };
+        plain.settings[0] = Some(0.0);
+        change(&mut plain);
+        exact_key(&[b"t"], Content::Plain(&plain), &mut Vec::new())
+    }
+
+    #[test]
+    fn everything_that_is_said_plainly_counts() {
+        let changes: [fn(&mut Plain<'static>); 10] = [
+            |_| {},
+            |plain| plain.pieces[0] = Piece::Turn(Role::Developer),
+            |plain| plain.pieces[1] = Piece::Text(""),
+            |plain| plain.pieces.swap(1, 3),
+            |plain| plain.pieces.push(Piece::Text("")),
+            |plain| plain.pieces.truncate(3),
+            |plain| plain.settings[0] = None,
+            |plain| plain.settings[1] = Some(0.0),
+            |plain| plain.stop.push(""),
+            |plain| plain.stop.extend(["", ""]),
+        ];
+        for (i, left) in changes.iter().enumerate() {
+            for (j, right) in changes[i + 1..].iter().enumerate() {
+                assert_ne!(plain_key(left), plain_key(right), "{i} and {}", i + 1 + j);
+            }
+        }
+        assert_eq!(plain_key(|_| {}), plain_key(|plain| plain.settings[0] = Some(-0.0)));
+        assert_eq!(
+            plain_key(|_| {}),
+            plain_key(|plain| plain.keep = true),
+            "where an answer is kept is not what it says"
+        );
+    }
+
+    #[test]
+    fn a_plain_scope_leaves_out_the_text_at_its_address() {
+        let texts = ["same".to_owned(), "same".to_owned()];
+        let plain = Plain { pieces: texts.iter().map(|text| Piece::Text(text)).collect(), ..Plain::default() };
+        let scope = |text: &str| scope_key(&[b"t"], Content::Plain(&plain), text, &mut Vec::new());
+        assert_ne!(scope(&texts[0]), scope(&texts[1]));
+        assert_ne!(scope("same").as_bytes(), scope(&texts[1]).as_bytes());
     }
 
     #[test]

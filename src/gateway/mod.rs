@@ -532,7 +532,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         story: &mut Story,
     ) -> Result<Option<Remembrance>, Unserved> {
         loop {
-            match self.recall(request, parsed, way.cache(), story).await {
+            match self.recall(request, parsed, way, story).await {
                 Recalled::Miss(remembrance) => return Ok(Some(remembrance)),
                 Recalled::Hit(record, outcome) => {
                     if self.give_cached(&record, outcome, request, client, story).await {
