@@ -11,6 +11,7 @@ use crate::other_formats::ACCESS_KEY_ID;
 use crate::other_formats::ASKED;
 use crate::other_formats::MODEL;
 use crate::other_formats::assert_signed;
+use crate::other_formats::assert_signed_with;
 use crate::other_formats::whole_converse;
 use crate::process::Driver;
 use crate::process::Gateway;
@@ -368,34 +369,31 @@ fn an_instance_has_its_keys_in_a_session(driver: Driver) {
     assert_eq!(service.count(), 3, "session, role, keys");
 }
 
+/// STS: gives keys for a pod's token, and those of a role with `token` to whoever signs with the former.
+fn sts(seen: &Seen, token: &str) -> String {
+    let text = seen.text();
+    let form: HashMap<&str, &str> = text.split('&').filter_map(|pair| pair.split_once('=')).collect();
+    match (form["Action"], form["RoleArn"]) {
+        ("AssumeRoleWithWebIdentity", "arn%3Aaws%3Aiam%3A%3A1%3Arole%2Fpod") => {
+            assert_eq!((form["WebIdentityToken"], form["RoleSessionName"]), ("canary-credential.jwt", "my-pod"));
+            keys_in_xml("ASIAPOD", &format!("{MARK}-secret"), &format!("{MARK}/pod=="))
+        }
+        ("AssumeRole", "arn%3Aaws%3Aiam%3A%3A2%3Arole%2Fother") => {
+            assert_signed_with(seen, "sts", "ASIAPOD", &format!("{MARK}-secret"));
+            assert_eq!(seen.field("x-amz-security-token").as_deref(), Some("canary-credential/pod=="));
+            keys_in_xml(ACCESS_KEY_ID, PROVIDER_SECRET, token)
+        }
+        _ => answer(403, "text/xml", "", "<E><Code>AccessDenied</Code></E>"),
+    }
+}
+
 fn a_pods_token_becomes_keys_and_these_a_role(driver: Driver) {
     let token = format!("{MARK}/role==");
     let given = token.clone();
-    let form = |seen: &Seen| -> HashMap<String, String> {
-        let text = seen.text();
-        let pairs = text.split('&').filter_map(|pair| pair.split_once('='));
-        pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
-    };
     let authority = tls::authority("company");
     let (_roots, roots) = tls::trusting(&authority);
-    let sts =
-        Provider::start_tls_at_any_path(tls::server(Some(&authority), tls::NAME, 2020..2090), move |seen, peer| {
-            let (form, signed) = (form(seen), seen.field("authorization").unwrap_or_default());
-            let is = |name: &str, value: &str| form.get(name).is_some_and(|found| found == value);
-            peer.send(
-                if is("Action", "AssumeRoleWithWebIdentity") && is("WebIdentityToken", "canary-credential.jwt") {
-                    assert!(is("RoleArn", "arn%3Aaws%3Aiam%3A%3A1%3Arole%2Fpod") && is("RoleSessionName", "my-pod"));
-                    keys_in_xml("ASIAPOD", &format!("{MARK}-secret"), &format!("{MARK}/pod=="))
-                } else if is("Action", "AssumeRole") && is("RoleArn", "arn%3Aaws%3Aiam%3A%3A2%3Arole%2Fother") {
-                    let scope = "/eu-central-1/sts/aws4_request";
-                    assert!(signed.contains("Credential=ASIAPOD/") && signed.contains(scope), "{signed}");
-                    assert_eq!(seen.field("x-amz-security-token").as_deref(), Some("canary-credential/pod=="));
-                    keys_in_xml(ACCESS_KEY_ID, PROVIDER_SECRET, &given)
-                } else {
-                    answer(403, "text/xml", "", "<E><Code>AccessDenied</Code></E>")
-                },
-            );
-        });
+    let certified = tls::server(Some(&authority), tls::NAME, 2020..2090);
+    let sts = Provider::start_tls_at_any_path(certified, move |seen, peer| peer.send(sts(seen, &given)));
     let folder = tempfile::tempdir().expect("a temporary directory");
     let file: PathBuf = folder.path().join("token");
     std::fs::write(&file, format!("{MARK}.jwt\n")).expect("it can be written");
