@@ -34,7 +34,6 @@ const INSTANCE_ROLES_PATH: &str = "/latest/meta-data/iam/security-credentials/";
 const TOKEN_FILE_BYTES_MAX: u64 = 64 * 1024;
 
 /// An identity at AWS, what its requests are signed for, and where its keys are had.
-#[derive(Clone)]
 pub struct AwsIdentity {
     aws: Aws,
     region: String,

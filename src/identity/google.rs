@@ -30,7 +30,6 @@ const METADATA_PATH: &str = "/computeMetadata/v1/instance/service-accounts/defau
 const METADATA_FLAVOR: &str = "metadata-flavor: Google\r\n";
 
 /// An identity at Google and where its tokens are had.
-#[derive(Clone)]
 pub struct GoogleIdentity {
     google: Google,
     issuer: ProviderLink,

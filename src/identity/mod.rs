@@ -40,7 +40,6 @@ pub const NEVER_UNIX_MS: u64 = u64::MAX;
 const REDACTED: &str = "[credential]";
 
 /// Where credentials come from.
-#[derive(Clone)]
 pub enum Source {
     /// The configuration has them: they stay as they are.
     Configured,

@@ -10,6 +10,7 @@ use crate::config::document::Spot;
 use crate::config::google;
 use crate::config::secret;
 use crate::config::written;
+use std::path::Path;
 
 impl Check<'_, '_> {
     /// With which requests are signed.
@@ -90,9 +91,10 @@ impl Check<'_, '_> {
 
     fn google_source(&self, written: &str) -> Result<Google, String> {
         let (environment, folder) = (self.environment, self.folder);
-        let key_file = |path: &std::path::Path| {
+        // What the environment names is meant from the working folder.
+        let key_file = |path: &Path| {
             let reference = format!("file:{}", path.display());
-            let text = secret::document(&reference, environment, folder).expect("it begins with `file:`")?;
+            let text = secret::document(&reference, environment, Path::new("")).expect("it begins with `file:`")?;
             google::read(&text).map_err(|why| format!("leads to {}, which {why}", path.display()))
         };
         match written {
