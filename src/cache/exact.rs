@@ -171,7 +171,7 @@ impl ExactCache {
     }
 
     fn part(&self, key: &Key) -> MutexGuard<'_, Part> {
-        lock(&self.parts[word(key.as_bytes(), 3) as usize & (self.parts.len() - 1)])
+        lock(&self.parts[(word(key.as_bytes(), 1) >> 32) as usize & (self.parts.len() - 1)])
     }
 
     fn settle(&self, bytes_in: usize, entries_in: usize, gone: &[Gone]) {
@@ -436,7 +436,7 @@ impl Ghosts {
 
     /// Never zero, which says that a place is free.
     fn print(key: &Key) -> u32 {
-        (word(key.as_bytes(), 2) >> 32) as u32 | 1 << 31
+        word(key.as_bytes(), 1) as u32 | 1 << 31
     }
 
     fn place(&self, print: u32) -> usize {
@@ -446,12 +446,13 @@ impl Ghosts {
 
 #[cfg(test)]
 mod tests {
+    use super::super::key::FINGERPRINT_BYTES;
     use super::super::record::{self, RECORD_OVERHEAD_BYTES};
     use super::*;
     use std::time::Duration;
 
     fn key(number: u64) -> Key {
-        let mut bytes = [0; 32];
+        let mut bytes = [0; FINGERPRINT_BYTES];
         for (word, out) in bytes.chunks_exact_mut(8).enumerate() {
             let mixed = (number + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(word as u32 * 13 + 7);
             out.copy_from_slice(&mixed.wrapping_mul(0xD134_2543_DE82_EF95).to_le_bytes());

@@ -49,6 +49,7 @@ pub use receive::Surface;
 pub use story::Story;
 
 use crate::cache::ExactCache;
+use crate::cache::Keying;
 use crate::chat::Ask;
 use crate::config::HalfClose;
 use crate::dialects::Dialect;
@@ -101,6 +102,8 @@ pub struct Shared {
     pub generation: std::sync::atomic::AtomicU64,
     /// Answers to identical requests.
     pub exact: Arc<ExactCache>,
+    /// Names requests in the caches.
+    pub keying: Keying,
     /// Where responses, files and batches live.
     pub homes: Homes,
     /// Where finished requests are written.
@@ -212,7 +215,7 @@ struct Errand<'r> {
     way: choose::Way<'r>,
     plan: Plan,
     /// The upstream request for the first target, until it is sent.
-    first: Option<Result<Rendered, Fault>>,
+    first: Option<Result<Rendered<'r>, Fault>>,
     remembrance: Remembrance,
 }
 

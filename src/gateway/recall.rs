@@ -96,7 +96,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         let namespace = namespace(request, way);
         let plain = plain(request, parsed, way);
         let content = content(request, parsed, plain.as_ref());
-        let key = cache::exact_key(&namespace, content, &mut scratch);
+        let key = self.shared.keying.key(&namespace, content, &mut scratch);
         let recalled = self.recall_exact(&key, request, rules, story);
         let recalled = match recalled {
             Recalled::Miss(mut miss) => {
@@ -162,7 +162,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
                 return Recalled::Miss(miss);
             }
         };
-        let scope = cache::scope_key(namespace, content, text, scratch);
+        let scope = self.shared.keying.scope(namespace, content, text, scratch);
         let deadline = request.deployment.settings.embedding.deadline;
         let vector = timeout(&self.net, deadline, &mut pending).await;
         story.embedding = self.net.now().since(before);

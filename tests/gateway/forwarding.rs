@@ -24,6 +24,7 @@ use crate::provider::usage_event;
 
 on_both_drivers! {
     bodies_keep_every_byte_but_the_model,
+    long_bodies_keep_every_byte_but_the_model,
     models_are_named_in_every_form,
     the_upstream_head_is_made_anew,
     usage_is_asked_for_and_kept_from_who_did_not_ask,
@@ -80,6 +81,27 @@ fn bodies_keep_every_byte_but_the_model(driver: Driver) {
     assert_eq!(gateway.ask(&post(&bearer(), escaped)).status, 200);
     let seen = provider.seen().pop().expect("it arrived").json();
     assert_eq!((seen["model"].as_str(), seen["messages"][0]["content"].as_str()), (Some("real-model"), Some("x")));
+}
+
+fn long_bodies_keep_every_byte_but_the_model(driver: Driver) {
+    let provider = Provider::start(echo);
+    let gateway = start(driver, &provider);
+    let picture = "iVBORw0KGgo".repeat(200_000);
+    let parts = format!(
+        r#"[{{"type":"text","text":"long"}},{{"type":"image_url","image_url":{{"url":"data:image/png;base64,{picture}"}}}}]"#
+    );
+    let messages = format!(r#""messages":[{{"role":"user","content":{parts}}}]"#);
+    for body in [
+        format!(r#"{{"model":"renamed",{messages}}}"#),
+        format!(r#"{{{messages},"model":"renamed"}}"#),
+        format!(r#"{{{messages},"model":"renamed",{}}}"#, messages.replace("messages", "more")),
+    ] {
+        let answer = gateway.ask(&post(&bearer(), &body));
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        let sent = body.replace("renamed", "real-model");
+        let seen = provider.seen().pop().expect("a request").text();
+        assert!(seen == sent, "{} bytes instead of {}", seen.len(), sent.len());
+    }
 }
 
 fn models_are_named_in_every_form(driver: Driver) {

@@ -40,6 +40,7 @@ use crate::limits::Allowance;
 use crate::net::Net;
 use crate::observe::AttemptOutcome;
 use crate::upstream::Exchange;
+use crate::upstream::Outgoing;
 use crate::upstream::resolve::Resolve;
 use crate::wire::http1::Known;
 use crate::wire::http1::Method;
@@ -203,13 +204,13 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
     }
 
     /// Head and body, made anew: of the caller's head only what is on the list.
-    fn render_unread(
+    fn render_unread<'r>(
         &self,
-        call: &Call<'_>,
+        call: &Call<'r>,
         provider: &Provider,
         key: Chosen,
         model: Option<&str>,
-    ) -> Result<Vec<u8>, Fault> {
+    ) -> Result<Outgoing<'r>, Fault> {
         let incoming = &call.incoming;
         let credential = provider.credential(|| self.net.unix_ms())?;
         let mut out = self.memory.take();
@@ -235,10 +236,11 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
             let body_at = forward::open_body(&mut out);
             call.said.write(incoming.body, model, &self.parser, &mut out);
             forward::close_body(body_at, &mut out);
+            Ok(Outgoing::sharing(out, body_at, incoming.body))
         } else {
             out.extend_from_slice(b"\r\n");
+            Ok(out.into())
         }
-        Ok(out)
     }
 }
 
