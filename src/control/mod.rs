@@ -18,8 +18,12 @@ use crate::upstream::resolve::Questions;
 use std::io;
 use std::net::TcpListener;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::mpsc::Receiver;
 use tokio::task::LocalSet;
+
+/// How often freed memory is given back to the system.
+const MEMORY_INTERVAL: Duration = Duration::from_secs(2);
 
 /// What the control thread is made of.
 pub struct Spec<C> {
@@ -55,6 +59,7 @@ async fn run<C: Clock + Clone + 'static>(spec: Spec<C>, ordered: Receiver<identi
             }
         });
     }
+    tokio::spawn(give_memory_back());
     match dns::Dns::system() {
         Ok((dns, complaint)) => {
             if let Some(complaint) = complaint {
@@ -70,5 +75,14 @@ async fn run<C: Clock + Clone + 'static>(spec: Spec<C>, ordered: Receiver<identi
             drop(ordered);
             std::future::pending::<()>().await;
         }
+    }
+}
+
+/// The allocator looks for memory to give back only when it needs some itself. After a burst of large
+/// bodies the process would stay as large as it was in its worst moment.
+async fn give_memory_back() {
+    loop {
+        tokio::time::sleep(MEMORY_INTERVAL).await;
+        crate::sys::memory::give_back();
     }
 }
