@@ -18,7 +18,9 @@ pub mod opaque;
 pub mod openai_chat;
 pub mod openai_responses;
 mod signature;
+mod sources;
 mod splice;
+mod tier;
 
 use crate::chat::Answer;
 use crate::chat::Ask;
