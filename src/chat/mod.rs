@@ -7,12 +7,14 @@
 mod answer;
 mod ask;
 mod event;
+mod plain;
 mod request;
 
 pub use answer::{Answer, Choice, Finish, Usage};
 pub use ask::Ask;
 pub use ask::VectorForm;
 pub use event::{Assembler, Event, answer_events};
+pub use plain::{Piece, Plain, SETTINGS, Setting};
 pub use request::{
     Extra, FunctionTool, ImageDetail, MediaSource, Message, Part, RawJson, Reasoning, Request, ResponseFormat, Role,
     Tool, ToolChoice,

@@ -49,6 +49,7 @@ pub use receive::Surface;
 pub use story::Story;
 
 use crate::cache::ExactCache;
+use crate::cache::Keying;
 use crate::chat::Ask;
 use crate::config::HalfClose;
 use crate::dialects::Dialect;
@@ -101,6 +102,8 @@ pub struct Shared {
     pub generation: std::sync::atomic::AtomicU64,
     /// Answers to identical requests.
     pub exact: Arc<ExactCache>,
+    /// Names requests in the caches.
+    pub keying: Keying,
     /// Where responses, files and batches live.
     pub homes: Homes,
     /// Where finished requests are written.
@@ -212,7 +215,7 @@ struct Errand<'r> {
     way: choose::Way<'r>,
     plan: Plan,
     /// The upstream request for the first target, until it is sent.
-    first: Option<Result<Rendered, Fault>>,
+    first: Option<Result<Rendered<'r>, Fault>>,
     remembrance: Remembrance,
 }
 
@@ -532,7 +535,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         story: &mut Story,
     ) -> Result<Option<Remembrance>, Unserved> {
         loop {
-            match self.recall(request, parsed, way.cache(), story).await {
+            match self.recall(request, parsed, way, story).await {
                 Recalled::Miss(remembrance) => return Ok(Some(remembrance)),
                 Recalled::Hit(record, outcome) => {
                     if self.give_cached(&record, outcome, request, client, story).await {
