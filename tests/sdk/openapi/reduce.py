@@ -38,13 +38,12 @@ def main():
             needed[name] = plain(schemas[name])
             waiting += references(needed[name])
     version = published["info"]["version"]
-    reduced = {
-        "$comment": f"github.com/openai/openai-openapi, version {version}, commit {commit}; MIT, see LICENSE; by reduce.py",
-        "answers": ANSWERS,
-        "components": {"schemas": dict(sorted(needed.items()))},
-    }
+    origin = f"github.com/openai/openai-openapi, version {version}, commit {commit}; MIT, see LICENSE; by reduce.py"
     target = pathlib.Path(__file__).parent / "answers.json"
-    target.write_text(json.dumps(reduced, indent=1, ensure_ascii=False) + "\n")
+    # A schema a line, so that a newer document shows what changed.
+    lines = ",\n".join(f"{json.dumps(name)}: {json.dumps(schema)}" for name, schema in sorted(needed.items()))
+    head = f'"$comment": {json.dumps(origin)},\n"answers": {json.dumps(ANSWERS)},\n'
+    target.write_text(f'{{\n{head}"components": {{"schemas": {{\n{lines}\n}}}}\n}}\n')
     print(f"{target}: {len(needed)} schemas, {target.stat().st_size} bytes")
 
 
