@@ -15,6 +15,7 @@ use ringgate::chat::Finish;
 use ringgate::chat::MediaSource;
 use ringgate::chat::Part;
 use ringgate::chat::Request;
+use ringgate::chat::Role;
 use ringgate::chat::Usage;
 use ringgate::chat::answer_events;
 use ringgate::dialects;
@@ -207,7 +208,12 @@ fn respelled(value: &Value) -> Value {
         Value::Object(object) => {
             let members = object.iter().filter(|(_, value)| !value.is_null()).map(|(name, value)| {
                 let name = spelled(name);
-                let value = if OWN.contains(&name.as_str()) { value.clone() } else { respelled(value) };
+                let value = match value {
+                    _ if OWN.contains(&name.as_str()) => value.clone(),
+                    // Bytes, in either alphabet.
+                    Value::String(text) if name == "data" => text.replace('-', "+").replace('_', "/").into(),
+                    value => respelled(value),
+                };
                 (name, value)
             });
             Value::Object(members.collect())
@@ -560,7 +566,7 @@ impl Digest {
 
 impl Digest {
     /// As far as `dialect` has words for it: Gemini has none for tokens written to a cache, and makes ids for
-    /// calls that have none.
+    /// calls that have none; the others have none for every reason to stop.
     fn told_by(mut self, dialect: &dyn Dialect) -> Digest {
         if dialect.name() == "gemini" {
             self.usage = self.usage.map(|(input, output, read, _)| (input, output, read, 0));
@@ -570,6 +576,9 @@ impl Digest {
                     id.clear();
                 }
             }
+        } else {
+            // A reason that is none of theirs is an answer cut short.
+            self.finish.iter_mut().filter(|word| **word == "other").for_each(|word| *word = "length");
         }
         self
     }
@@ -690,9 +699,14 @@ fn translated_request(recording: &Recording, request: &Value, target: &dyn Diale
 
 /// Texts and tool calls of a conversation by who says them, neighbours of one role taken together.
 fn conversation(request: &Request) -> Vec<String> {
-    let mut said = Vec::new();
+    let mut said: Vec<String> = Vec::new();
     let mut system = String::new();
+    let (mut speaker, mut turn) = (None, 0);
     for message in &request.messages {
+        let model = message.role == Role::Assistant;
+        if speaker.replace(model) != Some(model) {
+            turn = said.len();
+        }
         // Pictures of results go with what is said next where a result cannot hold them.
         let mut pictures = Vec::new();
         for part in &message.parts {
@@ -704,11 +718,11 @@ fn conversation(request: &Request) -> Vec<String> {
                 Part::Text { text, .. } if text.is_empty() => {}
                 Part::Text { text, .. }
                 | Part::Refusal(text)
-                | Part::File { source: MediaSource::Text { text, .. }, .. } => said.push(format!("text {text}")),
+                | Part::File { source: MediaSource::Text { text, .. }, .. } => add_text(text, &mut said, turn),
                 Part::File { source: MediaSource::Base64 { media_type, data }, .. }
                     if media_type.starts_with("text/") =>
                 {
-                    said.push(format!("text {}", decoded_text(data)));
+                    add_text(&decoded_text(data), &mut said, turn);
                 }
                 Part::Image { source, .. } => said.push(format!("image {source:?}")),
                 Part::ToolCall { id, name, arguments, .. } => {
@@ -733,6 +747,14 @@ fn conversation(request: &Request) -> Vec<String> {
     }
     said.insert(0, system);
     said
+}
+
+/// Texts that follow one another in the turn that begins at `turn` are one where a message has one content.
+fn add_text(text: &str, said: &mut Vec<String>, turn: usize) {
+    match said[turn..].last_mut() {
+        Some(before) if before.starts_with("text ") => before.push_str(text),
+        _ => said.push(format!("text {text}")),
+    }
 }
 
 /// A result that is a JSON object is a text in some dialects and an object in others.

@@ -1,6 +1,7 @@
 //! The gateway as the providers' own SDKs see it. What an SDK makes of an answer is its authors' choice
 //! and changes with its versions, so the SDKs themselves are asked, and the frameworks upon them, in Python
 //! and Node: `tests/sdk/run.py` runs every case directly and through the gateway and wants the same outcome.
+//! `tests/sdk/roundtrip.py` asks their types about every recording and prints a table.
 
 use std::env;
 use std::path::Path;
@@ -38,6 +39,13 @@ fn run(suite: &str, folder: Option<&str>) {
 #[test]
 fn sdks_see_the_same_with_and_without_the_gateway() {
     run("tests/sdk/run.py", None);
+}
+
+/// Not what SDKs do with an answer, but whether their types take every recorded one, told in every dialect,
+/// and every recorded request, written for every provider.
+#[test]
+fn types_of_sdks_take_everything_that_was_recorded() {
+    run("tests/sdk/roundtrip.py", None);
 }
 
 #[test]

@@ -243,13 +243,14 @@ pub fn answer_events(answer: &Answer) -> Vec<Event> {
         extra: answer.extra.clone(),
     }];
     for choice in &answer.choices {
-        part_events(choice, &mut events);
         let index = choice.index;
-        if let Some(json) = &choice.logprobs {
-            events.push(Event::Logprobs { choice: index, json: json.clone() });
-        }
+        // Before the words that some of them point into.
         for extra in &choice.extra {
             events.push(Event::ChoiceExtra { choice: index, extra: extra.clone() });
+        }
+        part_events(choice, &mut events);
+        if let Some(json) = &choice.logprobs {
+            events.push(Event::Logprobs { choice: index, json: json.clone() });
         }
         if let Some(finish) = &choice.finish {
             events.push(Event::Finish { choice: index, finish: finish.clone() });

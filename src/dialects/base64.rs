@@ -20,6 +20,15 @@ pub(super) fn decode(text: &str) -> Option<Vec<u8>> {
     LENIENT.decode(text.replace('-', "+").replace('_', "/")).ok()
 }
 
+/// The same text in the standard alphabet, padded, which is the only one that most providers read.
+pub(super) fn standard(text: &str) -> String {
+    let mut standard = text.replace('-', "+").replace('_', "/");
+    while !standard.len().is_multiple_of(4) {
+        standard.push('=');
+    }
+    standard
+}
+
 /// Standard alphabet, padded.
 pub(super) fn encode(bytes: &[u8]) -> String {
     LENIENT.encode(bytes)
@@ -39,5 +48,8 @@ mod tests {
         assert_eq!(decode("Zm8").as_deref(), Some(&b"fo"[..]));
         assert_eq!(decode("-_8").as_deref(), Some(&b"\xfb\xff"[..]));
         assert_eq!(decode("Zm 9v"), None);
+        for (text, wanted) in [("-_8", "+/8="), ("Zm9v", "Zm9v"), ("Zg==", "Zg==")] {
+            assert_eq!(standard(text), wanted);
+        }
     }
 }

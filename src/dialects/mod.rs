@@ -19,7 +19,9 @@ pub mod openai_chat;
 pub mod openai_responses;
 mod plain;
 mod signature;
+mod sources;
 mod splice;
+mod tier;
 
 use crate::chat::Answer;
 use crate::chat::Ask;

@@ -243,7 +243,7 @@ fn chat_completions_answer_a_response(driver: Driver) {
     assert_eq!(
         response["usage"],
         json!({
-            "input_tokens": 7, "input_tokens_details": {"cached_tokens": 3},
+            "input_tokens": 7, "input_tokens_details": {"cached_tokens": 3, "cache_write_tokens": 0},
             "output_tokens": 5, "output_tokens_details": {"reasoning_tokens": 2}, "total_tokens": 12,
         })
     );

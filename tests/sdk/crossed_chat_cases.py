@@ -112,6 +112,8 @@ def broken(why, message, **more):
 
 # What a caller must send back with the next turn, in the field that others use for it too.
 SIGNED = {"thinking_blocks": [scenarios.THOUGHT]}
+# Lists in deltas number their entries.
+NUMBERED = {"thinking_blocks": [{"index": 0, **scenarios.THOUGHT}]}
 WORDS = [{"reasoning_content": text} for text in chat_scenarios.tokens(scenarios.THOUGHT["thinking"])]
 OVERLOADED = raised("InternalServerError", 529, EVENT, type="overloaded_error")
 
@@ -120,7 +122,7 @@ DIFFERENCES = {
         "choices.0.extras": {"reasoning_content": scenarios.THOUGHT["thinking"], **SIGNED},
     }),
     "streamed, thought": Difference("a signature must not be lost", {
-        "stream.choices.0.extras": [*WORDS, SIGNED], "stream.chunks": 11,
+        "stream.choices.0.extras": [*WORDS, NUMBERED], "stream.chunks": 11,
     }),
     **{f"whole, {name}": refused(name) for name in REFUSED if name not in ("error-401", "error-html")},
     "streamed, error-400": refused("error-400"),

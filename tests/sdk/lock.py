@@ -23,6 +23,8 @@ OLDER = {"requirements-openai-2.txt": "openai==2.54.0", "requirements-openai-1.t
 APART = {
     "requirements-frameworks.txt": [
         "langchain-openai", "langchain-anthropic", "litellm", "openai-agents", "instructor",
+        # What judges the round-trip table: validators of schemas and of Amazon's parameters.
+        "botocore", "jsonschema",
     ],
 }
 PYTHONS = ["3.11", "3.12", "3.13", "3.14"]

@@ -84,6 +84,7 @@ CLOSED = "Provider `claude-mock` closed the connection in the middle of its answ
 UNFINISHED = "the provider's stream ended before the answer was complete"
 NO_USAGE = {
     "input_tokens": 0, "output_tokens": 0, "cache_creation_input_tokens": 0, "cache_read_input_tokens": 0,
+    "service_tier": "standard",
 }
 WHOLE_USAGE = {**scenarios.INPUT_USAGE, "output_tokens": 7, "service_tier": "standard"}
 TOLD_AS_STREAM = [

@@ -4,6 +4,8 @@ use super::super::AnswerFacts;
 use super::super::fields;
 use super::super::fields::Keeper;
 use super::super::fields::ObjectWriter;
+use super::super::sources;
+use super::super::tier;
 use super::NAME;
 use super::blocks;
 use crate::chat::Answer;
@@ -21,6 +23,8 @@ use crate::wire::json::Value;
 use crate::wire::json::ValueAsScalar;
 
 const NOT_UNDERSTOOD: &str = "the provider's answer is not a message";
+/// A reason to stop that this dialect shares with Converse.
+const CONTEXT_FULL: &str = "model_context_window_exceeded";
 
 pub(super) fn read_answer(body: Value<'_, '_>) -> Result<Answer, Fault> {
     let object = envelope(body)?;
@@ -32,10 +36,16 @@ pub(super) fn read_answer(body: Value<'_, '_>) -> Result<Answer, Fault> {
             ("id", Some(id)) => id.clone_into(&mut answer.id),
             ("model", Some(model)) => model.clone_into(&mut answer.model),
             ("type", Some("message")) | ("role", Some("assistant")) => {}
-            ("stop_reason", _) => choice.finish = read_finish(&object),
+            ("stop_reason", _) => {
+                choice.finish = read_finish(&object);
+                keeper.extras.extend(kept_reason(choice.finish.as_ref()));
+            }
             ("stop_sequence", Some(_)) if fields::string_of(&object, "stop_reason") == Some("stop_sequence") => {}
             ("stop_sequence", None) => {}
-            ("usage", None) if value.is_object() => answer.usage = Some(read_usage(value, true)),
+            ("usage", None) if value.is_object() => {
+                answer.usage = Some(read_usage(value, true));
+                keeper.extras.extend(read_tier(value));
+            }
             ("content", None) => {
                 let blocks = value.as_array().ok_or_else(|| fields::not_understood(NOT_UNDERSTOOD))?;
                 let read = blocks::read_blocks(&blocks, name);
@@ -50,6 +60,7 @@ pub(super) fn read_answer(body: Value<'_, '_>) -> Result<Answer, Fault> {
         }
     }
     answer.extra = keeper.extras;
+    choice.extra.extend(blocks::sources(&choice.parts));
     answer.choices.push(choice);
     Ok(answer)
 }
@@ -78,17 +89,39 @@ pub(super) fn read_finish(object: &JsonObject<'_, '_>) -> Option<Finish> {
     })
 }
 
-/// Some models of other dialects call tools and say that they are done.
-pub(super) fn finish_word(finish: &Finish, calls_tools: bool) -> &str {
+/// A reason of this dialect's own that nothing else knows, for a replay in it.
+pub(super) fn kept_reason(finish: Option<&Finish>) -> Option<Extra> {
+    let Some(Finish::Other(word)) = finish else { return None };
+    let value = RawJson(fields::written(|out| json::write_string(word, out)));
+    Some(Extra { dialect: NAME, name: "stop_reason".to_owned(), value })
+}
+
+/// What to keep of the tier that a usage object tells.
+pub(super) fn read_tier(usage: Value<'_, '_>) -> Option<Extra> {
+    tier::kept(fields::string_of(&usage.as_object()?, tier::FIELD))
+}
+
+/// What an answer said, as far as it decides why it ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Said {
+    pub(super) calls_tools: bool,
+    pub(super) refuses: bool,
+}
+
+/// Some models of other dialects call tools and say that they are done, or decline in words of their own kind,
+/// of which there is none here but this reason. An end for a reason unheard of is none
+/// that may be taken for complete.
+pub(super) fn finish_word(finish: &Finish, said: Said) -> &'static str {
     match finish {
-        Finish::Stop if calls_tools => "tool_use",
+        Finish::Stop if said.calls_tools => "tool_use",
+        Finish::Stop if said.refuses => "refusal",
         Finish::Stop => "end_turn",
         Finish::StopSequence(_) => "stop_sequence",
-        Finish::Length => "max_tokens",
+        Finish::Other(word) if word == CONTEXT_FULL => CONTEXT_FULL,
+        Finish::Length | Finish::Other(_) => "max_tokens",
         Finish::ToolCalls => "tool_use",
         Finish::Refusal | Finish::ContentFilter => "refusal",
         Finish::Pause => "pause_turn",
-        Finish::Other(word) => word,
     }
 }
 
@@ -121,7 +154,8 @@ pub(super) fn kept_usage(json: String) -> Extra {
     Extra { dialect: NAME, name: "usage".to_owned(), value: RawJson(json) }
 }
 
-pub(super) fn write_usage(usage: Option<&Usage>, out: &mut Vec<u8>) {
+/// `tier` is OpenAI's word for the one that served the answer.
+pub(super) fn write_usage(usage: Option<&Usage>, tier: Option<&str>, out: &mut Vec<u8>) {
     let original = usage.and_then(|usage| usage.original.as_ref()).filter(|original| original.dialect == NAME);
     if let Some(original) = original {
         return out.extend_from_slice(original.value.0.as_bytes());
@@ -142,6 +176,7 @@ pub(super) fn write_usage(usage: Option<&Usage>, out: &mut Vec<u8>) {
         inner.integer("thinking_tokens", tokens);
         inner.close();
     }
+    writer.optional_string(tier::FIELD, tier.and_then(tier::anthropic));
     writer.close();
 }
 
@@ -149,17 +184,18 @@ pub(super) fn write_usage(usage: Option<&Usage>, out: &mut Vec<u8>) {
 pub(super) fn write_answer(answer: &Answer, out: &mut Vec<u8>) {
     let choice = answer.choices.first();
     let parts = choice.map_or(&[][..], |choice| &choice.parts);
+    let around = choice.map_or(&[][..], |choice| &choice.extra);
     let mut writer = ObjectWriter::open(out, &answer.extra, NAME);
     writer.string("id", &answer.id);
     writer.string("type", "message");
     writer.string("role", "assistant");
     writer.string("model", &answer.model);
     if let Some(out) = writer.field("content") {
-        write_content(parts, out);
+        write_content(&sources::placed(parts, around, (NAME, blocks::CITATIONS), blocks::write_citation), out);
     }
-    write_finish(choice.and_then(|choice| choice.finish.as_ref()), calls_tools(parts), &mut writer);
+    write_finish(choice.and_then(|choice| choice.finish.as_ref()), said(parts), &mut writer);
     if let Some(out) = writer.field("usage") {
-        write_usage(answer.usage.as_ref(), out);
+        write_usage(answer.usage.as_ref(), tier::of(&answer.extra), out);
     }
     writer.close();
 }
@@ -181,14 +217,17 @@ fn write_content(parts: &[Part], out: &mut Vec<u8>) {
     out.push(b']');
 }
 
-fn calls_tools(parts: &[Part]) -> bool {
-    parts.iter().any(|part| matches!(part, Part::ToolCall { .. }))
+fn said(parts: &[Part]) -> Said {
+    Said {
+        calls_tools: parts.iter().any(|part| matches!(part, Part::ToolCall { .. })),
+        refuses: parts.iter().any(|part| matches!(part, Part::Refusal(_))),
+    }
 }
 
 /// `stop_reason` and `stop_sequence`.
-pub(super) fn write_finish(finish: Option<&Finish>, calls_tools: bool, writer: &mut ObjectWriter<'_>) {
+pub(super) fn write_finish(finish: Option<&Finish>, said: Said, writer: &mut ObjectWriter<'_>) {
     match finish {
-        Some(finish) => writer.string("stop_reason", finish_word(finish, calls_tools)),
+        Some(finish) => writer.string("stop_reason", finish_word(finish, said)),
         None => writer.text("stop_reason", "null"),
     }
     match finish {

@@ -151,7 +151,8 @@ impl Dialect for AnthropicMessages {
         out: &mut Vec<u8>,
     ) {
         // Reasoning of another provider's turn would be refused, so such a conversation is written anew.
-        if Sealed::Item.stands_in(raw) && request::write_anew(body, model, options, out) {
+        let ours = Sealed::Item.stands_in(raw) || Sealed::Source.stands_in(raw);
+        if ours && request::write_anew(body, model, options, out) {
             return;
         }
         splice::splice(raw, body, model, false, out);

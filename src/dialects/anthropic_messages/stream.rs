@@ -9,8 +9,14 @@ use super::super::EventReader;
 use super::super::EventWriter;
 use super::super::fields;
 use super::super::fields::ObjectWriter;
+use super::super::sources;
+use super::super::sources::Source;
+use super::super::sources::Waiting;
+use super::super::sources::Words;
+use super::super::tier;
 use super::NAME;
 use super::answer;
+use super::answer::Said;
 use super::blocks;
 use super::fault;
 use crate::chat::Event;
@@ -40,6 +46,9 @@ pub(super) struct Reader {
     calls: u64,
     /// The usage object so far, field by field: later events repeat some fields and leave out others.
     usage: Vec<(String, String)>,
+    words: Words,
+    /// What the open text cites on the web.
+    cited: Vec<Source>,
 }
 
 /// The block being streamed.
@@ -81,11 +90,12 @@ impl Reader {
         const KNOWN: &[&str] = &["id", "type", "role", "model", "content", "stop_reason", "stop_sequence", "usage"];
         let text = |name: &str| fields::string_of(message, name).unwrap_or_default().to_owned();
         let others = message.iter().filter(|(name, value)| !KNOWN.contains(name) && !value.is_null());
+        let tier = message.get("usage").map(answer::read_tier);
         into.push(Event::Start {
             id: text("id"),
             model: text("model"),
             created_s: 0,
-            extra: others.map(|(name, value)| own(name, value)).collect(),
+            extra: others.map(|(name, value)| own(name, value)).chain(tier.flatten()).collect(),
         });
         self.count(message.get("usage"), into);
     }
@@ -118,6 +128,8 @@ impl Reader {
         let text = |name: &str| fields::string_of(&object, name).filter(|text| !text.is_empty()).map(str::to_owned);
         self.open = Some(match fields::string_of(&object, "type") {
             Some("text") => {
+                self.words.begin();
+                self.words.say(&text("text").unwrap_or_default());
                 into.push(Event::TextStart { choice: CHOICE });
                 into.extend(text("text").map(|text| Event::Text { choice: CHOICE, text }));
                 Open::Growing
@@ -148,7 +160,11 @@ impl Reader {
     fn grow(&mut self, delta: &JsonObject<'_, '_>, into: &mut Vec<Event>) {
         let text = |name: &str| fields::string_of(delta, name).filter(|text| !text.is_empty()).map(str::to_owned);
         match fields::string_of(delta, "type") {
-            Some("text_delta") => into.extend(text("text").map(|text| Event::Text { choice: CHOICE, text })),
+            Some("text_delta") => {
+                let text = text("text");
+                self.words.say(text.as_deref().unwrap_or_default());
+                into.extend(text.map(|text| Event::Text { choice: CHOICE, text }));
+            }
             Some("thinking_delta") => {
                 into.extend(text("thinking").map(|text| Event::Thinking { choice: CHOICE, text }));
             }
@@ -158,8 +174,9 @@ impl Reader {
             }
             Some("citations_delta") => {
                 if let Some(citation) = delta.get("citation") {
+                    self.cited.extend(citation.as_object().and_then(|citation| blocks::cited(&citation, 0)));
                     let value = RawJson(format!("[{}]", json::raw(citation)));
-                    let extra = Extra { dialect: NAME, name: "citations".to_owned(), value };
+                    let extra = Extra { dialect: NAME, name: blocks::CITATIONS.to_owned(), value };
                     into.push(Event::TextExtra { choice: CHOICE, extra });
                 }
             }
@@ -188,6 +205,10 @@ impl Reader {
             Some(Open::Gathered { fields, input }) => into.extend(self.gathered(fields, &input)),
             _ => {}
         }
+        let words = self.words.range();
+        let cited = self.cited.drain(..).map(|source| Source { start: words.start, end: words.end, ..source });
+        let elsewhere = sources::kept(&cited.collect::<Vec<_>>());
+        into.extend(elsewhere.map(|extra| Event::ChoiceExtra { choice: CHOICE, extra }));
     }
 
     fn gathered(&mut self, mut members: Vec<(String, String)>, input: &str) -> Option<Event> {
@@ -214,6 +235,7 @@ impl Reader {
             }
         }
         if let Some(finish) = delta.as_ref().and_then(answer::read_finish) {
+            into.extend(answer::kept_reason(Some(&finish)).map(Event::AnswerExtra));
             into.push(Event::Finish { choice: CHOICE, finish });
         }
         self.count(event.get("usage"), into);
@@ -268,7 +290,11 @@ pub(super) struct Writer {
     late: Vec<Extra>,
     open: Option<Block>,
     blocks: u64,
-    calls_tools: bool,
+    said: Said,
+    /// What another dialect told beside its texts.
+    sources: Waiting,
+    /// Texts name sources in this dialect's own words.
+    cites: bool,
     failed: Option<Fault>,
     /// The single answer of this dialect: the first one told of.
     choice: Option<u64>,
@@ -316,7 +342,7 @@ impl Writer {
         writer.overrule("content").extend_from_slice(b"[]");
         writer.overrule("stop_reason").extend_from_slice(b"null");
         writer.overrule("stop_sequence").extend_from_slice(b"null");
-        answer::write_usage(self.usage.as_ref(), writer.overrule("usage"));
+        answer::write_usage(self.usage.as_ref(), tier::of(&extra), writer.overrule("usage"));
         writer.close();
         out.extend_from_slice(b"}\n\n");
     }
@@ -332,9 +358,12 @@ impl Writer {
                     self.close(out);
                     self.open_text(out);
                 }
+                self.said.refuses |= matches!(event, Event::Refusal { .. });
+                self.sources.say(text);
                 self.delta("text_delta", "text", text, out);
             }
             Event::TextExtra { extra, .. } => self.citations(extra, out),
+            Event::ChoiceExtra { extra, .. } => self.sources.hear(extra),
             Event::Thinking { text, .. } if !text.is_empty() => {
                 self.open_thinking(out);
                 self.delta("thinking_delta", "thinking", text, out);
@@ -346,7 +375,7 @@ impl Writer {
             }
             Event::ToolCall { call, id, name, extra, .. } => {
                 self.close(out);
-                self.calls_tools = true;
+                self.said.calls_tools = true;
                 self.open_block(Block::Call(*call), out, |out| {
                     let mut writer = ObjectWriter::open(out, extra, NAME);
                     writer.string("type", "tool_use");
@@ -367,8 +396,8 @@ impl Writer {
             Event::Whole { part, .. } => self.whole(part, out),
             Event::AnswerExtra(extra) if extra.dialect == NAME => self.late.push(extra.clone()),
             Event::Finish { finish, .. } => {
-                self.close(out);
                 self.finish = Some(finish.clone());
+                self.close(out);
             }
             Event::Ping => out.extend_from_slice(b"event: ping\ndata: {\"type\":\"ping\"}\n\n"),
             Event::Error(error) => self.tell_error(error, out),
@@ -386,6 +415,7 @@ impl Writer {
     }
 
     fn open_text(&mut self, out: &mut Vec<u8>) {
+        self.sources.begin();
         self.open_block(Block::Text, out, |out| out.extend_from_slice(b"{\"type\":\"text\",\"text\":\"\"}"));
     }
 
@@ -408,6 +438,9 @@ impl Writer {
     }
 
     fn close(&mut self, out: &mut Vec<u8>) {
+        if self.open == Some(Block::Text) {
+            self.tell_sources(out);
+        }
         if self.open.take().is_some() {
             out.extend_from_slice(b"event: content_block_stop\ndata: {\"type\":\"content_block_stop\",\"index\":");
             fields::write_integer(self.blocks, out);
@@ -432,10 +465,11 @@ impl Writer {
         out.extend_from_slice(b"}}\n\n");
     }
 
-    fn citations(&self, extra: &Extra, out: &mut Vec<u8>) {
-        if extra.dialect != NAME || extra.name != "citations" || self.open != Some(Block::Text) {
+    fn citations(&mut self, extra: &Extra, out: &mut Vec<u8>) {
+        if extra.dialect != NAME || extra.name != blocks::CITATIONS || self.open != Some(Block::Text) {
             return;
         }
+        self.cites = true;
         let mut copy = extra.value.0.clone().into_bytes();
         let mut parser = Parser::new();
         let Ok(tape) = parser.parse(&mut copy) else {
@@ -443,6 +477,15 @@ impl Writer {
         };
         for citation in tape.as_value().as_array().iter().flat_map(|list| list.iter()) {
             self.delta_of("citations_delta", "citation", out, |out| json::write_value(citation, out));
+        }
+    }
+
+    /// Tells the sources of a text that ends.
+    fn tell_sources(&mut self, out: &mut Vec<u8>) {
+        for source in self.sources.due(self.finish.is_some()) {
+            if !self.cites {
+                self.delta_of("citations_delta", "citation", out, |out| blocks::write_citation(&source, out));
+            }
         }
     }
 
@@ -459,10 +502,10 @@ impl Writer {
         self.close(out);
         out.extend_from_slice(b"event: message_delta\ndata: {\"type\":\"message_delta\",\"delta\":");
         let mut writer = ObjectWriter::open(out, &self.late, NAME);
-        answer::write_finish(self.finish.as_ref(), self.calls_tools, &mut writer);
+        answer::write_finish(self.finish.as_ref(), self.said, &mut writer);
         writer.close();
         out.extend_from_slice(b",\"usage\":");
-        answer::write_usage(self.usage.as_ref(), out);
+        answer::write_usage(self.usage.as_ref(), None, out);
         out.extend_from_slice(b"}\n\nevent: message_stop\ndata: {\"type\":\"message_stop\"}\n\n");
     }
 }
@@ -626,5 +669,48 @@ mod tests {
         };
         assert_eq!(fault.kind, Kind::Provider(529));
         assert_eq!(fault.message, "busy");
+    }
+
+    #[test]
+    fn sources_are_told_when_their_text_ends_and_understood_when_it_closed() {
+        let cited = Source { url: "u".into(), title: "t".into(), start: 0, end: 2 };
+        let extra = sources::kept(std::slice::from_ref(&cited)).expect("some");
+        let told = written_events(&[
+            start(),
+            Event::Text { choice: 0, text: "hi".into() },
+            Event::ChoiceExtra { choice: 0, extra: extra.clone() },
+            Event::Finish { choice: 0, finish: Finish::Stop },
+            Event::End,
+        ]);
+        let citation = r#"{"type":"web_search_result_location","url":"u","title":"t","cited_text":"","encrypted_index":"ringgate:source:"}"#;
+        let (delta, closed) = (told.find(citation).expect("told"), told.find("content_block_stop").expect("closed"));
+        assert!(delta < closed, "{told}");
+        let read = read_all(&told);
+        assert!(read.contains(&Event::ChoiceExtra { choice: 0, extra }), "{read:?}");
+    }
+
+    #[test]
+    fn a_reason_of_its_own_comes_back_and_one_of_others_is_an_answer_cut_short() {
+        let end = |finish: Finish| written_events(&[start(), Event::Finish { choice: 0, finish }, Event::End]);
+        assert!(end(Finish::Other("MALFORMED".into())).contains(r#""stop_reason":"max_tokens""#));
+        let own = r#"data: {"type":"message_delta","delta":{"stop_reason":"from_the_future","stop_sequence":null}}"#;
+        let read = [vec![start()], read_all(own), vec![Event::End]].concat();
+        assert!(written_events(&read).contains(r#""stop_reason":"from_the_future""#), "{read:?}");
+    }
+
+    #[test]
+    fn a_refusal_in_words_ends_as_one() {
+        let words = Event::Refusal { choice: 0, text: "no".into() };
+        let told = written_events(&[start(), words, Event::Finish { choice: 0, finish: Finish::Stop }, Event::End]);
+        assert!(told.contains(r#""text":"no""#) && told.contains(r#""stop_reason":"refusal""#), "{told}");
+    }
+
+    #[test]
+    fn the_tier_is_told_with_the_start() {
+        let tier = tier::kept(Some("priority")).expect("a known word");
+        let begun = Event::Start { id: "m".into(), model: "m".into(), created_s: 0, extra: vec![tier.clone()] };
+        let told = written_events(&[begun, Event::Ping]);
+        assert!(told.contains(r#""service_tier":"priority""#), "{told}");
+        assert!(matches!(&read_all(&told)[0], Event::Start { extra, .. } if *extra == [tier]));
     }
 }

@@ -3,6 +3,7 @@
 use super::super::base64;
 use super::super::fields;
 use super::super::fields::Keeper;
+use super::super::tier;
 use super::NAME;
 use super::blocks::BYTES_MARK;
 use super::citations;
@@ -35,8 +36,15 @@ pub(super) fn read_answer(body: Value<'_, '_>) -> Result<Answer, Fault> {
     for (name, value) in object.iter().filter(|(name, _)| !matches!(*name, "output" | "stopReason" | "usage")) {
         keeper.keep(name, value);
     }
+    keeper.extras.extend(read_tier(&object));
+    choice.extra.extend(citations::sources(&choice.parts));
     let usage = object.get("usage").filter(|usage| usage.is_object()).map(read_usage);
     Ok(Answer { choices: vec![choice], usage, extra: keeper.extras, ..Answer::default() })
+}
+
+/// What to keep of the tier that an answer or the end of a stream tells.
+pub(super) fn read_tier(object: &JsonObject<'_, '_>) -> Option<Extra> {
+    tier::kept(fields::string_of(&fields::object_of(object, "serviceTier")?, "type"))
 }
 
 /// Reads one block. What is not shaped as expected stays whole.

@@ -4,8 +4,11 @@
 use super::super::anthropic_messages;
 use super::super::fields;
 use super::super::fields::ObjectWriter;
+use super::super::sources;
+use super::super::sources::Source;
 use super::NAME;
 use crate::chat::Extra;
+use crate::chat::Part;
 use crate::chat::RawJson;
 use crate::wire::json;
 use crate::wire::json::JsonObject;
@@ -17,6 +20,18 @@ const PLACES: &[(&str, &str, &str, &str)] = &[
     ("documentPage", "page_location", "start_page_number", "end_page_number"),
     ("documentChunk", "content_block_location", "start_block_index", "end_block_index"),
 ];
+
+/// What to keep of the sources on the web of these texts for other dialects.
+pub(super) fn sources(parts: &[Part]) -> Option<Extra> {
+    sources::of_texts(parts, (NAME, "citations"), cited)
+}
+
+/// The address that a citation of a text of so many characters is about.
+pub(super) fn cited(citation: &JsonObject<'_, '_>, characters: usize) -> Option<Source> {
+    let web = fields::object_of(&fields::object_of(citation, "location")?, "web")?;
+    let title = fields::string_of(citation, "title").unwrap_or_default().to_owned();
+    Some(Source { title, ..Source::of(&web, "url", 0..characters)? })
+}
 
 /// One source, as fields of the text that it belongs to; those of several sources add up.
 pub(super) fn read(citation: Value<'_, '_>) -> Vec<Extra> {

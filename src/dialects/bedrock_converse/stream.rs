@@ -8,6 +8,9 @@
 use super::super::EventReader;
 use super::super::base64;
 use super::super::fields;
+use super::super::sources;
+use super::super::sources::Source;
+use super::super::sources::Words;
 use super::NAME;
 use super::answer;
 use super::citations;
@@ -42,6 +45,9 @@ pub(super) struct Reader {
     stopped: bool,
     /// The tokens were told.
     counted: bool,
+    words: Words,
+    /// What the open text cites on the web.
+    cited: Vec<Source>,
 }
 
 /// The block being streamed, by its number.
@@ -85,7 +91,15 @@ impl EventReader for Reader {
         let mut copy = data.as_bytes().to_vec();
         let tape = self.parser.parse(&mut copy).map_err(|_| broken())?;
         let event = tape.as_value().as_object().ok_or_else(broken)?;
-        self.take(name, &event, into).ok_or_else(broken)?;
+        if name != "contentBlockDelta" {
+            self.tell_sources(into);
+        }
+        let mut told = Vec::new();
+        self.take(name, &event, &mut told).ok_or_else(broken)?;
+        for event in told {
+            self.note_sources(&event, into);
+            into.push(event);
+        }
         self.parser.recycle(tape);
         Ok(())
     }
@@ -133,11 +147,35 @@ impl Reader {
                 // `p` pads events to hide their length.
                 let others = event.iter().filter(|(name, _)| !matches!(*name, "usage" | "p"));
                 into.extend(others.map(|(name, value)| Event::AnswerExtra(own(name, value))));
+                into.extend(answer::read_tier(event).map(Event::AnswerExtra));
                 self.counted = true;
                 self.end(into);
             }
         }
         Some(())
+    }
+
+    /// Notes words that are being told, and what they cite.
+    fn note_sources(&mut self, event: &Event, into: &mut Vec<Event>) {
+        match event {
+            Event::TextStart { .. } => {
+                self.tell_sources(into);
+                self.words.begin();
+            }
+            Event::Text { text, .. } => self.words.say(text),
+            Event::TextExtra { extra, .. } if extra.dialect == NAME => {
+                self.cited.extend(sources::listed(&extra.value.0, |citation| citations::cited(citation, 0)));
+            }
+            _ => {}
+        }
+    }
+
+    /// Tells callers of other dialects what the text cited that ends here.
+    fn tell_sources(&mut self, into: &mut Vec<Event>) {
+        let words = self.words.range();
+        let cited = self.cited.drain(..).map(|source| Source { start: words.start, end: words.end, ..source });
+        let elsewhere = sources::kept(&cited.collect::<Vec<_>>());
+        into.extend(elsewhere.map(|extra| Event::ChoiceExtra { choice: CHOICE, extra }));
     }
 
     fn end(&self, into: &mut Vec<Event>) {
@@ -381,5 +419,27 @@ mod tests {
         ] {
             assert!(read(&[(name, data)]).is_err(), "{name} {data}");
         }
+    }
+
+    #[test]
+    fn sources_on_the_web_are_told_with_the_words_that_cite_them() {
+        let cite = r#"{"contentBlockIndex":0,"delta":{"citation":{"title":"t","location":{"web":{"url":"u"}}}}}"#;
+        let events = read(&[
+            ("contentBlockDelta", r#"{"contentBlockIndex":0,"delta":{"text":"a"}}"#),
+            ("contentBlockDelta", cite),
+            ("contentBlockDelta", r#"{"contentBlockIndex":1,"delta":{"text":"bc"}}"#),
+            ("contentBlockDelta", &cite.replace(":0,", ":1,")),
+            ("contentBlockStop", r#"{"contentBlockIndex":1}"#),
+        ]);
+        let told: Vec<Source> = events
+            .expect("understood")
+            .iter()
+            .flat_map(|event| match event {
+                Event::ChoiceExtra { extra, .. } => sources::of_extra(extra),
+                _ => Vec::new(),
+            })
+            .collect();
+        let source = |start, end| Source { url: "u".into(), title: "t".into(), start, end };
+        assert_eq!(told, [source(0, 1), source(1, 3)]);
     }
 }

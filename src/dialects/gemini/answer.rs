@@ -4,8 +4,11 @@
 use super::super::AnswerFacts;
 use super::super::fields;
 use super::super::fields::ObjectWriter;
+use super::super::sources;
+use super::super::tier;
 use super::NAME;
 use super::fault;
+use super::grounding;
 use super::logprobs;
 use super::spelling;
 use super::stream::Chunks;
@@ -17,6 +20,7 @@ use crate::chat::Choice;
 use crate::chat::Event;
 use crate::chat::Extra;
 use crate::chat::Finish;
+use crate::chat::Part;
 use crate::chat::RawJson;
 use crate::chat::Usage;
 use crate::fault::Fault;
@@ -113,7 +117,13 @@ pub(super) fn read_usage(object: &JsonObject<'_, '_>, original: Option<String>) 
     }
 }
 
-pub(super) fn write_usage(usage: &Usage, out: &mut Vec<u8>) {
+/// What to keep of the tier that `usageMetadata` tells: Vertex AI calls it a type of traffic.
+pub(super) fn read_tier(usage: &JsonObject<'_, '_>) -> Option<Extra> {
+    tier::kept(spelling::text(usage, "serviceTier").or_else(|| spelling::text(usage, "trafficType")))
+}
+
+/// `tier` is OpenAI's word for the one that served the answer.
+pub(super) fn write_usage(usage: &Usage, tier: Option<&str>, out: &mut Vec<u8>) {
     if let Some(original) = usage.original.as_ref().filter(|original| original.dialect == NAME) {
         return out.extend_from_slice(original.value.0.as_bytes());
     }
@@ -129,6 +139,7 @@ pub(super) fn write_usage(usage: &Usage, out: &mut Vec<u8>) {
         }
     }
     writer.integer("totalTokenCount", usage.input_tokens.saturating_add(usage.output_tokens));
+    writer.optional_string("serviceTier", tier.and_then(tier::gemini));
     writer.close();
 }
 
@@ -140,7 +151,7 @@ pub(super) fn write_answer(answer: &Answer, out: &mut Vec<u8>) {
     if let Some(usage) = &answer.usage
         && let Some(out) = writer.field("usageMetadata")
     {
-        write_usage(usage, out);
+        write_usage(usage, tier::of(&answer.extra), out);
     }
     writer.optional_string("modelVersion", Some(answer.model.as_str()).filter(|model| !model.is_empty()));
     writer.optional_string("responseId", Some(answer.id.as_str()).filter(|id| !id.is_empty()));
@@ -167,7 +178,15 @@ fn write_choice(choice: &Choice, out: &mut Vec<u8>) {
     {
         writer.text("logprobsResult", &result);
     }
+    grounding::write(&sources::of(&choice.extra), &text_of(&choice.parts), &mut writer);
     writer.close();
+}
+
+fn text_of(parts: &[Part]) -> String {
+    parts
+        .iter()
+        .filter_map(|part| if let Part::Text { text, .. } = part { Some(text.as_str()) } else { None })
+        .collect()
 }
 
 /// Writes the content of a candidate; `parts` are its items.

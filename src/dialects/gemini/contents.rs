@@ -97,6 +97,8 @@ fn add(piece: Piece, ids: &mut CallIds, parts: &mut Vec<Part>) {
             if let Some(signature) = signature {
                 sign(signature, parts);
             }
+            // The copy of a signature with its call is for callers of OpenAI's format; providers of it know none.
+            let extra = extra.into_iter().filter(|extra| extra.dialect == NAME).collect();
             let id = ids.of_call(&name, id);
             parts.push(Part::ToolCall { id, name, arguments, cache_marker: None, extra });
         }

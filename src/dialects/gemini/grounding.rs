@@ -1,34 +1,39 @@
-//! Where an answer comes from, in the words of OpenAI's format: `annotations` of the kind `url_citation`.
+//! Where an answer comes from: Gemini's words for it, read and written.
 //!
-//! Gemini counts bytes of the answer's text, OpenAI characters, so that the text has to be there.
+//! Gemini counts bytes of the answer's text, everybody else characters, so that the text has to be there.
 
+use super::super::fields;
+use super::super::fields::ObjectWriter;
+use super::super::sources;
+use super::super::sources::Source;
 use super::spelling;
 use crate::chat::Extra;
-use crate::chat::RawJson;
+use crate::wire::json;
 use crate::wire::json::JsonObject;
 use crate::wire::json::Value;
 use crate::wire::json::ValueAsScalar;
 
-/// Most annotations of one report.
-const ANNOTATIONS_MAX: usize = 512;
+/// Kinds of sources that have an address.
+const CHUNKS: &[&str] = &["web", "retrievedContext", "maps"];
 
 /// `groundingMetadata` of an answer whose text so far is `text`; `None` where it names no source.
 pub(super) fn of_metadata(metadata: Value<'_, '_>, text: &str) -> Option<Extra> {
     let metadata = metadata.as_object()?;
-    let sources = objects(&metadata, "groundingChunks");
-    let sources: Vec<Option<Source<'_>>> = sources.map(|chunk| Source::of(&spelling::object(&chunk, "web")?)).collect();
-    let mut annotations = Vec::new();
+    let named =
+        |chunk: JsonObject<'_, '_>| CHUNKS.iter().find_map(|kind| source(&spelling::object(&chunk, kind)?, None, text));
+    let chunks: Vec<Option<Source>> = objects(&metadata, "groundingChunks").map(named).collect();
+    let mut cited = Vec::new();
     for support in objects(&metadata, "groundingSupports") {
         let segment = spelling::object(&support, "segment");
         let indices = spelling::get(&support, "groundingChunkIndices").and_then(|indices| indices.as_array());
         for index in indices.iter().flat_map(|indices| indices.iter()) {
             let place = index.as_u64().and_then(|index| usize::try_from(index).ok());
-            if let Some(source) = place.and_then(|place| sources.get(place)).and_then(Option::as_ref) {
-                annotations.push(source.annotation(segment.as_ref(), text));
+            if let Some(chunk) = place.and_then(|place| chunks.get(place)).and_then(Option::as_ref) {
+                cited.push(placed(chunk, segment.as_ref(), text));
             }
         }
     }
-    extra(annotations)
+    sources::kept(&cited)
 }
 
 /// `citationMetadata`, which names what was recited.
@@ -36,7 +41,7 @@ pub(super) fn of_citations(metadata: Value<'_, '_>, text: &str) -> Option<Extra>
     let metadata = metadata.as_object()?;
     let lists = ["citationSources", "citations"];
     let cited = lists.into_iter().flat_map(|name| objects(&metadata, name));
-    extra(cited.filter_map(|cited| Some(Source::of(&cited)?.annotation(Some(&cited), text))).collect())
+    sources::kept(&cited.filter_map(|cited| source(&cited, Some(&cited), text)).collect::<Vec<_>>())
 }
 
 fn objects<'tape, 'input>(
@@ -48,35 +53,64 @@ fn objects<'tape, 'input>(
     items.into_iter()
 }
 
-fn extra(mut annotations: Vec<String>) -> Option<Extra> {
-    annotations.truncate(ANNOTATIONS_MAX);
-    let value = RawJson(format!("[{}]", annotations.join(",")));
-    let extra = Extra { dialect: "openai_chat", name: "message/annotations".to_owned(), value };
-    (!annotations.is_empty()).then_some(extra)
+/// A source that names itself and its words like this.
+fn source(object: &JsonObject<'_, '_>, segment: Option<&JsonObject<'_, '_>>, text: &str) -> Option<Source> {
+    let url = spelling::text(object, "uri").filter(|uri| !uri.is_empty())?.to_owned();
+    let title = spelling::text(object, "title").unwrap_or_default().to_owned();
+    Some(placed(&Source { url, title, start: 0, end: 0 }, segment, text))
 }
 
-struct Source<'input> {
-    uri: &'input str,
-    title: &'input str,
+/// The same of the words that `segment` names. Beginnings of zero are left out on the wire.
+fn placed(source: &Source, segment: Option<&JsonObject<'_, '_>>, text: &str) -> Source {
+    let at = |name: &str| segment.and_then(|segment| spelling::integer(segment, name));
+    Source {
+        start: at("startIndex").map_or(0, |byte| characters(text, byte)),
+        end: at("endIndex").map_or_else(|| text.chars().count(), |byte| characters(text, byte)),
+        ..source.clone()
+    }
 }
 
-impl<'input> Source<'input> {
-    fn of(object: &JsonObject<'_, 'input>) -> Option<Source<'input>> {
-        let title = spelling::text(object, "title").unwrap_or_default();
-        Some(Source { uri: spelling::text(object, "uri")?, title })
+/// Sources of other dialects as `groundingMetadata`; an answer that has some of this dialect's own keeps those.
+pub(super) fn write(sources: &[Source], text: &str, writer: &mut ObjectWriter<'_>) {
+    if sources.is_empty() || writer.is_kept("groundingMetadata") || writer.is_kept("citationMetadata") {
+        return;
     }
+    let mut chunks: Vec<&Source> = Vec::new();
+    let same = |a: &Source, b: &Source| (&a.url, &a.title) == (&b.url, &b.title);
+    for source in sources {
+        if !chunks.iter().any(|known| same(known, source)) {
+            chunks.push(source);
+        }
+    }
+    let Some(out) = writer.field("groundingMetadata") else { return };
+    out.extend_from_slice(b"{\"groundingChunks\":");
+    fields::write_list(&chunks, out, |chunk, out| {
+        out.extend_from_slice(b"{\"web\":{\"uri\":");
+        json::write_string(&chunk.url, out);
+        out.extend_from_slice(b",\"title\":");
+        json::write_string(&chunk.title, out);
+        out.extend_from_slice(b"}}");
+    });
+    out.extend_from_slice(b",\"groundingSupports\":");
+    fields::write_list(sources, out, |source, out| {
+        let (start, end) = (byte_of(text, source.start), byte_of(text, source.end.max(source.start)));
+        out.extend_from_slice(b"{\"segment\":{\"startIndex\":");
+        fields::write_integer(start as u64, out);
+        out.extend_from_slice(b",\"endIndex\":");
+        fields::write_integer(end as u64, out);
+        out.extend_from_slice(b",\"text\":");
+        json::write_string(&text[start..end], out);
+        out.extend_from_slice(b"},\"groundingChunkIndices\":[");
+        let place = chunks.iter().position(|known| same(known, source)).unwrap_or_default();
+        fields::write_integer(place as u64, out);
+        out.extend_from_slice(b"]}");
+    });
+    out.push(b'}');
+}
 
-    /// Beginnings of zero are left out on the wire.
-    fn annotation(&self, segment: Option<&JsonObject<'_, '_>>, text: &str) -> String {
-        let at = |name: &str| segment.and_then(|segment| spelling::integer(segment, name));
-        let start = at("startIndex").map_or(0, |byte| characters(text, byte));
-        let end = at("endIndex").map_or_else(|| text.chars().count(), |byte| characters(text, byte));
-        format!(
-            "{{\"type\":\"url_citation\",\"url_citation\":{{\"start_index\":{start},\"end_index\":{end},\"title\":{},\"url\":{}}}}}",
-            spelling::quoted(self.title),
-            spelling::quoted(self.uri),
-        )
-    }
+/// Where character number `characters` begins.
+fn byte_of(text: &str, characters: usize) -> usize {
+    text.char_indices().nth(characters).map_or(text.len(), |(at, _)| at)
 }
 
 /// How many characters begin before byte number `byte`.
@@ -118,5 +152,22 @@ mod tests {
         for nothing in [json!({}), json!({"webSearchQueries": ["q"]}), json!([])] {
             assert_eq!(read(&nothing, of_metadata), None);
         }
+    }
+
+    #[test]
+    fn what_is_written_reads_back() {
+        let source = |url: &str, start, end| Source { url: url.into(), title: "t".into(), start, end };
+        let sources = [source("u", 0, 1), source("v", 2, 4), source("u", 5, 11)];
+        let mut out = Vec::new();
+        let mut writer = ObjectWriter::open(&mut out, &[], "gemini");
+        write(&sources, "\u{e9} is Paris.", &mut writer);
+        writer.close();
+        let told: serde_json::Value = serde_json::from_slice(&out).expect("valid JSON");
+        let metadata = &told["groundingMetadata"];
+        assert_eq!(metadata["groundingChunks"].as_array().map(Vec::len), Some(2), "each address once");
+        assert_eq!(metadata["groundingSupports"][0]["segment"]["endIndex"], 2, "bytes");
+        let back = read(metadata, of_metadata).expect("sources");
+        let extra = sources::kept(&sources).expect("some");
+        assert_eq!(back, serde_json::from_str::<serde_json::Value>(&extra.value.0).expect("valid JSON"));
     }
 }

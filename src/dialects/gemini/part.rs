@@ -205,14 +205,15 @@ fn read_media(name: &str, object: &JsonObject<'_, '_>, value: Value<'_, '_>) -> 
     }
 }
 
-/// A plain text is told as one, because that is what every provider can read.
+/// A plain text is told as one, because that is what every provider can read. SDKs of this dialect write the
+/// URL-safe alphabet, which nobody else does.
 fn inline(media_type: &str, data: &str) -> MediaSource {
     let text = || String::from_utf8(base64::decode(data)?).ok();
     let text = if media_type.starts_with("text/") { text() } else { None };
     let media_type = media_type.to_owned();
     match text {
         Some(text) => MediaSource::Text { media_type, text },
-        None => MediaSource::Base64 { media_type, data: data.to_owned() },
+        None => MediaSource::Base64 { media_type, data: base64::standard(data) },
     }
 }
 
@@ -332,5 +333,12 @@ mod tests {
         ] {
             assert_eq!(kind(part), wanted, "{part}");
         }
+    }
+
+    #[test]
+    fn bytes_in_the_alphabet_of_sdks_are_told_in_the_one_that_everybody_reads() {
+        let read = piece(r#"{"inlineData":{"mimeType":"image/png","data":"-_8"}}"#);
+        let Piece::Whole(Part::Image { source, .. }) = read else { panic!("a picture") };
+        assert_eq!(source, MediaSource::Base64 { media_type: "image/png".into(), data: "+/8=".into() });
     }
 }

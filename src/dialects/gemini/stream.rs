@@ -11,6 +11,9 @@ use super::super::EventReader;
 use super::super::EventWriter;
 use super::super::fields;
 use super::super::fields::ObjectWriter;
+use super::super::sources;
+use super::super::sources::Source;
+use super::super::tier;
 use super::NAME;
 use super::answer;
 use super::answer::Said;
@@ -95,6 +98,7 @@ pub(super) struct Chunks {
     /// Is there only one, whose every spelling is kept?
     whole: bool,
     started: bool,
+    told_tier: bool,
     id: String,
     choices: Vec<Told>,
 }
@@ -145,6 +149,11 @@ impl Chunks {
             !KNOWN.contains(&&*name) && !value.is_null() && (first || !REPEATED_FIELDS.contains(&&*name))
         });
         let mut kept: Vec<Extra> = others.map(|(name, value)| own(name, json::raw(value))).collect();
+        if !self.told_tier {
+            let usage = spelling::object(chunk, "usageMetadata");
+            kept.extend(usage.and_then(|usage| answer::read_tier(&usage)));
+            self.told_tier = tier::of(&kept).is_some();
+        }
         if !first {
             into.extend(kept.into_iter().map(Event::AnswerExtra));
             return;
@@ -358,6 +367,8 @@ pub(super) struct Writer {
     pending: Vec<Extra>,
     choices: Vec<Telling>,
     usage: Option<Usage>,
+    /// OpenAI's word for the tier that serves.
+    tier: Option<&'static str>,
     failed: Option<Fault>,
 }
 
@@ -372,6 +383,9 @@ struct Telling {
     calls_told: u64,
     logprobs: Vec<RawJson>,
     extra: Vec<Extra>,
+    /// Sources that another dialect told, and the words that they count.
+    sources: Vec<Source>,
+    words: String,
     finish: Option<Finish>,
 }
 
@@ -393,6 +407,7 @@ impl EventWriter for Writer {
                 self.id.clone_from(id);
                 self.model.clone_from(model);
                 self.pending.extend(extra.iter().filter(|extra| extra.dialect == NAME).cloned());
+                self.tier = tier::of(extra);
             }
             Event::Text { choice, text } | Event::Refusal { choice, text } => self.text(*choice, text, out),
             Event::Thinking { choice, text } => self.thought(*choice, text, out),
@@ -408,7 +423,8 @@ impl EventWriter for Writer {
             Event::Usage(usage) => self.usage = Some(usage.clone()),
             Event::Error(error) => self.tell_error(error, out),
             Event::End => self.end(out),
-            Event::TextExtra { .. } | Event::AnswerExtra(_) | Event::Ping => {}
+            Event::AnswerExtra(extra) => self.tier = tier::of_extra(extra).or(self.tier),
+            Event::TextExtra { .. } | Event::Ping => {}
         }
     }
 
@@ -427,6 +443,8 @@ impl Writer {
                 calls_told: 0,
                 logprobs: Vec::new(),
                 extra: Vec::new(),
+                sources: Vec::new(),
+                words: String::new(),
                 finish: None,
             });
             self.choices.len() - 1
@@ -470,6 +488,7 @@ impl Writer {
         }
         self.tell_calls(choice, out);
         let telling = self.telling(choice);
+        telling.words.push_str(text);
         let waiting = telling.signature.take_if(|(signed, _)| *signed == Signed::Text);
         let signature = waiting.map(|(_, signature)| signature);
         let mut part = Vec::new();
@@ -547,7 +566,8 @@ impl Writer {
 
     fn choice_extra(&mut self, choice: u64, extra: &Extra) {
         if extra.dialect != NAME {
-            return;
+            let told = sources::of_extra(extra);
+            return self.telling(choice).sources.extend(told);
         }
         let known = &mut self.telling(choice).extra;
         match known.iter_mut().find(|known| known.name == extra.name) {
@@ -566,7 +586,7 @@ impl Writer {
         }
         if let Some(usage) = self.usage.take() {
             out.extend_from_slice(if blocked { b"\"usageMetadata\":" } else { b",\"usageMetadata\":" });
-            answer::write_usage(&usage, out);
+            answer::write_usage(&usage, self.tier, out);
         }
         self.close(out);
     }
@@ -609,6 +629,7 @@ fn write_last(telling: &mut Telling, out: &mut Vec<u8>) {
     if let Some(result) = logprobs::to_gemini(&telling.logprobs).filter(|_| !writer.is_kept("logprobsResult")) {
         writer.text("logprobsResult", &result);
     }
+    grounding::write(&telling.sources, &telling.words, &mut writer);
     writer.close();
 }
 

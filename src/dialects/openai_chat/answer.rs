@@ -102,8 +102,8 @@ fn read_choice(place: usize, choice: Value<'_, '_>) -> Result<Choice, Fault> {
     if !indexed && object.get("index").is_none() {
         keeper.absent("index");
     }
-    if object.get("finish_reason").is_none() {
-        keeper.absent("finish_reason");
+    for name in ["finish_reason", "logprobs"].into_iter().filter(|name| object.get(*name).is_none()) {
+        keeper.absent(name);
     }
     read.extra = keeper.extras;
     Ok(read)
@@ -131,16 +131,15 @@ pub(super) fn finish_of(word: &str) -> Option<Finish> {
     })
 }
 
-/// Words for reasons of other dialects: a refusal by the model's safety system is what OpenAI calls a
-/// filter, and a paused turn or a full context is an answer cut short, never a complete one.
-pub(super) fn finish_word(finish: &Finish) -> &str {
+/// Words for reasons of other dialects, none but OpenAI's: a refusal by the model's safety system is what it
+/// calls a filter, and a paused turn, a full context or anything unheard of is an answer cut short, never a
+/// complete one.
+pub(super) fn finish_word(finish: &Finish) -> &'static str {
     match finish {
         Finish::Stop | Finish::StopSequence(_) => "stop",
-        Finish::Length | Finish::Pause => "length",
+        Finish::Length | Finish::Pause | Finish::Other(_) => "length",
         Finish::ToolCalls => "tool_calls",
         Finish::ContentFilter | Finish::Refusal => "content_filter",
-        Finish::Other(word) if word == "model_context_window_exceeded" => "length",
-        Finish::Other(word) => word,
     }
 }
 
@@ -171,8 +170,8 @@ fn read_message(message: &JsonObject<'_, '_>, parts: &mut Vec<Part>, keeper: &mu
     if thought && message.get("reasoning_content").is_none() {
         keeper.absent("message/reasoning_content");
     }
-    if message.get("role").is_none() {
-        keeper.absent("message/role");
+    for name in ["role", "refusal"].into_iter().filter(|name| message.get(*name).is_none()) {
+        keeper.absent(format!("message/{name}"));
     }
     parts.extend(refusal);
     parts.append(&mut calls);
@@ -292,7 +291,8 @@ fn write_choice(choice: &Choice, out: &mut Vec<u8>) {
     if let Some(out) = writer.field("message") {
         write_message(choice, out);
     }
-    writer.optional_text("logprobs", choice.logprobs.as_ref());
+    // OpenAI's own description wants it to be there, and that there is a refusal.
+    writer.text("logprobs", choice.logprobs.as_ref().map_or("null", |logprobs| &logprobs.0));
     match &choice.finish {
         Some(finish) => writer.string("finish_reason", finish_word(finish)),
         None => writer.text("finish_reason", "null"),
@@ -317,6 +317,8 @@ fn write_message(choice: &Choice, out: &mut Vec<u8>) {
     if let Some(refusal) = parts.iter().find_map(|part| if let Part::Refusal(text) = part { Some(text) } else { None })
     {
         writer.string("refusal", refusal);
+    } else {
+        writer.text("refusal", "null");
     }
     message::write_tool_calls(parts, &mut writer);
     writer.close();
@@ -488,5 +490,16 @@ mod tests {
         assert_eq!(fault.kind, crate::fault::Kind::Provider(429));
         assert_eq!(fault.message, "busy");
         assert!(facts(tape.as_value()).is_err());
+    }
+
+    #[test]
+    fn reasons_of_others_are_told_in_words_that_clients_know() {
+        for (finish, word) in [
+            (Finish::Other("UNEXPECTED_TOOL_CALL".into()), "length"),
+            (Finish::Refusal, "content_filter"),
+            (Finish::Pause, "length"),
+        ] {
+            assert_eq!(finish_word(&finish), word);
+        }
     }
 }

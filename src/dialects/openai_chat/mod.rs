@@ -20,6 +20,7 @@ mod answer;
 mod ask;
 mod completions;
 mod embeddings;
+mod entries;
 mod fault;
 mod message;
 mod plain;
@@ -54,7 +55,7 @@ use crate::wire::json::ValueAsScalar;
 use std::borrow::Cow;
 
 /// Its name, also the mark on everything it keeps.
-const NAME: &str = "openai_chat";
+pub(super) const NAME: &str = "openai_chat";
 
 /// Fields that steer the delivery of an answer and not what it says. `user`, `safety_identifier`,
 /// `metadata` and `store` stay in the key although OpenAI itself does not sample by them: servers that

@@ -12,6 +12,7 @@ use super::super::fields::ObjectWriter;
 use super::NAME;
 use super::answer;
 use super::answer::Said;
+use super::entries;
 use super::fault;
 use super::message;
 use crate::chat::Event;
@@ -50,6 +51,8 @@ const WHOLE_FIELDS: &[&str] =
 pub(super) struct Reader {
     parser: Parser,
     started: bool,
+    /// Which of the fields that stand in every chunk were told.
+    repeated: Vec<&'static str>,
     calls: Vec<Call>,
 }
 
@@ -104,19 +107,23 @@ impl Reader {
 
     fn read_envelope(&mut self, chunk: &JsonObject<'_, '_>, into: &mut Vec<Event>) {
         let first = !std::mem::replace(&mut self.started, true);
-        let others = chunk.iter().filter(|(name, value)| {
-            !CHUNK_FIELDS.contains(name) && !value.is_null() && (first || !REPEATED_FIELDS.contains(name))
-        });
-        let kept = others.map(|(name, value)| own(name.to_owned(), value));
+        let mut kept = Vec::new();
+        for (name, value) in chunk.iter().filter(|(name, value)| !CHUNK_FIELDS.contains(name) && !value.is_null()) {
+            let repeated = REPEATED_FIELDS.iter().find(|known| **known == name);
+            if repeated.is_none_or(|known| !self.repeated.contains(known)) {
+                self.repeated.extend(repeated);
+                kept.push(own(name.to_owned(), value));
+            }
+        }
         if first {
             into.push(Event::Start {
                 id: fields::string_of(chunk, "id").unwrap_or_default().to_owned(),
                 model: fields::string_of(chunk, "model").unwrap_or_default().to_owned(),
                 created_s: fields::integer_of(chunk, "created").unwrap_or_default(),
-                extra: kept.collect(),
+                extra: kept,
             });
         } else {
-            into.extend(kept.map(Event::AnswerExtra));
+            into.extend(kept.into_iter().map(Event::AnswerExtra));
         }
     }
 
@@ -167,7 +174,9 @@ impl Reader {
         for (name, value) in delta.iter() {
             let empty = value.is_null() || value.as_array().is_some_and(|list| list.is_empty());
             if !empty && !DELTA_FIELDS.contains(&name) {
-                into.push(Event::ChoiceExtra { choice, extra: own(format!("message/{name}"), value) });
+                let value = RawJson(entries::unnumbered(value));
+                let extra = Extra { dialect: NAME, name: format!("message/{name}"), value };
+                into.push(Event::ChoiceExtra { choice, extra });
             }
         }
         Ok(())
@@ -274,12 +283,16 @@ pub(super) struct Writer {
     options: StreamOptions,
     /// The part of a chunk that never changes, up to the choices.
     head: Vec<u8>,
+    /// Top-level fields in the head, by their names.
+    repeated: Vec<String>,
     /// Top-level fields for the next chunk.
     pending: Vec<Extra>,
     /// Reasoning of each choice since its last signature.
     thoughts: Vec<(u64, String)>,
     /// Choices whose role was said.
     introduced: Vec<u64>,
+    /// How many entries lists of deltas have so far, by choice and name.
+    listed: Vec<(u64, String, u64)>,
     usage: Option<Usage>,
 }
 
@@ -288,9 +301,11 @@ impl Writer {
         Writer {
             options,
             head: Vec::new(),
+            repeated: Vec::new(),
             pending: Vec::new(),
             thoughts: Vec::new(),
             introduced: Vec::new(),
+            listed: Vec::new(),
             usage: None,
         }
     }
@@ -306,6 +321,7 @@ impl Writer {
         json::write_string(model, &mut self.head);
         for (name, value) in top_level(extra) {
             if REPEATED_FIELDS.contains(&name) {
+                self.repeated.push(name.to_owned());
                 write_member(name, value, &mut self.head);
             } else {
                 self.pending.extend(extra.iter().find(|extra| extra.name == name).cloned());
@@ -369,11 +385,24 @@ impl Writer {
     }
 
     fn block(&mut self, choice: u64, part: &Part, out: &mut Vec<u8>) {
+        let block = fields::written(|out| message::write_block(part, out));
+        self.list(choice, "thinking_blocks", &format!("[{block}]"), out);
+    }
+
+    /// A delta of a list, whose entries are numbered through the stream.
+    fn list(&mut self, choice: u64, name: &str, list: &str, out: &mut Vec<u8>) {
         self.introduce(choice, out);
+        let known = self.listed.iter().position(|(of, known, _)| *of == choice && known == name);
+        let at = known.unwrap_or_else(|| {
+            self.listed.push((choice, name.to_owned(), 0));
+            self.listed.len() - 1
+        });
+        let (list, more) = entries::numbered(list, self.listed[at].2);
+        self.listed[at].2 += more;
         self.delta(choice, out, |out| {
-            out.extend_from_slice(b"\"thinking_blocks\":[");
-            message::write_block(part, out);
-            out.push(b']');
+            json::write_string(name, out);
+            out.push(b':');
+            out.extend_from_slice(list.as_bytes());
         });
     }
 
@@ -422,6 +451,7 @@ impl Writer {
         }
         match extra.name.strip_prefix("message/") {
             Some(name) if WHOLE_FIELDS.contains(&name) => {}
+            Some(name) if value.starts_with('[') => self.list(choice, name, value, out),
             Some(name) => {
                 self.introduce(choice, out);
                 self.delta(choice, out, |out| {
@@ -432,6 +462,18 @@ impl Writer {
             }
             None if matches!(extra.name.as_str(), "index" | "finish_reason" | "logprobs") => {}
             None => self.beside(choice, (&extra.name, value), "null", out),
+        }
+    }
+
+    /// Told late, it stands in every chunk that follows, if it is one of those that do.
+    fn answer_extra(&mut self, extra: &Extra) {
+        if REPEATED_FIELDS.contains(&extra.name.as_str()) && !self.head.is_empty() {
+            if !self.repeated.contains(&extra.name) {
+                self.repeated.push(extra.name.clone());
+                write_member(&extra.name, &extra.value.0, &mut self.head);
+            }
+        } else {
+            self.pending.push(extra.clone());
         }
     }
 
@@ -485,7 +527,7 @@ impl EventWriter for Writer {
             Event::Whole { choice, part } => self.whole(*choice, part, out),
             Event::Logprobs { choice, json } => self.beside(*choice, ("logprobs", &json.0), "null", out),
             Event::ChoiceExtra { choice, extra } => self.choice_extra(*choice, extra, out),
-            Event::AnswerExtra(extra) if extra.dialect == NAME => self.pending.push(extra.clone()),
+            Event::AnswerExtra(extra) if extra.dialect == NAME => self.answer_extra(extra),
             Event::Finish { choice, finish } => {
                 let word = fields::written(|out| json::write_string(answer::finish_word(finish), out));
                 self.beside(*choice, ("", ""), &word, out);
@@ -671,7 +713,9 @@ mod tests {
         writer.write(&Event::Start { id: "i".into(), model: "m".into(), created_s: 1, extra: vec![] }, &mut out);
         said.iter().for_each(|event| writer.write(event, &mut out));
         let text = String::from_utf8(out).expect("text");
-        assert!(text.contains(r#"{"thinking_blocks":[{"type":"thinking","thinking":"hm!","signature":"s"}]}"#));
+        assert!(
+            text.contains(r#"{"thinking_blocks":[{"index":0,"type":"thinking","thinking":"hm!","signature":"s"}]}"#)
+        );
         let lines: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("data: ")).collect();
         assert_eq!(read(&lines)[1..], said);
     }
@@ -716,5 +760,36 @@ mod tests {
         assert!(matches!(read(&[failed]).last(), Some(Event::Error(_))));
         let error = facts_of(r#"{"error":{"message":"m","code":"c"},"choices":[]}"#).expect("a chunk");
         assert_eq!(error.error.map(|fault| fault.message.into_owned()), Some("m".to_owned()));
+    }
+
+    #[test]
+    fn entries_of_lists_are_numbered_through_a_stream() {
+        let list = |value: &str| Event::ChoiceExtra {
+            choice: 0,
+            extra: Extra { dialect: NAME, name: "message/annotations".into(), value: RawJson(value.into()) },
+        };
+        let said = [list(r#"[{"a":1},{"a":2}]"#), list(r#"[{"a":3}]"#)];
+        let mut writer = Writer::new(StreamOptions::default());
+        let mut out = Vec::new();
+        said.iter().for_each(|event| writer.write(event, &mut out));
+        let text = String::from_utf8(out).expect("text");
+        for told in [r#"[{"index":0,"a":1},{"index":1,"a":2}]"#, r#"[{"index":2,"a":3}]"#] {
+            assert!(text.contains(&format!(r#"{{"annotations":{told}}}"#)), "{text}");
+        }
+        let lines: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("data: ")).collect();
+        assert_eq!(read(&lines)[1..], said);
+    }
+
+    #[test]
+    fn a_tier_that_is_told_late_stands_in_what_follows() {
+        let tier = r#""service_tier":"default""#;
+        let late = r#"{"choices":[{"index":0,"delta":{"content":"b"}}],"service_tier":"default"}"#;
+        let events = read(&[r#"{"choices":[{"index":0,"delta":{"content":"a"}}],"service_tier":null}"#, late, late]);
+        assert_eq!(events.iter().filter(|event| matches!(event, Event::AnswerExtra(_))).count(), 1, "told once");
+        let mut writer = Writer::new(StreamOptions::default());
+        let mut out = Vec::new();
+        events.iter().for_each(|event| writer.write(event, &mut out));
+        let text = String::from_utf8(out).expect("text");
+        assert_eq!(text.matches(tier).count(), 2, "in both chunks behind it, once each: {text}");
     }
 }

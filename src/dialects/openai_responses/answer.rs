@@ -4,7 +4,10 @@ use super::super::AnswerFacts;
 use super::super::fields;
 use super::super::fields::Keeper;
 use super::super::fields::ObjectWriter;
+use super::super::sources;
+use super::super::tier;
 use super::NAME;
+use super::content;
 use super::items;
 use super::items::List;
 use super::items::Naming;
@@ -40,13 +43,16 @@ pub(super) fn read_answer(body: Value<'_, '_>) -> Result<Answer, Fault> {
     }
     choice.finish = read_finish(&object, calls);
     choice.logprobs = read_logprobs(&choice.parts);
+    choice.extra.extend(content::sources(&choice.parts));
+    let mut extra = read_extra(&object);
+    extra.extend(tier::kept(fields::string_of(&object, tier::FIELD)));
     Ok(Answer {
         id: fields::string_of(&object, "id").unwrap_or_default().to_owned(),
         model: fields::string_of(&object, "model").unwrap_or_default().to_owned(),
         created_s: read_created(&object),
         choices: vec![choice],
         usage: object.get("usage").filter(|usage| usage.is_object()).map(|usage| read_usage(usage, true)),
-        extra: read_extra(&object),
+        extra,
     })
 }
 
@@ -140,7 +146,11 @@ pub(super) fn read_extra(response: &JsonObject<'_, '_>) -> Vec<Extra> {
 fn is_usual_reason(response: &JsonObject<'_, '_>, value: Value<'_, '_>) -> bool {
     let is_incomplete = fields::string_of(response, "status") == Some("incomplete");
     match value.as_object() {
-        Some(object) => is_incomplete && object.len() == 1 && incomplete_reason(response).is_some(),
+        Some(object) => {
+            let told = incomplete_reason(response);
+            let usual = told.is_some() && told == status(read_finish(response, false).as_ref()).1;
+            is_incomplete && object.len() == 1 && usual
+        }
         None => value.is_null() && !is_incomplete,
     }
 }
@@ -198,10 +208,9 @@ fn write_usage(usage: &Usage, out: &mut Vec<u8>) {
     writer.integer("input_tokens", usage.input_tokens);
     if let Some(out) = writer.field("input_tokens_details") {
         let mut inner = ObjectWriter::open(out, &[], NAME);
+        // Both are always there: SDKs read them without asking.
         inner.integer("cached_tokens", usage.cache_read_tokens.unwrap_or_default());
-        if let Some(tokens) = usage.cache_write_tokens {
-            inner.integer("cache_write_tokens", tokens);
-        }
+        inner.integer("cache_write_tokens", usage.cache_write_tokens.unwrap_or_default());
         inner.close();
     }
     writer.integer("output_tokens", usage.output_tokens);
@@ -233,8 +242,12 @@ impl Envelope<'_> {
         let extra: Vec<Extra> = self.extra.iter().map(so_far).collect();
         let mut writer = ObjectWriter::open(out, &extra, NAME);
         json::write_string("in_progress", writer.overrule("status"));
-        for name in ["error", "incomplete_details", "usage"] {
+        for name in ["error", "incomplete_details"] {
             writer.overrule(name).extend_from_slice(b"null");
+        }
+        match is_own(self.extra) {
+            true => writer.overrule("usage").extend_from_slice(b"null"),
+            false => writer.skip("usage"),
         }
         self.write(&mut writer, b"[]");
         writer.close();
@@ -255,7 +268,9 @@ impl Envelope<'_> {
         }
         match usage {
             Some(usage) => write_usage(usage, writer.overrule("usage")),
-            None => writer.text("usage", "null"),
+            // OpenAI's own description has no null here.
+            None if is_own(self.extra) => writer.text("usage", "null"),
+            None => {}
         }
         self.write(&mut writer, output);
         writer.close();
@@ -269,22 +284,19 @@ impl Envelope<'_> {
         if let Some(out) = writer.field("output") {
             out.extend_from_slice(output);
         }
+        writer.optional_string(tier::FIELD, tier::of(self.extra));
         settings::write(writer);
     }
 }
 
-/// How a response ended: `status` and the reason of `incomplete_details`. An answer that another dialect
-/// calls refused or paused was cut short here.
-pub(super) fn status(finish: Option<&Finish>) -> (&'static str, Option<&str>) {
+/// How a response ended: `status` and the reason of `incomplete_details`, which has words for two only. An answer
+/// that another dialect calls refused or paused, or that ended for a reason unheard of, was cut short here.
+pub(super) fn status(finish: Option<&Finish>) -> (&'static str, Option<&'static str>) {
     match finish {
         None => ("in_progress", None),
         Some(Finish::Stop | Finish::StopSequence(_) | Finish::ToolCalls) => ("completed", None),
-        Some(Finish::Length | Finish::Pause) => ("incomplete", Some("max_output_tokens")),
+        Some(Finish::Length | Finish::Pause | Finish::Other(_)) => ("incomplete", Some("max_output_tokens")),
         Some(Finish::ContentFilter | Finish::Refusal) => ("incomplete", Some("content_filter")),
-        Some(Finish::Other(word)) if word == "model_context_window_exceeded" => {
-            ("incomplete", Some("max_output_tokens"))
-        }
-        Some(Finish::Other(word)) => ("incomplete", Some(word)),
     }
 }
 
@@ -319,7 +331,9 @@ pub(super) fn write_answer(answer: &Answer, out: &mut Vec<u8>) {
         let logprobs = choice.logprobs.as_ref().and_then(own_logprobs).unwrap_or_else(|| "[]".to_owned());
         let is_cut = status(finish).0 == "incomplete";
         let naming = Naming { suffix: &suffix, number: 0, is_cut, logprobs: &logprobs };
-        items::write_answered(&choice.parts, &choice.extra, naming, &mut list);
+        let place = (NAME, content::ANNOTATIONS);
+        let parts = sources::placed(&choice.parts, &choice.extra, place, content::write_citation);
+        items::write_answered(&parts, &choice.extra, naming, &mut list);
     }
     let mut output = Vec::with_capacity(list.written.len() + 2);
     list.write(&mut output);

@@ -4,6 +4,8 @@ use super::super::fields;
 use super::super::fields::Keeper;
 use super::super::fields::ObjectWriter;
 use super::super::media;
+use super::super::sources;
+use super::super::sources::Source;
 use super::NAME;
 use crate::chat::Extra;
 use crate::chat::ImageDetail;
@@ -16,6 +18,26 @@ use crate::wire::json::JsonArray;
 use crate::wire::json::JsonObject;
 use crate::wire::json::Value;
 use crate::wire::json::ValueAsScalar;
+
+/// Where a text names its sources.
+pub(super) const ANNOTATIONS: &str = "annotations";
+
+/// What to keep of the sources of these texts for other dialects.
+pub(super) fn sources(parts: &[Part]) -> Option<Extra> {
+    sources::of_texts(parts, (NAME, ANNOTATIONS), |annotation, _| cited(annotation))
+}
+
+/// The address on the web that an annotation is about.
+pub(super) fn cited(annotation: &JsonObject<'_, '_>) -> Option<Source> {
+    Source::of_openai(annotation).filter(|_| fields::string_of(annotation, "type") == Some("url_citation"))
+}
+
+/// Writes a source as an annotation.
+pub(super) fn write_citation(source: &Source, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"{\"type\":\"url_citation\",");
+    source.write_openai(out);
+    out.push(b'}');
+}
 
 /// Reads what somebody other than the model says; `param` is where it stands. What is not shaped as
 /// expected stays whole.
@@ -68,6 +90,9 @@ fn read_image(object: &JsonObject<'_, '_>) -> Option<Part> {
             ("detail", Some(word)) => detail = Some(ImageDetail(word.to_owned())),
             _ => keeper.keep(name, value),
         }
+    }
+    if object.get("detail").is_none() {
+        keeper.absent("detail");
     }
     Some(Part::Image { source: source?, detail, cache_marker: None, extra: keeper.extras })
 }
@@ -160,7 +185,7 @@ pub(super) fn write_output_text(text: &str, extra: &[Extra], logprobs: Option<&s
     let mut writer = ObjectWriter::open(out, extra, NAME);
     writer.string("type", "output_text");
     writer.string("text", text);
-    writer.text("annotations", "[]");
+    writer.text(ANNOTATIONS, "[]");
     if let Some(logprobs) = logprobs {
         writer.text("logprobs", logprobs);
     }
@@ -189,7 +214,8 @@ fn write_image(
     let mut writer = ObjectWriter::open(out, extra, NAME);
     writer.string("type", "input_image");
     writer.string(name, &value);
-    writer.optional_string("detail", detail.map(|detail| detail.0.as_str()));
+    // The API takes a picture without it, its description does not.
+    writer.string("detail", detail.map_or("auto", |detail| detail.0.as_str()));
     writer.close();
     Ok(())
 }

@@ -11,6 +11,7 @@ use super::NAME;
 use super::content;
 use super::reasoning;
 use crate::chat::Extra;
+use crate::chat::MediaSource;
 use crate::chat::Part;
 use crate::chat::RawJson;
 use crate::wire::json;
@@ -200,15 +201,28 @@ pub(super) fn write_message(parts: &[Part], around: &[Extra], naming: Option<Nam
     }
     writer.string("role", "assistant");
     if let Some(out) = writer.field("content") {
-        match (parts, naming) {
-            // The short form is the one that every imitator of this dialect knows.
-            ([Part::Text { text, extra, .. }], None) if extra.iter().all(|extra| extra.dialect != NAME) => {
-                json::write_string(text, out);
-            }
-            _ => write_pieces(parts, naming, out),
+        match plain_text(parts).filter(|_| naming.is_none()) {
+            Some(text) => json::write_string(&text, out),
+            None => write_pieces(parts, naming, out),
         }
     }
     writer.close();
+}
+
+/// The words of a message that is nothing but words, and was not in this dialect before. The short form is the
+/// one that every imitator knows, and the only one for which OpenAI's description wants no id.
+fn plain_text(parts: &[Part]) -> Option<Cow<'_, str>> {
+    match parts {
+        [one] => foreign_text(one).map(Cow::Borrowed),
+        several => several.iter().map(foreign_text).collect::<Option<String>>().map(Cow::Owned),
+    }
+}
+
+fn foreign_text(part: &Part) -> Option<&str> {
+    match part {
+        Part::Text { text, extra, .. } if extra.iter().all(|extra| extra.dialect != NAME) => Some(text),
+        _ => None,
+    }
 }
 
 /// Log probabilities are told once for all texts, so they stand with the first one.
@@ -271,13 +285,25 @@ pub(super) fn write_answered(parts: &[Part], around: &[Extra], naming: Naming<'_
     }
 }
 
+/// A picture that the model made is the result of a call here.
+fn write_picture(id: &str, media_type: &str, data: &str, out: &mut Vec<u8>) {
+    let mut writer = ObjectWriter::open(out, &[], NAME);
+    writer.string("id", id);
+    writer.string("type", "image_generation_call");
+    writer.string("status", "completed");
+    writer.string("output_format", media_type.strip_prefix("image/").unwrap_or(media_type));
+    writer.string("result", data);
+    writer.close();
+}
+
 /// Can this dialect tell it as an item of an answer?
 pub(super) fn has_item(part: &Part) -> bool {
     match part {
         Part::Text { .. } | Part::Refusal(_) | Part::ToolCall { .. } => true,
         Part::Thinking { .. } | Part::RedactedThinking { .. } => true,
         Part::Opaque { dialect, .. } => *dialect == NAME,
-        Part::Image { .. } | Part::File { .. } | Part::Audio { .. } | Part::ToolResult { .. } => false,
+        Part::Image { source, .. } => matches!(source, MediaSource::Base64 { .. }),
+        Part::File { .. } | Part::Audio { .. } | Part::ToolResult { .. } => false,
     }
 }
 
@@ -290,6 +316,9 @@ pub(super) fn write_item(parts: &[Part], around: &[Extra], naming: Naming<'_>, l
         [Part::ToolCall { id, name, arguments, extra, .. }] => {
             let status = if naming.is_cut { "incomplete" } else { "completed" };
             write_call(Call { id, name, arguments, extra }, Some((&naming.id("fc"), status)), list.next());
+        }
+        [Part::Image { source: MediaSource::Base64 { media_type, data }, .. }] => {
+            write_picture(&naming.id("ig"), media_type, data, list.next());
         }
         [Part::Opaque { json, .. }] => list.next().extend_from_slice(json.0.as_bytes()),
         words => write_message(words, around, Some(naming), list.next()),

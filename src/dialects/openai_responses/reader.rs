@@ -9,8 +9,12 @@
 use super::super::EventFacts;
 use super::super::EventReader;
 use super::super::fields;
+use super::super::sources;
+use super::super::sources::Words;
+use super::super::tier;
 use super::NAME;
 use super::answer;
+use super::content;
 use super::items;
 use super::items::MESSAGE;
 use super::reasoning;
@@ -42,6 +46,9 @@ pub(super) struct Reader {
     extra: Vec<Extra>,
     items: Vec<Item>,
     calls: u64,
+    words: Words,
+    /// The tier that was told.
+    tier: Option<Extra>,
 }
 
 /// An item by its place in the output, and what of it was told.
@@ -71,7 +78,9 @@ impl EventReader for Reader {
         let tape = self.parser.parse(&mut copy).map_err(|_| broken())?;
         let event = tape.as_value().as_object().ok_or_else(broken)?;
         let kind = fields::string_of(&event, "type").or(name).ok_or_else(broken)?;
+        let told = into.len();
         let read = self.read_event(kind, &event, tape.as_value(), into);
+        self.count(&into[told..]);
         self.parser.recycle(tape);
         read
     }
@@ -138,12 +147,24 @@ impl Reader {
         }
         self.extra = answer::read_extra(response);
         self.extra.retain(|extra| extra.name != "status"); // that of the moment
+        self.tier = tier_of(response);
         into.push(Event::Start {
             id: fields::string_of(response, "id").unwrap_or_default().to_owned(),
             model: fields::string_of(response, "model").unwrap_or_default().to_owned(),
             created_s: answer::read_created(response),
-            extra: self.extra.clone(),
+            extra: self.extra.iter().cloned().chain(self.tier.clone()).collect(),
         });
+    }
+
+    /// Words that were told, as sources count them.
+    fn count(&mut self, into: &[Event]) {
+        for event in into {
+            match event {
+                Event::TextStart { .. } => self.words.begin(),
+                Event::Text { text, .. } => self.words.say(text),
+                _ => {}
+            }
+        }
     }
 
     fn state(&mut self, index: u64) -> Option<&mut State> {
@@ -252,8 +273,11 @@ impl Reader {
     fn annotate(&mut self, index: u64, annotations: &[String], into: &mut Vec<Event>) {
         if let Some(State::Message { annotations: told, .. }) = self.state(index) {
             *told += annotations.len();
-            let extra = own("annotations", format!("[{}]", annotations.join(",")));
-            into.push(Event::TextExtra { choice: CHOICE, extra });
+            let (list, before) = (format!("[{}]", annotations.join(",")), self.words.range().start);
+            let cited = sources::listed(&list, content::cited).into_iter().map(|source| source.moved(before));
+            let elsewhere = sources::kept(&cited.collect::<Vec<_>>());
+            into.push(Event::TextExtra { choice: CHOICE, extra: own(content::ANNOTATIONS, list) });
+            into.extend(elsewhere.map(|extra| Event::ChoiceExtra { choice: CHOICE, extra }));
         }
     }
 
@@ -347,6 +371,7 @@ impl Reader {
         let (mut parts, mut around) = (Vec::new(), Vec::new());
         items::read(item, object, &mut parts, &mut around);
         into.extend(around.into_iter().map(|extra| Event::ChoiceExtra { choice: CHOICE, extra }));
+        let elsewhere = content::sources(&parts);
         for part in parts {
             match part {
                 Part::Text { text, extra, .. } => {
@@ -358,6 +383,10 @@ impl Reader {
                 part => into.push(Event::Whole { choice: CHOICE, part }),
             }
         }
+        let before = self.words.range().end;
+        let moved = elsewhere.iter().flat_map(sources::of_extra).map(|source| source.moved(before));
+        let elsewhere = sources::kept(&moved.collect::<Vec<_>>());
+        into.extend(elsewhere.map(|extra| Event::ChoiceExtra { choice: CHOICE, extra }));
     }
 
     fn finish(&mut self, response: &JsonObject<'_, '_>, into: &mut Vec<Event>) -> Result<(), Fault> {
@@ -379,7 +408,8 @@ impl Reader {
         // In the order of the start, whatever order providers have for the end.
         let place = |extra: &Extra| self.extra.iter().position(|known| known.name == extra.name).unwrap_or(usize::MAX);
         news.sort_by_key(place);
-        into.extend(news.into_iter().map(Event::AnswerExtra));
+        let tier = tier_of(response).filter(|tier| self.tier.as_ref() != Some(tier));
+        into.extend(news.into_iter().chain(tier).map(Event::AnswerExtra));
         if let Some(finish) = answer::read_finish(response, calls || self.calls > 0) {
             into.push(Event::Finish { choice: CHOICE, finish });
         }
@@ -394,6 +424,11 @@ impl Reader {
             Some(known) => known != extra.value.0 && !(known.starts_with('[') && extra.value.0.starts_with('[')),
         }
     }
+}
+
+/// The tier that served a response; one that is not yet known is called `auto`.
+fn tier_of(response: &JsonObject<'_, '_>) -> Option<Extra> {
+    tier::kept(fields::string_of(response, tier::FIELD))
 }
 
 /// Fields of the message; there is always one, because they also tell that another message begins.

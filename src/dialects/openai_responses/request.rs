@@ -536,4 +536,19 @@ mod tests {
             assert_eq!(got, wanted, "{foreign}");
         }
     }
+
+    #[test]
+    fn what_others_said_is_written_as_the_description_wants_it() {
+        let text = |text: &str| Part::Text { text: text.into(), cache_marker: None, extra: Vec::new() };
+        let message = |role, parts| Message { role, parts, name: None, plain: false, extra: Vec::new() };
+        let source = crate::chat::MediaSource::Url("https://x/y.png".into());
+        let picture = Part::Image { source, detail: None, cache_marker: None, extra: Vec::new() };
+        let messages = vec![message(Role::User, vec![picture]), message(Role::Assistant, vec![text("a"), text("b")])];
+        let mut out = Vec::new();
+        let request = Request { messages, ..Request::default() };
+        write_request(&request, "m", TargetOptions::default(), &mut out).expect("expressible");
+        let written = String::from_utf8(out).expect("text");
+        assert!(written.contains(r#""content":"ab""#), "{written}");
+        assert!(written.contains(r#""detail":"auto""#), "{written}");
+    }
 }

@@ -28,11 +28,10 @@ const ALWAYS: &[(&str, &str)] = &[
     ("tools", "[]"),
     ("top_p", "null"),
     ("truncation", "\"disabled\""),
-    ("user", "null"),
 ];
 
 /// Settings that are repeated if they were given.
-const GIVEN: &[&str] = &["max_tool_calls", "prompt_cache_key", "safety_identifier", "top_logprobs"];
+const GIVEN: &[&str] = &["max_tool_calls", "prompt_cache_key", "safety_identifier", "top_logprobs", "user"];
 
 /// The settings of the request `raw`, to be kept with its answer.
 pub(super) fn repeated(raw: &[u8]) -> Vec<Extra> {

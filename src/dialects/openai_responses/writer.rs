@@ -10,6 +10,9 @@
 use super::super::EventWriter;
 use super::super::StreamOptions;
 use super::super::fields;
+use super::super::sources::Source;
+use super::super::sources::Waiting;
+use super::super::tier;
 use super::NAME;
 use super::answer;
 use super::answer::Envelope;
@@ -49,6 +52,8 @@ pub(super) struct Writer {
     refusing: Vec<Extra>,
     /// The next words begin a part of their own.
     apart: bool,
+    /// What another dialect told beside its texts.
+    sources: Waiting,
     /// Log probabilities came with their texts.
     told_logprobs: bool,
     /// Reasoning whose item is not known yet; only of answers that were in this dialect before.
@@ -112,6 +117,10 @@ impl EventWriter for Writer {
                     self.refusing.push(extra.clone());
                 }
             }
+            Event::ChoiceExtra { extra, .. } if !self.head.as_ref().is_some_and(|head| head.own) => {
+                self.sources.hear(extra);
+            }
+            Event::ChoiceExtra { .. } => {}
             Event::Ping => out.extend_from_slice(super::super::KEEP_ALIVE),
             Event::Error(error) => self.tell_error(error, out),
             _ => self.write_content(event, out),
@@ -137,6 +146,7 @@ impl Writer {
             around: Vec::new(),
             refusing: Vec::new(),
             apart: false,
+            sources: Waiting::default(),
             told_logprobs: false,
             thought: String::new(),
             gathered_bytes: 0,
@@ -154,7 +164,7 @@ impl Writer {
             id,
             model: model.to_owned(),
             created_s: if created_s == 0 { self.created_s } else { created_s },
-            extra: extra.iter().filter(|extra| extra.dialect == NAME).cloned().collect(),
+            extra: extra.iter().filter(is_told).cloned().collect(),
             own: answer::is_own(extra),
         });
         let begun = fields::written(|out| {
@@ -247,7 +257,10 @@ impl Writer {
 
     fn annotations(&mut self, extra: &Extra, out: &mut Vec<u8>) {
         self.open_text(out);
-        let added = list_entries(&extra.value.0);
+        self.annotate(&list_entries(&extra.value.0), out);
+    }
+
+    fn annotate(&mut self, added: &[String], out: &mut Vec<u8>) {
         let Some(Open { kind: Kind::Message { parts, .. }, .. }) = &mut self.open else {
             return;
         };
@@ -256,17 +269,28 @@ impl Writer {
             return;
         };
         let before = annotations_of(known).len();
-        keep_annotations(known, &added);
-        for (number, annotation) in (before..).zip(&added) {
+        keep_annotations(known, added);
+        for (number, annotation) in (before..).zip(added) {
             let number = number.to_string();
             let members = [("annotation_index", number.as_str()), ("annotation", annotation)];
             self.piece("response.output_text.annotation.added", Some(("content_index", place)), &members, out);
         }
     }
 
+    /// Tells the sources of a text that ends.
+    fn tell_sources(&mut self, out: &mut Vec<u8>) {
+        let due = self.sources.due(self.finish.is_some());
+        let written = |source: &Source| fields::written(|out| content::write_citation(source, out));
+        let added: Vec<String> = due.iter().map(written).collect();
+        if !added.is_empty() {
+            self.annotate(&added, out);
+        }
+    }
+
     fn text(&mut self, text: &str, out: &mut Vec<u8>) {
         self.open_text(out);
         self.gathered_bytes += text.len();
+        self.sources.say(text);
         let Some(Open { kind: Kind::Message { parts, .. }, .. }) = &mut self.open else {
             return;
         };
@@ -328,14 +352,18 @@ impl Writer {
         if !self.around.is_empty() {
             self.close(false, out);
         }
-        let in_text = matches!(
-            &self.open,
-            Some(Open { kind: Kind::Message { parts, .. }, .. }) if matches!(parts.last(), Some(Part::Text { .. }))
-        );
-        if !in_text || std::mem::take(&mut self.apart) {
+        if !self.is_in_text() || std::mem::take(&mut self.apart) {
             self.open_part(Part::Text { text: String::new(), cache_marker: None, extra: Vec::new() }, out);
         }
         self.apart = false;
+    }
+
+    fn is_in_text(&self) -> bool {
+        let parts = match &self.open {
+            Some(Open { kind: Kind::Message { parts, .. }, .. }) => parts.as_slice(),
+            _ => &[],
+        };
+        matches!(parts.last(), Some(Part::Text { .. }))
     }
 
     fn open_part(&mut self, mut part: Part, out: &mut Vec<u8>) {
@@ -350,6 +378,9 @@ impl Writer {
         };
         let place = parts.len() as u64;
         let empty = written_part(&part, "[]");
+        if matches!(part, Part::Text { .. }) {
+            self.sources.begin();
+        }
         parts.push(part);
         self.piece("response.content_part.added", Some(("content_index", place)), &[("part", &empty)], out);
     }
@@ -508,8 +539,8 @@ impl Writer {
 
     fn finish(&mut self, finish: &Finish, out: &mut Vec<u8>) {
         let is_cut = answer::status(Some(finish)).0 == "incomplete";
-        self.close(is_cut, out);
         self.finish = Some(finish.clone());
+        self.close(is_cut, out);
     }
 
     fn end(&mut self, out: &mut Vec<u8>) {
@@ -527,16 +558,19 @@ impl Writer {
     }
 
     fn answer_extra(&mut self, extra: &Extra) {
-        let Some(head) = self.head.as_mut().filter(|_| extra.dialect == NAME) else {
+        let Some(head) = self.head.as_mut().filter(|_| is_told(&extra)) else {
             return;
         };
-        match head.extra.iter_mut().find(|known| known.name == extra.name) {
+        match head.extra.iter_mut().find(|known| known.name == extra.name && known.dialect == extra.dialect) {
             Some(known) => known.value = extra.value.clone(),
             None => head.extra.push(extra.clone()),
         }
     }
 
     fn close_part(&mut self, out: &mut Vec<u8>) {
+        if self.is_in_text() {
+            self.tell_sources(out);
+        }
         let Some(Open { kind: Kind::Message { parts, logprobs, .. }, .. }) = &self.open else {
             return;
         };
@@ -649,6 +683,11 @@ fn list_entries(list: &str) -> Vec<String> {
     read.iter().map(ToString::to_string).collect()
 }
 
+/// Does this field of a stream's head stand in a response?
+fn is_told(extra: &&Extra) -> bool {
+    extra.dialect == NAME || tier::of_extra(extra).is_some()
+}
+
 fn annotations_of(extra: &[Extra]) -> Vec<String> {
     fields::kept(extra, NAME, "annotations").map(list_entries).unwrap_or_default()
 }
@@ -665,7 +704,9 @@ fn keep_annotations(extra: &mut Vec<Extra>, added: &[String]) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::sources;
     use super::*;
+    use crate::chat::MediaSource;
     use crate::chat::RawJson;
     use crate::fault::Kind;
 
@@ -775,5 +816,30 @@ mod tests {
             data,
             serde_json::json!({"type": "error", "sequence_number": 2, "code": "overloaded", "message": "busy", "param": "p", "error": error})
         );
+    }
+
+    #[test]
+    fn sources_and_pictures_of_others_have_a_place() {
+        let cited = Source { url: "u".into(), title: "t".into(), start: 1, end: 99 };
+        let picture = Part::Image {
+            source: MediaSource::Base64 { media_type: "image/webp".into(), data: "QQ==".into() },
+            detail: None,
+            cache_marker: None,
+            extra: Vec::new(),
+        };
+        let text = written(&[
+            start(vec![]),
+            // Before its words, as some tell them.
+            Event::ChoiceExtra { choice: 0, extra: sources::kept(&[cited]).expect("some") },
+            Event::Text { choice: 0, text: "h\u{e9}".into() },
+            Event::Whole { choice: 0, part: picture },
+            finish(Finish::Stop),
+            Event::End,
+        ]);
+        let annotation = r#"{"type":"url_citation","start_index":1,"end_index":2,"title":"t","url":"u"}"#;
+        assert!(text.contains(&format!(r#""annotation_index":0,"annotation":{annotation}"#)), "{text}");
+        assert!(text.contains(&format!(r#""annotations":[{annotation}]"#)), "{text}");
+        let told = r#"{"id":"ig_0101","type":"image_generation_call","status":"completed","output_format":"webp","result":"QQ=="}"#;
+        assert_eq!(text.matches(told).count(), 3, "opened, done and at the end: {text}");
     }
 }
