@@ -184,9 +184,9 @@ pub fn gist(answer: &Answer) -> Option<Gist> {
     gist.finish = choice.finish.as_ref().map(|finish| match finish {
         // Whether it called tools is seen in its calls.
         Finish::Stop | Finish::StopSequence(_) | Finish::ToolCalls => "done",
-        Finish::Length | Finish::Pause => "length",
+        // What ended for an unknown reason is told as cut, where the types of SDKs know no other word.
+        Finish::Length | Finish::Pause | Finish::Other(_) => "length",
         Finish::ContentFilter | Finish::Refusal => "refused",
-        Finish::Other(_) => "other",
     });
     // Not every dialect has a word for an answer that has not begun.
     (gist.finish.is_some() || !gist.text.is_empty() || !gist.calls.is_empty()).then_some(gist)
