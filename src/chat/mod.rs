@@ -11,6 +11,7 @@ mod request;
 
 pub use answer::{Answer, Choice, Finish, Usage};
 pub use ask::Ask;
+pub use ask::Kept;
 pub use ask::VectorForm;
 pub use event::{Assembler, Event, answer_events};
 pub use request::{

@@ -6,7 +6,9 @@
 //! because a reload must not hand every caller a fresh minute; and what is known of providers' keys, by
 //! credential, because a reload does not mend a revoked one.
 
+use super::homes::Home;
 use crate::chat::Usage;
+use crate::clock::Tick;
 use crate::config::Price;
 use crate::config::RouteCache;
 use crate::config::SINGLE_KEY_NAME;
@@ -18,6 +20,8 @@ use crate::dialects::ProviderDialect;
 use crate::dialects::openai_chat::OpenAiChat;
 use crate::dialects::openai_chat::Quirks;
 use crate::fault::Fault;
+use crate::keys::Caller;
+use crate::keys::Chosen;
 use crate::keys::KeyRing;
 use crate::keys::ProviderKey;
 use crate::keys::ProviderKeys;
@@ -159,6 +163,18 @@ impl Provider {
         self.kind.is_none() || self.quirks.only_max_tokens
     }
 
+    /// The home of what was made with its key number `key` for `caller`.
+    pub(super) fn home(&self, key: usize, caller: &Caller) -> Home {
+        let (provider, scope) = (Arc::clone(&self.name), Arc::clone(&caller.scope));
+        Home { provider, key: self.keys.shared_name(key), scope }
+    }
+
+    /// Its key for a request about something of which `home` is known: the one that it was made with.
+    pub(super) fn key_at(&self, home: Option<&Home>, model: &str, now: Tick) -> Option<Chosen> {
+        let home = home.filter(|home| home.provider == self.name)?;
+        self.keys.called(&home.key, model, now)
+    }
+
     /// A fault in the provider's words, without any credential that they quote.
     pub(super) fn redacted(&self, mut fault: Fault) -> Fault {
         self.keys.redact(&mut fault.message);
@@ -199,6 +215,11 @@ impl Deployment {
             direct_cache: RouteCache::default(),
             settings,
         })
+    }
+
+    /// The index of the provider with this configured name.
+    pub(super) fn provider_called(&self, name: &str) -> Option<usize> {
+        self.providers.iter().position(|provider| *provider.name == *name)
     }
 
     /// Does any route want vectors?

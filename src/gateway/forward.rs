@@ -220,6 +220,10 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
             let (Some(key), Some(setback)) = (key, failure.setback) else { return Ok(Attempt::Failed(failure)) };
             tried.note(key);
             self.rest(provider, key, setback, now);
+            if request.home.is_some() && setback != Setback::Rejected {
+                // Another account's key would deny what this one's keeps.
+                return Ok(Attempt::Failed(failure));
+            }
             let random = self.ids.random() as u64;
             let next = provider.keys.choose(&model, tried, now, random).filter(|_| now < deadline);
             let Some(next) = next else {
@@ -330,8 +334,10 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         key: Option<Chosen>,
     ) -> Result<Rendered, Fault> {
         let provider = &request.deployment.providers[provider];
-        let any = || provider.keys.choose(model, Tried::default(), self.net.lately(), self.ids.random() as u64);
-        let key = key.or_else(any).ok_or_else(|| no_key(provider, model))?;
+        let now = self.net.lately();
+        let any = || provider.keys.choose(model, Tried::default(), now, self.ids.random() as u64);
+        let at_home = || provider.key_at(request.home.as_ref(), model, now);
+        let key = key.or_else(at_home).or_else(any).ok_or_else(|| no_key(provider, model))?;
         let mut bytes = self.memory.take();
         let clock = || self.net.unix_ms();
         let dropped = render(request, body, provider, key, model, &self.instance, clock, &mut bytes)?;

@@ -12,6 +12,7 @@ mod whom;
 
 pub use paths::Endpoint;
 pub(super) use paths::endpoint;
+pub(super) use whom::may_come_back;
 
 use super::Gateway;
 use super::Incoming;
@@ -25,6 +26,7 @@ use super::forward;
 use super::forward::Failure;
 use super::forward::Unserved;
 use super::forward::Vanished;
+use super::homes::Home;
 use super::recall::Remembrance;
 use super::rules;
 use super::story::Ending;
@@ -61,6 +63,8 @@ struct Call<'r> {
     /// Below the provider's base URL, query included.
     target: Vec<u8>,
     said: Said,
+    /// Where something lives that the request names by id.
+    home: Option<Home>,
     allowance: Option<Allowance>,
 }
 
@@ -123,12 +127,12 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         story.route = route;
 
         let allowance = grant.allowance;
-        let call = Call { endpoint, incoming, deployment, caller, method, target, said, allowance };
+        let call = Call { endpoint, incoming, deployment, caller, method, target, said, home, allowance };
         let (exchange, provider, key) = self.ask_unread(&call, &candidates, client, story).await?;
         match exchange.status() {
             200..=299 => {
                 deployment.providers[provider].keys.accepted(key);
-                Box::pin(self.relay_unread(exchange, &call, provider, client, story)).await
+                Box::pin(self.relay_unread(exchange, &call, (provider, key.index()), client, story)).await
             }
             _ => Box::pin(self.refused_unread(exchange, &call, (provider, key), client, story)).await,
         }
@@ -147,9 +151,10 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
             let provider = &call.deployment.providers[*index];
             let total = rules::total_timeout(provider.link.timeouts.total, call.incoming.head, call.incoming.bytes)?;
             let before = self.net.now();
-            // What was made with one key is often to be found by that one alone: always the first that is fit.
+            // What was made with one key is often to be found by that one alone: it, or always the first that is fit.
             let asked = model.as_deref().unwrap_or_default();
-            let Some(key) = provider.keys.choose(asked, Tried::default(), before, 0) else {
+            let at_home = provider.key_at(call.home.as_ref(), asked, before);
+            let Some(key) = at_home.or_else(|| provider.keys.choose(asked, Tried::default(), before, 0)) else {
                 last = forward::no_key(provider, asked);
                 continue;
             };
