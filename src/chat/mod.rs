@@ -15,6 +15,6 @@ pub use ask::Kept;
 pub use ask::VectorForm;
 pub use event::{Assembler, Event, answer_events};
 pub use request::{
-    Extra, FunctionTool, ImageDetail, MediaSource, Message, Part, RawJson, Reasoning, Request, ResponseFormat, Role,
-    Tool, ToolChoice,
+    Citation, Extra, FunctionTool, ImageDetail, MediaSource, Message, Part, RawJson, Reasoning, Request,
+    ResponseFormat, Role, Tool, ToolChoice,
 };

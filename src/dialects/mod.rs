@@ -9,6 +9,7 @@
 pub mod anthropic_messages;
 mod base64;
 pub mod bedrock_converse;
+mod citations;
 pub mod cohere_chat;
 mod counting;
 mod fields;

@@ -11,6 +11,7 @@
 mod api_keys;
 mod caching;
 mod caller;
+mod citations;
 mod departures;
 mod envelopes;
 mod faults;

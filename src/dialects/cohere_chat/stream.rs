@@ -103,9 +103,11 @@ impl Reader {
                 }
             }
             "citation-start" => {
-                let citation = message?.get("citations").map(json::raw)?;
-                let extra = answer::citations_extra(format!("[{citation}]"));
+                let citation = message?.get("citations")?;
+                let extra = answer::citations_extra(format!("[{}]", json::raw(citation)));
                 into.push(Event::TextExtra { choice: CHOICE, extra });
+                let cited = |citation| Event::Cited { choice: CHOICE, citation };
+                into.extend(answer::read_sources(citation).into_iter().map(cited));
             }
             "message-end" => end(&delta?, into)?,
             _ => {}

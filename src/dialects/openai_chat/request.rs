@@ -320,7 +320,7 @@ fn read_content(content: Value<'_, '_>, param: &str, keeper: &mut Keeper) -> Res
 }
 
 fn plain_text(text: &str) -> Part {
-    Part::Text { text: text.to_owned(), cache_marker: None, extra: Vec::new() }
+    Part::text(text)
 }
 
 pub(super) fn write_request(
