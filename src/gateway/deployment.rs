@@ -53,6 +53,8 @@ pub struct Provider {
     also_speaks: Vec<&'static dyn ProviderDialect>,
     /// Where it is, with its deadlines and pool bounds.
     pub link: ProviderLink,
+    /// The version of Azure's older API, where that is spoken.
+    api_version: Option<Arc<str>>,
     /// `host` and fixed headers, rendered once; may hold a secret, hence never printed.
     pub(super) fixed_head: Vec<u8>,
     /// Its credentials.
@@ -91,6 +93,16 @@ impl Provider {
             return Some(caller);
         }
         self.spoken().find_map(|own| caller.through(own))
+    }
+
+    /// Appends where it has what its dialect has at `path`; `model` is what is asked for there.
+    pub(super) fn write_path(&self, path: &str, model: Option<&str>, out: &mut Vec<u8>) {
+        let endpoint = &self.link.endpoint;
+        out.extend_from_slice(endpoint.path_prefix.as_bytes());
+        match &self.api_version {
+            Some(version) => providers::azure::write_path(path, model, version, out),
+            None => out.extend_from_slice(endpoint.below(path).as_bytes()),
+        }
     }
 
     /// What it speaks for a caller who speaks `caller`.
@@ -313,6 +325,7 @@ fn provider(
         name: Arc::from(name.as_str()),
         dialect,
         also_speaks,
+        api_version: api_version(written, dialect_name, &link.endpoint.path_prefix)?,
         fixed_head: fixed_head(&link.endpoint.authority, written),
         keys: keys(written, credential, &link.endpoint.authority, previous),
         signer: signer(&link.endpoint.authority, written)?,
@@ -326,6 +339,30 @@ fn provider(
         models: written.models.clone(),
         link,
     })
+}
+
+/// The older API of Azure is that of OpenAI's dialects, below the resource's own address.
+fn api_version(
+    written: &crate::config::Provider,
+    dialect: &str,
+    path_prefix: &str,
+) -> Result<Option<Arc<str>>, AssemblyError> {
+    let Some(version) = &written.api_version else { return Ok(None) };
+    let name = &written.name;
+    let known = providers::azure::VERSIONED_DIALECTS;
+    if !known.contains(&dialect) {
+        let known = known.join(" and ");
+        return Err(AssemblyError(format!(
+            "provider `{name}`: `api_version` is for the dialects {known}; leave it out"
+        )));
+    }
+    if path_prefix.ends_with("/openai") || path_prefix.ends_with("/v1") {
+        return Err(AssemblyError(format!(
+            "provider `{name}`: with `api_version`, `base_url` is \"https://RESOURCE.openai.azure.com\" without a path \
+             to the API; or leave `api_version` out and speak the versionless API"
+        )));
+    }
+    Ok(Some(Arc::from(version.as_str())))
 }
 
 fn dialect_named(dialect: &str, provider: &str) -> Result<&'static dyn ProviderDialect, AssemblyError> {
@@ -346,6 +383,8 @@ fn also_speaks(
         return names.iter().map(|name| dialect_named(name, &written.name)).collect();
     }
     let at_home = |kind: &&Kind| written.base_url.is_none() || kind.wants_address();
+    // Of the older API's versions only the last know more than chat completions.
+    let at_home = |kind: &&Kind| at_home(kind) && written.api_version.is_none();
     let usual = kind.filter(at_home).filter(|_| written.dialect.is_none());
     let names = usual.map_or(&[][..], |kind| kind.also_speaks);
     names.iter().map(|name| dialect_named(name, &written.name)).collect()

@@ -533,9 +533,7 @@ fn render(
     };
     out.extend_from_slice(b"POST ");
     let path_at = out.len();
-    out.extend_from_slice(provider.link.endpoint.path_prefix.as_bytes());
-    let path = dialect.path(model, request.ask.stream);
-    out.extend_from_slice(provider.link.endpoint.below(&path).as_bytes());
+    provider.write_path(&dialect.path(model, request.ask.stream), Some(model), out);
     let path = path_at..out.len();
     out.extend_from_slice(b" HTTP/1.1\r\n");
     out.extend_from_slice(&provider.fixed_head);

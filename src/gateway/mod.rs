@@ -339,6 +339,9 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
     /// Serves a judged request whose body has arrived.
     pub async fn serve(&self, mut visit: Visit, incoming: Incoming<'_>, client: &mut Client<'_, N::Stream>) {
         visit.story.bytes_in = incoming.body.len() as u64;
+        let named = receive::deployment(incoming.head.path(incoming.bytes));
+        let body = named.and_then(|model| opaque::with_model(&incoming, &model, &self.parser));
+        let incoming = Incoming { body: body.as_deref().unwrap_or(incoming.body), ..incoming };
         match visit.surface {
             Surface::Chat(dialect) => self.serve_chat(dialect, visit, incoming, client).await,
             Surface::Models(path) => Box::pin(self.serve_models(path, visit, incoming, client)).await,

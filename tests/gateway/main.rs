@@ -9,6 +9,7 @@
 #![allow(unreachable_pub, reason = "one binary, many modules")]
 
 mod api_keys;
+mod azure;
 mod caching;
 mod caller;
 mod citations;

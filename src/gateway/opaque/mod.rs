@@ -12,6 +12,7 @@ mod whom;
 
 pub use paths::Endpoint;
 pub(super) use paths::endpoint;
+pub(super) use said::with_model;
 pub(super) use whom::may_come_back;
 
 use super::Gateway;
@@ -28,6 +29,7 @@ use super::forward::Unserved;
 use super::forward::Vanished;
 use super::homes::Home;
 use super::recall::Remembrance;
+use super::receive;
 use super::rules;
 use super::story::Ending;
 use super::story::Story;
@@ -61,7 +63,7 @@ struct Call<'r> {
     caller: &'r Caller,
     method: &'static str,
     /// Below the provider's base URL, query included.
-    target: Vec<u8>,
+    target: String,
     said: Said,
     /// Where something lives that the request names by id.
     home: Option<Home>,
@@ -104,10 +106,13 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         story: &mut Story,
         allowance: &mut Option<Allowance>,
     ) -> Result<(), Unserved> {
-        let path = super::receive::unmounted(incoming.head.path(incoming.bytes)).0;
+        let asked = incoming.head.path(incoming.bytes);
+        let path = receive::unmounted(asked).0;
         let method = paths::method_name(incoming.head.method)?;
-        let mut target = endpoint.upstream_path(path)?.as_bytes().to_vec();
-        paths::write_query(incoming.head.query(incoming.bytes), &mut target);
+        let mut target = endpoint.upstream_path(path)?.to_owned();
+        // Behind a deployment's name it holds the version of Azure's API.
+        let query = incoming.head.query(incoming.bytes).filter(|_| receive::deployment(asked).is_none());
+        paths::write_query(query, &mut target);
         let said = Said::read(&incoming, &self.parser)?;
         story.requested_model = said.model.as_deref().map(|model| self.model_names.shared(model));
 
@@ -207,8 +212,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         let mut out = self.memory.take();
         out.extend_from_slice(call.method.as_bytes());
         out.push(b' ');
-        out.extend_from_slice(provider.link.endpoint.path_prefix.as_bytes());
-        out.extend_from_slice(&call.target);
+        provider.write_path(&call.target, model, &mut out);
         out.extend_from_slice(b" HTTP/1.1\r\n");
         write_fixed_head(&provider.fixed_head, &mut out);
         out.extend_from_slice(provider.keys.line(key));
