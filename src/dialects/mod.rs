@@ -278,8 +278,9 @@ pub trait Dialect: ProviderDialect {
     }
 
     /// What of a request cannot be said to a provider that is spoken to like this: fields that are left out,
-    /// or a refusal, because leaving it out would change the answer. Nothing, where the bytes pass.
-    fn left_unsaid(&self, _body: Value<'_, '_>) -> Result<Vec<Dropped>, Fault> {
+    /// or a refusal, because leaving it out would change the answer. Nothing, where the bytes pass. `model` is
+    /// the provider's.
+    fn left_unsaid(&self, _body: Value<'_, '_>, _model: &str) -> Result<Vec<Dropped>, Fault> {
         Ok(Vec::new())
     }
 

@@ -543,7 +543,7 @@ fn render(
     let body_at = open_body(out);
     let mut dropped;
     if let Some(passing) = provider.passing(request.dialect) {
-        dropped = passing.left_unsaid(parsed)?;
+        dropped = passing.left_unsaid(parsed, model)?;
         let raw = request.incoming.body;
         passing.splice_request(raw, parsed, &request.ask, model, options, out);
     } else {
