@@ -244,16 +244,16 @@ impl Deployment {
         self.settings.request_log.as_ref().is_some_and(|log| log.bodies)
     }
 
-    /// What an answer cost: what its provider says, else what its tokens cost, if their price is known.
-    pub(super) fn cost(&self, provider: &Provider, model: &str, usage: &Usage) -> Option<f64> {
+    /// What an answer cost that came at this time: what its provider says, else what its tokens cost, if their price is known.
+    pub(super) fn cost(&self, provider: &Provider, model: &str, usage: &Usage, unix_ms: u64) -> Option<f64> {
         let told = usage.cost_usd.filter(|_| provider.reports_cost);
-        told.or_else(|| self.rates(provider, model, usage).map(|rates| rates.cost(usage)))
+        told.or_else(|| self.rates(provider, model, usage, unix_ms).map(|rates| rates.cost(usage)))
     }
 
     /// What a request with this usage is charged by: the operator's own price, else the catalogue's.
-    fn rates(&self, provider: &Provider, model: &str, usage: &Usage) -> Option<Rates> {
+    fn rates(&self, provider: &Provider, model: &str, usage: &Usage, unix_ms: u64) -> Option<Rates> {
         let own = self.own_price(&provider.name, model).map(Rates::configured);
-        own.or_else(|| catalogue::listing(provider.kind?, model)?.rates_for(usage))
+        own.or_else(|| catalogue::listing(provider.kind?, model)?.rates_for(usage, unix_ms))
     }
 
     /// The price that the operator named for `model` at `provider`.

@@ -230,7 +230,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
             .model
             .as_deref()
             .zip(story.usage.as_ref())
-            .and_then(|(model, usage)| call.deployment.cost(provider, model, usage));
+            .and_then(|(model, usage)| call.deployment.cost(provider, model, usage, self.net.unix_ms()));
     }
 
     /// Hands a refusal on: as it is where it is in the caller's envelope, else in one.
