@@ -15,6 +15,7 @@ mod counting;
 mod fields;
 pub mod gemini;
 mod media;
+mod members;
 pub mod opaque;
 pub mod openai_chat;
 pub mod openai_responses;

@@ -17,6 +17,8 @@ use crate::config::Tier;
 use crate::dialects;
 use crate::dialects::Dialect;
 use crate::dialects::ProviderDialect;
+use crate::dialects::anthropic_messages::wrap_for_vertex;
+use crate::dialects::anthropic_messages::write_vertex_path;
 use crate::dialects::openai_chat::OpenAiChat;
 use crate::dialects::openai_chat::Quirks;
 use crate::fault::Fault;
@@ -28,6 +30,7 @@ use crate::keys::ProviderKeys;
 use crate::limits::RequestRate;
 use crate::providers;
 use crate::providers::Credential;
+use crate::providers::Envelope;
 use crate::providers::KeyRules;
 use crate::providers::Kind;
 use crate::providers::Rates;
@@ -55,6 +58,7 @@ pub struct Provider {
     pub link: ProviderLink,
     /// The version of Azure's older API, where that is spoken.
     api_version: Option<Arc<str>>,
+    envelope: Envelope,
     /// `host` and fixed headers, rendered once; may hold a secret, hence never printed.
     pub(super) fixed_head: Vec<u8>,
     /// Its credentials.
@@ -96,13 +100,26 @@ impl Provider {
     }
 
     /// Appends where it has what its dialect has at `path`; `model` is what is asked for there.
-    pub(super) fn write_path(&self, path: &str, model: Option<&str>, out: &mut Vec<u8>) {
+    pub(super) fn write_path(&self, path: &str, model: Option<&str>, stream: bool, out: &mut Vec<u8>) {
         let endpoint = &self.link.endpoint;
         out.extend_from_slice(endpoint.path_prefix.as_bytes());
-        match &self.api_version {
-            Some(version) => providers::azure::write_path(path, model, version, out),
-            None => out.extend_from_slice(endpoint.below(path).as_bytes()),
+        match (&self.api_version, self.envelope) {
+            (Some(version), _) => providers::azure::write_path(path, model, version, out),
+            (None, Envelope::Vertex) => write_vertex_path(path, model.unwrap_or_default(), stream, out),
+            (None, Envelope::Usual) => out.extend_from_slice(endpoint.below(path).as_bytes()),
         }
+    }
+
+    /// Wraps the body that begins at `body_at` of `out` and goes to `path` as it wants it.
+    pub(super) fn wrap(&self, path: &str, out: &mut Vec<u8>, body_at: usize) {
+        if self.envelope == Envelope::Vertex {
+            wrap_for_vertex(path, out, body_at);
+        }
+    }
+
+    /// Are calls passed on to it unread? What is wrapped is read.
+    pub(super) fn passes_unread(&self) -> bool {
+        self.envelope == Envelope::Usual
     }
 
     /// What it speaks for a caller who speaks `caller`.
@@ -325,6 +342,7 @@ fn provider(
         name: Arc::from(name.as_str()),
         dialect,
         also_speaks,
+        envelope: kind.filter(speaks).map_or(Envelope::Usual, |kind| kind.envelope),
         api_version: api_version(written, dialect_name, &link.endpoint.path_prefix)?,
         fixed_head: fixed_head(&link.endpoint.authority, written),
         keys: keys(written, credential, &link.endpoint.authority, previous),

@@ -533,7 +533,8 @@ fn render(
     };
     out.extend_from_slice(b"POST ");
     let path_at = out.len();
-    provider.write_path(&dialect.path(model, request.ask.stream), Some(model), out);
+    let usual_path = dialect.path(model, request.ask.stream);
+    provider.write_path(&usual_path, Some(model), request.ask.stream, out);
     let path = path_at..out.len();
     out.extend_from_slice(b" HTTP/1.1\r\n");
     out.extend_from_slice(&provider.fixed_head);
@@ -557,6 +558,7 @@ fn render(
     if quirks.change_requests() {
         dropped.append(&mut openai_chat::adapt(out, body_at, &quirks));
     }
+    provider.wrap(&usual_path, out, body_at);
     close_body(body_at, out);
     if let Some((signer, unsigned)) = unsigned {
         signer.sign(&unsigned, "POST", &provider.link.endpoint.authority, path, body_at, out);

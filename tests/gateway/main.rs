@@ -31,6 +31,7 @@ mod responses;
 mod surfaces;
 mod tls;
 mod vectors;
+mod vertex;
 
 /// Makes a test of each function for either kernel interface.
 macro_rules! on_both_drivers {

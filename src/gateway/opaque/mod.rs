@@ -212,7 +212,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         let mut out = self.memory.take();
         out.extend_from_slice(call.method.as_bytes());
         out.push(b' ');
-        provider.write_path(&call.target, model, &mut out);
+        provider.write_path(&call.target, model, false, &mut out);
         out.extend_from_slice(b" HTTP/1.1\r\n");
         write_fixed_head(&provider.fixed_head, &mut out);
         out.extend_from_slice(provider.keys.line(key));

@@ -152,7 +152,8 @@ fn position(deployment: &Deployment, name: &[u8]) -> Option<usize> {
 }
 
 fn serves(deployment: &Deployment, endpoint: &Endpoint, provider: usize) -> bool {
-    endpoint.providers.iter().any(|dialect| deployment.providers[provider].speaks(dialect))
+    let provider = &deployment.providers[provider];
+    provider.passes_unread() && endpoint.providers.iter().any(|dialect| provider.speaks(dialect))
 }
 
 /// `openai/gpt-x` asked of the provider `openai` is its model `gpt-x`.
