@@ -11,21 +11,22 @@ use criterion::Throughput;
 use criterion::criterion_group;
 use criterion::criterion_main;
 use ringgate::cache::Candidate;
+use ringgate::cache::Content;
 use ringgate::cache::DIMENSIONS;
 use ringgate::cache::Derived;
 use ringgate::cache::ExactCache;
+use ringgate::cache::FINGERPRINT_BYTES;
 use ringgate::cache::Form;
 use ringgate::cache::IndexBounds;
 use ringgate::cache::Key;
+use ringgate::cache::Keying;
 use ringgate::cache::Lookup;
 use ringgate::cache::Policy;
 use ringgate::cache::Record;
 use ringgate::cache::Scope;
 use ringgate::cache::ScopeIndex;
 use ringgate::cache::Verdict;
-use ringgate::cache::exact_key;
 use ringgate::cache::judge;
-use ringgate::cache::scope_key;
 use ringgate::clock::Tick;
 use ringgate::dialects::Dialect;
 use ringgate::dialects::ProviderDialect;
@@ -45,19 +46,29 @@ const SIMILARITY_MIN: f32 = 0.70;
 fn keys(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("key");
     let volatile = OpenAiChat.volatile_fields();
-    let mut scratch = Vec::new();
+    let (keying, mut scratch) = (Keying::new(b"nobody knows it."), Vec::new());
     for (name, body) in bodies::shapes() {
-        let mut copy = body.clone();
+        let (size, mut copy) = (body.len() as u64, body);
         let tape = Parser::new().parse(&mut copy).expect("the bodies are JSON");
-        let ask = OpenAiChat.read_ask(tape.as_value()).expect("the bodies are chats");
+        let body = tape.as_value();
+        let ask = OpenAiChat.read_ask(body).expect("the bodies are chats");
         let text = ask.last_user_text.expect("the last message is one text");
-        group.throughput(Throughput::Bytes(body.len() as u64));
+        group.throughput(Throughput::Bytes(size));
+        let as_body = Content::Body { dialect: OpenAiChat.name(), body, volatile };
         group.bench_function(BenchmarkId::new("exact", name), |bench| {
-            bench.iter(|| exact_key(NAMESPACE, black_box(tape.as_value()), volatile, &mut scratch));
+            bench.iter(|| keying.key(NAMESPACE, black_box(as_body), &mut scratch));
         });
         group.bench_function(BenchmarkId::new("scope", name), |bench| {
-            bench.iter(|| scope_key(NAMESPACE, black_box(tape.as_value()), volatile, text, &mut scratch));
+            bench.iter(|| keying.scope(NAMESPACE, black_box(as_body), text, &mut scratch));
         });
+        if OpenAiChat.read_plain(body).is_some() {
+            group.bench_function(BenchmarkId::new("plain", name), |bench| {
+                bench.iter(|| {
+                    let plain = OpenAiChat.read_plain(black_box(body)).expect("as before");
+                    keying.key(NAMESPACE, Content::Plain(&plain), &mut scratch)
+                });
+            });
+        }
     }
     group.finish();
 }
@@ -93,7 +104,7 @@ fn exact(criterion: &mut Criterion) {
 
 fn search(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("semantic_index");
-    let scope = Scope::from_bytes([7; 32]);
+    let scope = Scope::from_bytes([7; FINGERPRINT_BYTES]);
     let record = record();
     for entries in [1_000, 10_000, 50_000] {
         let bounds = IndexBounds { scope_entries_max: entries as usize, bytes_max: usize::MAX };
@@ -157,11 +168,11 @@ fn record() -> Arc<Record> {
     })
 }
 
-/// Keys are digests: any bits of theirs may choose a bucket or a lock.
+/// Keys are hashes: any bits of theirs may choose a bucket or a lock.
 fn key(number: u64) -> Key {
-    let mut bytes = [0; 32];
+    let mut bytes = [0; FINGERPRINT_BYTES];
     for (word, chunk) in (0..).zip(bytes.chunks_exact_mut(8)) {
-        chunk.copy_from_slice(&mixed(number * 4 + word).to_le_bytes());
+        chunk.copy_from_slice(&mixed(number * 2 + word).to_le_bytes());
     }
     Key::from_bytes(bytes)
 }

@@ -5,6 +5,7 @@ use clap::Subcommand;
 use ring::rand::SecureRandom;
 use ring::rand::SystemRandom;
 use ringgate::cache::ExactCache;
+use ringgate::cache::Keying;
 use ringgate::clock::Clock;
 use ringgate::config;
 use ringgate::config::KnownNames;
@@ -178,9 +179,7 @@ fn check(path: &Path) -> Result<(), String> {
 }
 
 fn new_key(name: &str) -> Result<(), String> {
-    let mut random = [0u8; 32];
-    SystemRandom::new().fill(&mut random).map_err(|_| "the system gives no random numbers".to_owned())?;
-    let key = keys::generate(&random);
+    let key = keys::generate(&random()?);
     println!("# Give this to the caller; it is shown only now:\n#   {}\n", key.secret);
     println!("# Put this into the configuration file:\n[[keys]]\nname = {name:?}\nhash = \"{}\"", key.hash);
     Ok(())
@@ -257,6 +256,7 @@ fn run(launch: Launch, kernel: Kernel, log: &Log) -> Result<(), String> {
     let shared = Arc::new(Shared {
         generation: AtomicU64::new(0),
         exact,
+        keying: Keying::new(&random()?),
         homes: Homes::default(),
         request_log,
         log: Some(log.clone()),
@@ -289,9 +289,13 @@ fn start_demo(settings: &Settings, delay: Duration) -> Result<Option<SocketAddr>
 }
 
 fn random_u64() -> Result<u64, String> {
-    let mut bytes = [0u8; 8];
+    random().map(u64::from_ne_bytes)
+}
+
+fn random<const BYTES: usize>() -> Result<[u8; BYTES], String> {
+    let mut bytes = [0; BYTES];
     SystemRandom::new().fill(&mut bytes).map_err(|_| "the system gives no random numbers".to_owned())?;
-    Ok(u64::from_ne_bytes(bytes))
+    Ok(bytes)
 }
 
 impl Process {

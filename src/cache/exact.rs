@@ -15,9 +15,11 @@
 //! | 1.0 | .419 | .428 | .474 | **.486** |
 //! | 1.1 | .511 | .519 | .551 | **.560** |
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use hashbrown::HashTable;
 
 use super::flight::{Flight, Lead};
 use super::key::{DigestHasher, Key, word};
@@ -103,12 +105,9 @@ impl ExactCache {
             self.settle(0, 0, &gone);
             return;
         }
-        let replaced = part.put(key, record, weight);
-        let evicted_from = usize::from(replaced.is_some());
-        gone.extend(replaced);
-        part.make_room(&key, &mut gone);
+        let evicted = part.put(key, record, weight, &mut gone);
         drop(part);
-        self.counts.evictions.fetch_add((gone.len() - evicted_from) as u64, Ordering::Relaxed);
+        self.counts.evictions.fetch_add(evicted as u64, Ordering::Relaxed);
         self.settle(weight, 1, &gone);
         // `gone` is dropped here, after the lock: freeing megabytes takes longer than any lookup.
     }
@@ -172,14 +171,14 @@ impl ExactCache {
     }
 
     fn part(&self, key: &Key) -> MutexGuard<'_, Part> {
-        lock(&self.parts[word(key.as_bytes(), 3) as usize & (self.parts.len() - 1)])
+        lock(&self.parts[(word(key.as_bytes(), 1) >> 32) as usize & (self.parts.len() - 1)])
     }
 
-    fn settle(&self, bytes_in: usize, entries_in: usize, gone: &[Entry]) {
+    fn settle(&self, bytes_in: usize, entries_in: usize, gone: &[Gone]) {
         if bytes_in == 0 && gone.is_empty() {
             return;
         }
-        let bytes_out: usize = gone.iter().map(|entry| entry.weight).sum();
+        let bytes_out: usize = gone.iter().map(|gone| gone.weight).sum();
         // Additions first, so that a reader on another thread never sees a count below zero.
         self.counts.bytes.fetch_add(bytes_in, Ordering::Relaxed);
         self.counts.bytes.fetch_sub(bytes_out, Ordering::Relaxed);
@@ -198,40 +197,50 @@ enum Found {
     Nothing,
 }
 
-/// What one lock guards.
+/// What one lock guards. Three small things are touched by every request (the index, the ends of the
+/// queues, the ghosts) and stay in the processor's caches; of the slots, which do not, an insert touches
+/// one line: the one that it empties and fills again.
 #[derive(Debug)]
 struct Part {
-    entries: HashMap<Key, Entry, DigestHasher>,
+    /// Numbers of slots by key.
+    index: HashTable<u32>,
+    slots: Vec<Slot>,
+    free: Vec<u32>,
     flights: HashMap<Key, Arc<Flight>, DigestHasher>,
-    small: VecDeque<Ticket>,
-    main: VecDeque<Ticket>,
+    small: VecDeque<u32>,
+    main: VecDeque<u32>,
     ghosts: Ghosts,
     bytes: usize,
     bytes_max: usize,
     small_bytes: usize,
-    next_ticket: u64,
 }
 
+/// One answer and where it stands. A slot is in one queue from when it is filled until it is popped
+/// there, even if it was emptied before; then it is free.
 #[derive(Debug)]
-struct Entry {
-    record: Arc<Record>,
+#[repr(align(64))]
+struct Slot {
+    key: Key,
+    record: Option<Arc<Record>>,
     weight: usize,
-    ticket: u64,
     hits: u8,
     in_main: bool,
 }
 
-/// A place in a queue. It is void once the entry was removed or queued anew under another number.
-#[derive(Clone, Copy, Debug)]
-struct Ticket {
-    key: Key,
-    number: u64,
+/// What left a part.
+#[derive(Debug)]
+struct Gone {
+    /// Only to be dropped, outside the lock.
+    _record: Arc<Record>,
+    weight: usize,
 }
 
 impl Part {
     fn new(bytes_max: usize) -> Self {
         Part {
-            entries: HashMap::default(),
+            index: HashTable::new(),
+            slots: Vec::new(),
+            free: Vec::new(),
             flights: HashMap::default(),
             small: VecDeque::new(),
             main: VecDeque::new(),
@@ -239,159 +248,211 @@ impl Part {
             bytes: 0,
             bytes_max,
             small_bytes: 0,
-            next_ticket: 0,
         }
+    }
+
+    fn find(&self, key: &Key) -> Option<u32> {
+        self.index.find(hash(key), |&slot| self.slots[slot as usize].key == *key).copied()
     }
 
     fn get(&mut self, key: &Key, now: Tick) -> Found {
-        match self.entries.get_mut(key) {
-            Some(entry) if entry.record.is_fresh(now) => {
-                entry.hits = (entry.hits + 1).min(HITS_MAX);
-                Found::Fresh(entry.record.clone())
+        let Some(slot) = self.find(key) else { return Found::Nothing };
+        let slot = &mut self.slots[slot as usize];
+        match &slot.record {
+            Some(record) if record.is_fresh(now) => {
+                slot.hits = (slot.hits + 1).min(HITS_MAX);
+                Found::Fresh(Arc::clone(record))
             }
-            Some(_) => Found::Stale,
-            None => Found::Nothing,
+            _ => Found::Stale,
         }
     }
 
-    /// Stores; an older record under the key comes back. It passes its place and its hits on.
-    fn put(&mut self, key: Key, record: Arc<Record>, weight: usize) -> Option<Entry> {
-        let old = self.entries.remove(&key);
-        if let Some(old) = &old {
-            self.uncharge(old);
-        }
-        let entry = match &old {
-            Some(old) => Entry { record, weight, ticket: old.ticket, hits: old.hits, in_main: old.in_main },
-            None => self.queue(key, record, weight),
+    /// Stores, after making room; what has left goes to `gone`. Returns how many had to. An older record under the key passes its
+    /// queue and its hits on.
+    fn put(&mut self, key: Key, record: Arc<Record>, weight: usize, gone: &mut Vec<Gone>) -> usize {
+        let (hits, in_main) = match self.find(&key) {
+            Some(old) => {
+                let standing = (self.slots[old as usize].hits, self.slots[old as usize].in_main);
+                gone.extend(self.empty(old));
+                standing
+            }
+            None => (0, self.ghosts.take(&key)),
         };
+        let replaced = gone.len();
+        self.make_room(weight, gone);
+        let slot = Slot { key, record: Some(record), weight, hits, in_main };
+        let number = match self.free.pop() {
+            Some(number) => {
+                self.slots[number as usize] = slot;
+                number
+            }
+            None => {
+                let number = u32::try_from(self.slots.len()).expect("a part holds fewer than 2^32 answers");
+                self.slots.push(slot);
+                number
+            }
+        };
+        let Part { index, slots, .. } = self;
+        index.insert_unique(hash(&key), number, |&slot| hash(&slots[slot as usize].key));
+        if in_main {
+            self.main.push_back(number);
+        } else {
+            self.small.push_back(number);
+            self.small_bytes += weight;
+        }
         self.bytes += weight;
-        self.small_bytes += if entry.in_main { 0 } else { weight };
-        self.entries.insert(key, entry);
-        old
+        gone.len() - replaced
     }
 
-    fn queue(&mut self, key: Key, record: Arc<Record>, weight: usize) -> Entry {
-        let ticket = self.next_ticket;
-        self.next_ticket += 1;
-        let in_main = self.ghosts.take(&key);
-        let queue = if in_main { &mut self.main } else { &mut self.small };
-        queue.push_back(Ticket { key, number: ticket });
-        Entry { record, weight, ticket, hits: 0, in_main }
+    fn take(&mut self, key: &Key) -> Option<Gone> {
+        let slot = self.find(key)?;
+        let gone = self.empty(slot);
+        self.free_emptied_slots();
+        gone
     }
 
-    fn take(&mut self, key: &Key) -> Option<Entry> {
-        let entry = self.entries.remove(key)?;
-        self.uncharge(&entry);
-        self.drop_void_tickets();
-        Some(entry)
+    /// Takes the record out of a slot. The slot stays in its queue.
+    fn empty(&mut self, number: u32) -> Option<Gone> {
+        let slot = &mut self.slots[number as usize];
+        let record = slot.record.take()?;
+        let (key, weight, in_main) = (slot.key, slot.weight, slot.in_main);
+        self.bytes -= weight;
+        self.small_bytes -= if in_main { 0 } else { weight };
+        if let Ok(entry) = self.index.find_entry(hash(&key), |&slot| slot == number) {
+            entry.remove();
+        }
+        Some(Gone { _record: record, weight })
     }
 
-    fn uncharge(&mut self, entry: &Entry) {
-        self.bytes -= entry.weight;
-        self.small_bytes -= if entry.in_main { 0 } else { entry.weight };
+    fn retain(&mut self, keep: impl Fn(&Key, &Record) -> bool) -> Vec<Gone> {
+        let unwanted = |slot: &Slot| slot.record.as_ref().is_some_and(|record| !keep(&slot.key, record));
+        let numbers: Vec<u32> =
+            self.index.iter().copied().filter(|&slot| unwanted(&self.slots[slot as usize])).collect();
+        let gone = numbers.into_iter().filter_map(|slot| self.empty(slot)).collect();
+        self.free_emptied_slots();
+        gone
     }
 
-    fn retain(&mut self, keep: impl Fn(&Key, &Record) -> bool) -> Vec<Entry> {
-        let gone: Vec<Key> =
-            self.entries.iter().filter(|(key, entry)| !keep(key, &entry.record)).map(|(key, _)| *key).collect();
-        gone.iter().filter_map(|key| self.take(key)).collect()
-    }
-
-    /// Removed entries leave their tickets behind; without this, short lives in a cache that never
-    /// fills would grow the queues for ever. Amortised over the removals.
-    fn drop_void_tickets(&mut self) {
-        if self.small.len() + self.main.len() > 2 * self.entries.len() + 64 {
-            let Part { entries, small, main, .. } = self;
-            let valid = |ticket: &Ticket| entries.get(&ticket.key).is_some_and(|entry| entry.ticket == ticket.number);
-            small.retain(valid);
-            main.retain(valid);
+    /// Without this, short lives in a cache that never fills would grow the queues for ever. Amortised
+    /// over the removals.
+    fn free_emptied_slots(&mut self) {
+        if self.small.len() + self.main.len() > 2 * self.index.len() + 64 {
+            let Part { slots, free, small, main, .. } = self;
+            for queue in [small, main] {
+                queue.retain(|&slot| {
+                    let is_full = slots[slot as usize].record.is_some();
+                    if !is_full {
+                        free.push(slot);
+                    }
+                    is_full
+                });
+            }
         }
     }
 
-    /// Evicts until the budget holds again; `newest` stays.
-    fn make_room(&mut self, newest: &Key, gone: &mut Vec<Entry>) {
-        while self.bytes > self.bytes_max {
+    /// Evicts until `weight` more bytes fit.
+    fn make_room(&mut self, weight: usize, gone: &mut Vec<Gone>) {
+        while self.bytes + weight > self.bytes_max {
             let small_max = self.bytes_max / 100 * SMALL_PERCENT;
-            let evicted = if self.small_bytes > small_max || self.main.is_empty() {
-                self.evict_from_small(newest)
-            } else {
-                self.evict_from_main(newest)
-            };
+            let from_small = self.small_bytes > small_max || self.main.is_empty();
+            let evicted = if from_small { self.evict_from_small() } else { self.evict_from_main() };
             gone.extend(evicted);
         }
     }
 
     /// One step of the small queue: the oldest leaves, or moves to the main queue if it was asked for.
-    fn evict_from_small(&mut self, newest: &Key) -> Option<Entry> {
-        let Some(ticket) = self.small.pop_front() else {
-            return self.evict_from_main(newest);
-        };
-        let entry = self.entries.get_mut(&ticket.key).filter(|entry| entry.ticket == ticket.number)?;
-        if entry.hits > 0 || ticket.key == *newest {
-            entry.hits = 0;
-            entry.in_main = true;
-            self.small_bytes -= entry.weight;
-            self.main.push_back(ticket);
+    fn evict_from_small(&mut self) -> Option<Gone> {
+        let number = self.small.pop_front()?;
+        let slot = &mut self.slots[number as usize];
+        if slot.hits > 0 && slot.record.is_some() {
+            slot.hits = 0;
+            slot.in_main = true;
+            self.small_bytes -= slot.weight;
+            self.main.push_back(number);
             return None;
         }
-        self.ghosts.add(&ticket.key, self.entries.len());
-        self.evict(&ticket.key)
+        if slot.record.is_some() {
+            self.ghosts.add(&slot.key, self.index.len());
+        }
+        self.free.push(number);
+        self.empty(number)
     }
 
     /// One step of the main queue: the oldest leaves, or pays a hit for another round.
-    fn evict_from_main(&mut self, newest: &Key) -> Option<Entry> {
-        let ticket = self.main.pop_front()?;
-        let entry = self.entries.get_mut(&ticket.key).filter(|entry| entry.ticket == ticket.number)?;
-        if entry.hits > 0 || ticket.key == *newest {
-            entry.hits = entry.hits.saturating_sub(1);
-            self.main.push_back(ticket);
+    fn evict_from_main(&mut self) -> Option<Gone> {
+        let number = self.main.pop_front()?;
+        let slot = &mut self.slots[number as usize];
+        if slot.hits > 0 && slot.record.is_some() {
+            slot.hits -= 1;
+            self.main.push_back(number);
             return None;
         }
-        self.evict(&ticket.key)
-    }
-
-    fn evict(&mut self, key: &Key) -> Option<Entry> {
-        let entry = self.entries.remove(key)?;
-        self.uncharge(&entry);
-        Some(entry)
+        self.free.push(number);
+        self.empty(number)
     }
 }
 
-/// Keys that left the small queue lately, as 64-bit fingerprints: a false friend costs only a better
-/// place in the queues.
+fn hash(key: &Key) -> u64 {
+    word(key.as_bytes(), 0)
+}
+
+/// Keys that left the small queue lately, as 32-bit fingerprints, each in the one place that its bits
+/// name: a newer ghost displaces an older one, and a false friend costs only a better queue.
 #[derive(Debug, Default)]
 struct Ghosts {
-    known: HashSet<u64, DigestHasher>,
-    order: VecDeque<u64>,
+    prints: Vec<u32>,
 }
 
 impl Ghosts {
     fn add(&mut self, key: &Key, room: usize) {
-        let print = word(key.as_bytes(), 0);
-        if self.known.insert(print) {
-            self.order.push_back(print);
+        if self.prints.len() < room.max(1) {
+            self.grow(room.max(1).next_power_of_two());
         }
-        while self.order.len() > room.max(1) {
-            if let Some(oldest) = self.order.pop_front() {
-                self.known.remove(&oldest);
-            }
+        let print = Self::print(key);
+        let place = self.place(print);
+        self.prints[place] = print;
+    }
+
+    fn take(&mut self, key: &Key) -> bool {
+        if self.prints.is_empty() {
+            return false;
+        }
+        let print = Self::print(key);
+        let place = self.place(print);
+        let known = self.prints[place] == print;
+        if known {
+            self.prints[place] = 0;
+        }
+        known
+    }
+
+    fn grow(&mut self, places: usize) {
+        let old = std::mem::replace(&mut self.prints, vec![0; places]);
+        for print in old.into_iter().filter(|&print| print != 0) {
+            let place = self.place(print);
+            self.prints[place] = print;
         }
     }
 
-    /// The place in `order` stays: at worst it forgets a later ghost of the same key early.
-    fn take(&mut self, key: &Key) -> bool {
-        self.known.remove(&word(key.as_bytes(), 0))
+    /// Never zero, which says that a place is free.
+    fn print(key: &Key) -> u32 {
+        word(key.as_bytes(), 1) as u32 | 1 << 31
+    }
+
+    fn place(&self, print: u32) -> usize {
+        print as usize & (self.prints.len() - 1)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::key::FINGERPRINT_BYTES;
     use super::super::record::{self, RECORD_OVERHEAD_BYTES};
     use super::*;
     use std::time::Duration;
 
     fn key(number: u64) -> Key {
-        let mut bytes = [0; 32];
+        let mut bytes = [0; FINGERPRINT_BYTES];
         for (word, out) in bytes.chunks_exact_mut(8).enumerate() {
             let mixed = (number + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(word as u32 * 13 + 7);
             out.copy_from_slice(&mixed.wrapping_mul(0xD134_2543_DE82_EF95).to_le_bytes());

@@ -344,7 +344,7 @@ mod tests {
     }
 
     fn key(number: u8) -> Key {
-        Key::from_bytes([number; 32])
+        Key::from_bytes([number; 16])
     }
 
     fn cache() -> Arc<ExactCache> {

@@ -14,7 +14,7 @@ mod verdict;
 
 pub use exact::{ExactCache, Lookup};
 pub use flight::{FLIGHT_BYTES_MAX, Flight, FlightMeta, Follower, Lead, Step};
-pub use key::{Key, Scope, exact_key, scope_key};
+pub use key::{Content, FINGERPRINT_BYTES, Key, Keying, Scope};
 pub use record::{Derived, Form, RECORD_OVERHEAD_BYTES, Record};
 pub use semantic::{Candidate, DIMENSIONS, IndexBounds, SCAN_FROM, ScopeIndex, owner};
 pub use verdict::{

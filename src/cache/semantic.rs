@@ -420,7 +420,7 @@ mod tests {
     }
 
     fn scope(number: u8) -> Scope {
-        Scope::from_bytes([number; 32])
+        Scope::from_bytes([number; 16])
     }
 
     fn index(scope_entries_max: usize) -> ScopeIndex {
@@ -579,12 +579,12 @@ mod tests {
     fn owners_are_spread_and_in_range() {
         let mut counts = [0; 6];
         for number in 0..=255u8 {
-            let mut bytes = [0; 32];
+            let mut bytes = [0; 16];
             bytes[15] = number;
             counts[owner(&Scope::from_bytes(bytes), 6)] += 1;
         }
         assert!(counts.iter().all(|&count| (42..=43).contains(&count)));
-        assert_eq!(owner(&Scope::from_bytes([255; 32]), 1), 0);
-        assert_eq!(owner(&Scope::from_bytes([255; 32]), 0), 0);
+        assert_eq!(owner(&Scope::from_bytes([255; 16]), 1), 0);
+        assert_eq!(owner(&Scope::from_bytes([255; 16]), 0), 0);
     }
 }

@@ -7,6 +7,7 @@
 mod answer;
 mod ask;
 mod event;
+mod plain;
 mod request;
 
 pub use answer::{Answer, Choice, Finish, Usage};
@@ -14,6 +15,7 @@ pub use ask::Ask;
 pub use ask::Kept;
 pub use ask::VectorForm;
 pub use event::{Assembler, Event, answer_events};
+pub use plain::{Piece, Plain, SETTINGS, Setting};
 pub use request::{
     Citation, Extra, FunctionTool, ImageDetail, MediaSource, Message, Part, RawJson, Reasoning, Request,
     ResponseFormat, Role, Tool, ToolChoice,

@@ -19,6 +19,7 @@ mod members;
 pub mod opaque;
 pub mod openai_chat;
 pub mod openai_responses;
+mod plain;
 mod signature;
 mod splice;
 
@@ -28,6 +29,7 @@ use crate::chat::Event;
 use crate::chat::Extra;
 use crate::chat::Finish;
 use crate::chat::Part;
+use crate::chat::Plain;
 use crate::chat::Request;
 use crate::chat::Usage;
 use crate::fault::Fault;
@@ -292,6 +294,11 @@ pub trait Dialect: ProviderDialect {
 
     /// The judgeable facts of a request; refuses what cannot be one.
     fn read_ask<'input>(&self, body: Value<'_, 'input>) -> Result<Ask<'input>, Fault>;
+
+    /// The request as any dialect could say it, if it is plain: then whoever says the same shares its answer.
+    fn read_plain<'input>(&self, _body: Value<'_, 'input>) -> Option<Plain<'input>> {
+        None
+    }
 
     /// Top-level fields that do not change the answer and therefore stay out of the cache key.
     fn volatile_fields(&self) -> &'static [&'static str];

@@ -2,6 +2,7 @@
 //! plan is made only when the caches had nothing.
 
 use super::deployment::Deployment;
+use super::deployment::Provider;
 use super::deployment::Route;
 use super::homes::Home;
 use crate::chat::Ask;
@@ -52,6 +53,23 @@ impl<'d> Way<'d> {
             Way::Route { index, .. } => Some(*index),
             Way::Direct { route, .. } => route.map(|(index, _)| index),
         }
+    }
+
+    /// The dialect whose callers alone are served like this.
+    pub(super) fn only_caller(&self, deployment: &'d Deployment) -> Option<&'d str> {
+        match self {
+            Way::Route { index, .. } => deployment.settings.routes[*index].caller.as_deref(),
+            Way::Direct { .. } => None,
+        }
+    }
+
+    /// Whoever may be asked.
+    pub(super) fn providers(&self, deployment: &'d Deployment) -> impl Iterator<Item = &'d Provider> {
+        let (direct, targets) = match self {
+            Way::Direct { provider, .. } => (Some(*provider), &[][..]),
+            Way::Route { route, .. } => (None, &route.targets[..]),
+        };
+        direct.into_iter().chain(targets.iter().map(|target| target.provider)).map(|index| &deployment.providers[index])
     }
 
     /// Provider index and model of target number `target`.

@@ -49,6 +49,7 @@ pub use receive::Surface;
 pub use story::Story;
 
 use crate::cache::ExactCache;
+use crate::cache::Keying;
 use crate::chat::Ask;
 use crate::chat::Kept;
 use crate::config::HalfClose;
@@ -102,6 +103,8 @@ pub struct Shared {
     pub generation: std::sync::atomic::AtomicU64,
     /// Answers to identical requests.
     pub exact: Arc<ExactCache>,
+    /// Names requests in the caches.
+    pub keying: Keying,
     /// Where responses, files and batches live.
     pub homes: Homes,
     /// Where finished requests are written.
@@ -557,7 +560,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         story: &mut Story,
     ) -> Result<Option<Remembrance>, Unserved> {
         loop {
-            match self.recall(request, parsed, way.cache(), story).await {
+            match self.recall(request, parsed, way, story).await {
                 Recalled::Miss(remembrance) => return Ok(Some(remembrance)),
                 Recalled::Hit(record, outcome) => {
                     if self.give_cached(&record, outcome, request, client, story).await {

@@ -7,10 +7,12 @@
 use super::Gateway;
 use super::Parsed;
 use super::Request;
+use super::choose::Way;
 use super::reply::CacheOutcome;
 use super::rules::CacheRules;
 use super::story::Story;
 use crate::cache;
+use crate::cache::Content;
 use crate::cache::Flight;
 use crate::cache::Key;
 use crate::cache::Lead;
@@ -18,6 +20,7 @@ use crate::cache::Lookup;
 use crate::cache::Policy;
 use crate::cache::Record;
 use crate::cache::Scope;
+use crate::chat::Plain;
 use crate::config::RouteCache;
 use crate::embed::NoVector;
 use crate::embed::Pending;
@@ -82,17 +85,18 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         &self,
         request: &Request<'_>,
         parsed: Parsed<'_, '_>,
-        route: &RouteCache,
+        way: &Way<'_>,
         story: &mut Story,
     ) -> Recalled {
-        let rules = &request.rules;
+        let (rules, route) = (&request.rules, way.cache());
         if !exact_eligible(request, rules, route) {
             return Recalled::Miss(Remembrance::default());
         }
         let mut scratch = self.memory.take();
-        let namespace = namespace(request);
-        let volatile = request.dialect.volatile_fields();
-        let key = cache::exact_key(&namespace, parsed.body, volatile, &mut scratch);
+        let namespace = namespace(request, way);
+        let plain = plain(request, parsed, way);
+        let content = content(request, parsed, plain.as_ref());
+        let key = self.shared.keying.key(&namespace, content, &mut scratch);
         let recalled = self.recall_exact(&key, request, rules, story);
         let recalled = match recalled {
             Recalled::Miss(mut miss) => {
@@ -100,7 +104,8 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
                 if !route.semantic {
                     Recalled::Miss(miss)
                 } else {
-                    let asked = self.recall_semantic(miss, &namespace, request, parsed, route, story, &mut scratch);
+                    let asked =
+                        self.recall_semantic(miss, &namespace, content, request, parsed, route, story, &mut scratch);
                     Box::pin(asked).await
                 }
             }
@@ -136,6 +141,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         &self,
         mut miss: Remembrance,
         namespace: &[&[u8]],
+        content: Content<'_, '_, '_>,
         request: &Request<'_>,
         parsed: Parsed<'_, '_>,
         route: &RouteCache,
@@ -156,7 +162,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
                 return Recalled::Miss(miss);
             }
         };
-        let scope = cache::scope_key(namespace, parsed.body, request.dialect.volatile_fields(), text, scratch);
+        let scope = self.shared.keying.scope(namespace, content, text, scratch);
         let deadline = request.deployment.settings.embedding.deadline;
         let vector = timeout(&self.net, deadline, &mut pending).await;
         story.embedding = self.net.now().since(before);
@@ -234,12 +240,13 @@ fn embedding_word(reason: NoVector) -> observe::words::Embedding {
     }
 }
 
-/// Everything beside the body that must be equal for two requests to share an answer.
-fn namespace<'r>(request: &'r Request<'_>) -> [&'r [u8]; 7] {
+/// Everything beside the content that must be equal for two requests to share an answer.
+fn namespace<'r>(request: &'r Request<'r>, way: &Way<'r>) -> [&'r [u8]; 7] {
     let header = |known| request.incoming.header(known).unwrap_or_default();
     [
         request.caller.scope.as_bytes(),
-        request.dialect.name().as_bytes(),
+        // Callers of one dialect who have routes of their own are served by providers of their own.
+        way.only_caller(request.deployment).unwrap_or_default().as_bytes(),
         // Not every dialect names it in the body.
         request.ask.model.as_bytes(),
         header(Known::XRinggateCacheNamespace),
@@ -247,6 +254,32 @@ fn namespace<'r>(request: &'r Request<'_>) -> [&'r [u8]; 7] {
         header(Known::OpenaiOrganization),
         header(Known::OpenaiProject),
     ]
+}
+
+/// What the request says, if every dialect could say it and nobody comes back for the answer by its id:
+/// that leads to a provider of the caller's own dialect and nowhere else.
+fn plain<'i>(request: &Request<'_>, parsed: Parsed<'_, 'i>, way: &Way<'_>) -> Option<Plain<'i>> {
+    let ask = &request.ask;
+    if ask.has_tools || ask.has_media || ask.has_response_format {
+        return None;
+    }
+    let kept = || way.providers(request.deployment).any(|provider| provider.passing(request.dialect).is_some());
+    request.dialect.read_plain(parsed.body).filter(|plain| !plain.keep || !kept())
+}
+
+fn content<'a, 't, 'i>(
+    request: &Request<'_>,
+    parsed: Parsed<'t, 'i>,
+    plain: Option<&'a Plain<'i>>,
+) -> Content<'a, 't, 'i> {
+    plain.map_or_else(
+        || Content::Body {
+            dialect: request.dialect.name(),
+            body: parsed.body,
+            volatile: request.dialect.volatile_fields(),
+        },
+        Content::Plain,
+    )
 }
 
 fn exact_eligible(request: &Request<'_>, rules: &CacheRules, route: &RouteCache) -> bool {

@@ -3,6 +3,7 @@
 use crate::caller::Answer;
 use crate::caller::body;
 use crate::caller::post;
+use crate::caller::post_to;
 use crate::caller::stream_body;
 use crate::on_both_drivers;
 use crate::process::Driver;
@@ -26,12 +27,15 @@ use crate::provider::json_answer;
 use crate::provider::opening;
 use crate::provider::usage_event;
 use serde_json::Value;
+use serde_json::json;
 use std::sync::Barrier;
 
 on_both_drivers! {
     a_repeat_is_answered_from_memory,
     a_replay_takes_whichever_form_is_asked,
     what_makes_two_requests_the_same,
+    callers_of_different_dialects_share_an_answer,
+    callers_with_routes_of_their_own_do_not,
     callers_direct_the_cache_by_header,
     answers_do_not_cross_keys,
     what_must_not_be_remembered_is_not,
@@ -154,6 +158,11 @@ fn what_makes_two_requests_the_same(driver: Driver) {
             "{ \"model\" : \"m\",\n\"temperature\" : 0.5,\n\"messages\" : [ { \"role\" : \"user\", \"content\" : \"caf\\u00E9\" } ] }",
             "",
         ),
+        (
+            r#"{"model":"m","temperature":5e-1,"n":1,"messages":[{"content":[{"type":"text","text":"café"}],"role":"user"}]}"#,
+            "",
+        ),
+        (r#"{"model":"m","temperature":0.5,"stop":null,"messages":[{"role":"user","content":"café"}]}"#, ""),
         (base, "user-agent: other\r\nx-request-id: other\r\n"),
     ];
     for (text, lines) in same {
@@ -165,10 +174,10 @@ fn what_makes_two_requests_the_same(driver: Driver) {
         (base.replace("0.5", "0.6"), ""),
         (base.replace("\"temperature\":0.5,", ""), ""),
         (base.replace("user", "system"), ""),
-        (r#"{"model":"m","temperature":0.5,"messages":[{"content":"café","role":"user"}]}"#.to_owned(), ""),
         (base.replacen('{', "{\"seed\":1,", 1), ""),
         (base.replacen('{', "{\"user\":\"a\",", 1), ""),
-        (base.replacen('{', "{\"unknown\":null,", 1), ""),
+        (base.replacen('{', "{\"unknown\":{\"a\":1,\"b\":2},", 1), ""),
+        (base.replacen('{', "{\"unknown\":{\"b\":2,\"a\":1},", 1), ""),
         (base.to_owned(), "x-ringgate-cache-namespace: n\r\n"),
         (base.to_owned(), "openai-organization: o\r\n"),
         (base.to_owned(), "openai-project: o\r\n"),
@@ -179,6 +188,94 @@ fn what_makes_two_requests_the_same(driver: Driver) {
     }
     assert_eq!(provider.count(), 1 + other.len());
     ask(&gateway, "", &base.replace("0.5", "1.5"), "BYPASS");
+}
+
+const DIALECTS: [&str; 4] = ["openai_chat", "openai_responses", "anthropic_messages", "gemini"];
+
+/// One question as a caller of `dialect` asks it, and what the answer says to it.
+fn told_in(dialect: &str, gateway: &Gateway, model: &str, text: &str, stream: bool, outcome: &str) -> String {
+    let mut body = match dialect {
+        "openai_chat" => json!({"model": model, "max_completion_tokens": 90, "temperature": 0, "messages": [
+            {"role": "system", "content": "Be brief."}, {"role": "user", "content": text}]}),
+        "openai_responses" => json!({"model": model, "max_output_tokens": 90, "temperature": 0.0, "store": false,
+            "instructions": "Be brief.", "input": text}),
+        "anthropic_messages" => json!({"model": model, "max_tokens": 90, "temperature": 0.0, "system": "Be brief.",
+            "messages": [{"role": "user", "content": [{"type": "text", "text": text}]}]}),
+        _ => json!({"contents": [{"role": "user", "parts": [{"text": text}]}],
+            "systemInstruction": {"parts": [{"text": "Be brief."}]},
+            "generationConfig": {"maxOutputTokens": 90, "temperature": 0}}),
+    };
+    if stream && dialect != "gemini" {
+        body["stream"] = Value::Bool(true);
+    }
+    let path = match dialect {
+        "openai_chat" => "/v1/chat/completions".to_owned(),
+        "openai_responses" => "/v1/responses".to_owned(),
+        "anthropic_messages" => "/v1/messages".to_owned(),
+        _ if stream => format!("/v1beta/models/{model}:streamGenerateContent?alt=sse"),
+        _ => format!("/v1beta/models/{model}:generateContent"),
+    };
+    let answer = gateway.ask(&post_to(&path, &bearer(1), &body.to_string()));
+    assert_eq!((answer.status, answer.cache()), (200, outcome), "{dialect} {text}: {}", answer.text());
+    wait_in_flight(gateway, 0);
+    let at = |answer: Value| {
+        let said = match dialect {
+            "openai_chat" => &answer["choices"][0]["message"]["content"],
+            "openai_responses" => &answer["output"][0]["content"][0]["text"],
+            "anthropic_messages" => &answer["content"][0]["text"],
+            _ => &answer["candidates"][0]["content"]["parts"][0]["text"],
+        };
+        said.as_str().map(str::to_owned).unwrap_or_else(|| panic!("{dialect}: {answer}"))
+    };
+    if !stream {
+        return at(answer.json());
+    }
+    let said = |line: &str| {
+        let event: Value = serde_json::from_str(line.strip_prefix("data: ")?).ok()?;
+        let said = match dialect {
+            "openai_chat" => &event["choices"][0]["delta"]["content"],
+            "openai_responses" => &event["delta"],
+            "anthropic_messages" => &event["delta"]["text"],
+            _ => &event["candidates"][0]["content"]["parts"][0]["text"],
+        };
+        said.as_str().map(str::to_owned)
+    };
+    answer.text().lines().filter_map(said).collect()
+}
+
+fn callers_of_different_dialects_share_an_answer(driver: Driver) {
+    let provider = Provider::start(recorded);
+    let gateway = start(driver, &provider, "");
+    for first in DIALECTS {
+        for (stream, expected) in [(false, "Hello! How can I assist you today?"), (true, "The London")] {
+            let text = format!("asked first by {first} {stream}");
+            assert_eq!(told_in(first, &gateway, "m", &text, stream, "MISS"), expected);
+            for next in DIALECTS {
+                for form in [false, true] {
+                    assert_eq!(told_in(next, &gateway, "m", &text, form, "HIT"), expected, "{first} to {next}");
+                }
+            }
+        }
+    }
+    assert_eq!(provider.count(), 2 * DIALECTS.len());
+    // The provider that is named is the same for all of them too.
+    told_in("gemini", &gateway, "p%2Fm", "direct", false, "MISS");
+    told_in("openai_chat", &gateway, "p/m", "direct", true, "HIT");
+}
+
+fn callers_with_routes_of_their_own_do_not(driver: Driver) {
+    let [mine, theirs] = [Provider::start(recorded), Provider::start(recorded)];
+    let gateway = Setup::new(driver)
+        .provider("p", &mine, "")
+        .provider("q", &theirs, "")
+        .route("*", "\"q\"", "caller = \"anthropic_messages\"")
+        .route("*", "\"p\"", "")
+        .start();
+    told_in("openai_chat", &gateway, "m", "x", false, "MISS");
+    told_in("anthropic_messages", &gateway, "m", "x", false, "MISS");
+    told_in("gemini", &gateway, "m", "x", false, "HIT");
+    told_in("anthropic_messages", &gateway, "m", "x", true, "HIT");
+    assert_eq!((mine.count(), theirs.count()), (1, 1));
 }
 
 fn callers_direct_the_cache_by_header(driver: Driver) {

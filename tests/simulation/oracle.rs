@@ -273,7 +273,7 @@ fn judge_outcome(history: &History, fate: &Fate<'_>, told: &mut Vec<String>) {
 fn asks_the_same(one: &RequestPlan, other: &RequestPlan, loosely: bool) -> bool {
     one.want == Want::Chat
         && other.want == Want::Chat
-        && one.tongue == other.tongue
+        && one.bound() == other.bound()
         && one.model.name == other.model.name
         && one.prompt == other.prompt
         && (loosely || one.spelling == other.spelling)

@@ -102,6 +102,13 @@ pub struct RequestPlan {
     pub close: bool,
 }
 
+impl RequestPlan {
+    /// The bound of the answer that it names, in tokens. Messages always name one.
+    pub fn bound(&self) -> Option<u32> {
+        (self.tongue == Tongue::Anthropic || self.prompt.is_multiple_of(2)).then_some(512)
+    }
+}
+
 /// When a client leaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Moment {

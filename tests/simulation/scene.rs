@@ -20,6 +20,7 @@ use crate::world::Socket;
 use crate::world::World;
 use ringgate::cache::ExactCache;
 use ringgate::cache::IndexBounds;
+use ringgate::cache::Keying;
 use ringgate::cache::ScopeIndex;
 use ringgate::clock::Clock;
 use ringgate::clock::Tick;
@@ -325,6 +326,7 @@ fn shared(plan: &Plan, sink: Box<dyn RequestLogSink>) -> Shared {
         deployment: arc_swap::ArcSwap::from_pointee(deployment),
         generation: AtomicU64::new(0),
         exact: Arc::new(ExactCache::new(16 << 20)),
+        keying: Keying::new(b"nobody knows it."),
         homes: Homes::default(),
         request_log: Some(sink),
         log: None,

@@ -73,8 +73,9 @@ pub fn chat_body(seed: u64, request: &RequestPlan) -> String {
         Tongue::Responses => json!({"model": model, "input": said}),
         Tongue::OpenAi | Tongue::Anthropic => json!({"model": model, "messages": said}),
     };
-    if request.tongue == Tongue::Anthropic {
-        body["max_tokens"] = json!(512);
+    if let Some(bound) = request.bound() {
+        let name = if request.tongue == Tongue::Responses { "max_output_tokens" } else { "max_tokens" };
+        body[name] = json!(bound);
     }
     if request.stream {
         body["stream"] = json!(true);

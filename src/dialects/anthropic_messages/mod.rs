@@ -18,6 +18,7 @@ pub(super) mod blocks;
 mod citations;
 mod count_tokens;
 mod fault;
+mod plain;
 mod request;
 mod stream;
 pub(super) mod thinking;
@@ -41,6 +42,7 @@ use super::signature::Sealed;
 use super::splice;
 use crate::chat::Answer;
 use crate::chat::Ask;
+use crate::chat::Plain;
 use crate::chat::Request;
 use crate::fault::Fault;
 use crate::wire::json::Value;
@@ -95,6 +97,10 @@ impl ProviderDialect for AnthropicMessages {
 impl Dialect for AnthropicMessages {
     fn read_ask<'input>(&self, body: Value<'_, 'input>) -> Result<Ask<'input>, Fault> {
         ask::read_ask(body)
+    }
+
+    fn read_plain<'input>(&self, body: Value<'_, 'input>) -> Option<Plain<'input>> {
+        plain::read_plain(body)
     }
 
     fn volatile_fields(&self) -> &'static [&'static str] {

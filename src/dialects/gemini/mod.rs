@@ -19,6 +19,7 @@ mod fault;
 mod grounding;
 mod logprobs;
 mod part;
+mod plain;
 mod request;
 mod schema;
 mod signature;
@@ -43,6 +44,7 @@ use super::TargetOptions;
 use super::splice;
 use crate::chat::Answer;
 use crate::chat::Ask;
+use crate::chat::Plain;
 use crate::chat::Request;
 use crate::fault::Fault;
 use crate::wire::json::Value;
@@ -102,6 +104,10 @@ impl ProviderDialect for Gemini {
 impl Dialect for Gemini {
     fn read_ask<'input>(&self, body: Value<'_, 'input>) -> Result<Ask<'input>, Fault> {
         ask::read_ask(body)
+    }
+
+    fn read_plain<'input>(&self, body: Value<'_, 'input>) -> Option<Plain<'input>> {
+        plain::read_plain(body)
     }
 
     fn volatile_fields(&self) -> &'static [&'static str] {

@@ -23,6 +23,7 @@ mod completions;
 mod embeddings;
 mod fault;
 mod message;
+mod plain;
 mod quirks;
 mod request;
 mod stream;
@@ -45,6 +46,7 @@ use super::TargetOptions;
 use super::splice;
 use crate::chat::Answer;
 use crate::chat::Ask;
+use crate::chat::Plain;
 use crate::chat::Request;
 use crate::fault::Fault;
 use crate::wire::json::JsonArray;
@@ -105,6 +107,10 @@ impl ProviderDialect for OpenAiChat {
 impl Dialect for OpenAiChat {
     fn read_ask<'input>(&self, body: Value<'_, 'input>) -> Result<Ask<'input>, Fault> {
         ask::read_ask(body)
+    }
+
+    fn read_plain<'input>(&self, body: Value<'_, 'input>) -> Option<Plain<'input>> {
+        plain::read_plain(body)
     }
 
     fn volatile_fields(&self) -> &'static [&'static str] {

@@ -30,6 +30,7 @@ mod content;
 mod frames;
 mod input;
 mod items;
+mod plain;
 mod portable;
 mod reader;
 mod reasoning;
@@ -53,6 +54,7 @@ use super::splice;
 use crate::chat::Answer;
 use crate::chat::Ask;
 use crate::chat::Extra;
+use crate::chat::Plain;
 use crate::chat::Request;
 use crate::fault::Fault;
 use crate::wire::json::Value;
@@ -113,6 +115,10 @@ impl Dialect for OpenAiResponses {
 
     fn read_ask<'input>(&self, body: Value<'_, 'input>) -> Result<Ask<'input>, Fault> {
         ask::read_ask(body)
+    }
+
+    fn read_plain<'input>(&self, body: Value<'_, 'input>) -> Option<Plain<'input>> {
+        plain::read_plain(body)
     }
 
     fn volatile_fields(&self) -> &'static [&'static str] {
