@@ -96,6 +96,8 @@ pub struct TargetOptions {
     pub inject_usage: bool,
     /// The provider understands `max_completion_tokens` only (OpenAI) or `max_tokens` only (most others).
     pub legacy_max_tokens: bool,
+    /// Signed reasoning of earlier turns is told, to be put into the provider's words.
+    pub signed_reasoning: bool,
 }
 
 /// What the gateway must know of a whole answer that passes through unchanged.

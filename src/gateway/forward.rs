@@ -530,6 +530,7 @@ fn render(
         default_max_tokens: provider.default_max_tokens,
         inject_usage: request.ask.stream && !quirks.volunteers_usage,
         legacy_max_tokens: provider.legacy_max_tokens(),
+        signed_reasoning: quirks.details_reasoning,
     };
     out.extend_from_slice(b"POST ");
     let path_at = out.len();

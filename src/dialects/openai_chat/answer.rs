@@ -176,6 +176,9 @@ fn read_message(message: &JsonObject<'_, '_>, parts: &mut Vec<Part>, keeper: &mu
     if thought && message.get("reasoning_content").is_none() {
         keeper.absent("message/reasoning_content");
     }
+    if message::thinking_blocks(parts).is_some() && message.get("thinking_blocks").is_none() {
+        keeper.absent("message/thinking_blocks");
+    }
     if message.get("role").is_none() {
         keeper.absent("message/role");
     }

@@ -11,6 +11,7 @@ use super::super::Dropped;
 use super::super::members::Member;
 use super::super::members::elements;
 use super::super::members::members;
+use super::super::signature;
 use std::borrow::Cow;
 use std::ops::Range;
 
@@ -33,6 +34,8 @@ pub struct Quirks {
     pub renamed_in_messages: &'static [(&'static str, &'static str)],
     /// Takes only ids of tool calls that are exactly this many letters and digits.
     pub call_id_length: Option<usize>,
+    /// Takes signed reasoning of Claude's as `reasoning_details`, as it tells it.
+    pub details_reasoning: bool,
     /// Ends answers without ever saying why.
     pub silent_finish: bool,
 }
@@ -48,6 +51,7 @@ impl Quirks {
         refused_in_messages: &[],
         renamed_in_messages: &[],
         call_id_length: None,
+        details_reasoning: false,
         silent_finish: false,
     };
 
@@ -56,6 +60,7 @@ impl Quirks {
         self.only_max_tokens
             || self.only_system
             || self.call_id_length.is_some()
+            || self.details_reasoning
             || [self.refused, self.refused_in_messages].iter().any(|names| !names.is_empty())
             || [self.renamed, self.renamed_in_messages].iter().any(|names| !names.is_empty())
     }
@@ -128,6 +133,9 @@ fn edit_message(body: &[u8], message: &Range<usize>, quirks: &Quirks, edits: &mu
     }
     let members = members(body, message.start);
     let renamed = |member: &Member| {
+        if quirks.details_reasoning && member.name(body) == BLOCKS {
+            return Some(DETAILS);
+        }
         let names = quirks.renamed_in_messages.iter();
         names.filter(|(from, _)| from.as_bytes() == member.name(body)).map(|(_, to)| *to).next()
     };
@@ -150,6 +158,9 @@ fn edit_message(body: &[u8], message: &Range<usize>, quirks: &Quirks, edits: &mu
             (b"role", b"\"developer\"") if quirks.only_system => {
                 edits.push((member.value.clone(), Cow::Borrowed("\"system\"")));
             }
+            (BLOCKS, [b'[', ..]) if quirks.details_reasoning => {
+                edits.push((member.value.clone(), Cow::Owned(details(body, member.value.start))));
+            }
             (b"tool_call_id", _) => edit_call_id(body, member, quirks, edits),
             (b"tool_calls", [b'[', ..]) if quirks.call_id_length.is_some() => {
                 for call in elements(body, member.value.start).iter().filter(|call| body[call.start] == b'{') {
@@ -161,6 +172,34 @@ fn edit_message(body: &[u8], message: &Range<usize>, quirks: &Quirks, edits: &mu
             _ => {}
         }
     }
+}
+
+/// Where this gateway and others put signed reasoning, and where those who serve models of several makers do.
+const BLOCKS: &[u8] = b"thinking_blocks";
+const DETAILS: &str = "reasoning_details";
+
+/// The blocks in the list that opens at `open` as details. What another provider sealed would be refused.
+fn details(body: &[u8], open: usize) -> String {
+    let mut written = Vec::new();
+    for block in elements(body, open).iter().filter(|block| body[block.start] == b'{') {
+        let members = members(body, block.start);
+        let value = |name: &[u8]| {
+            let member = members.iter().find(|member| member.name(body) == name)?;
+            std::str::from_utf8(&body[member.value.clone()]).ok()
+        };
+        let index = written.len();
+        let format = "\"format\":\"anthropic-claude-v1\"";
+        match (value(b"thinking"), value(b"signature"), value(b"data")) {
+            (Some(text), Some(signature), _) if !signature::is_marked(signature) => written.push(format!(
+                "{{\"type\":\"reasoning.text\",\"text\":{text},\"signature\":{signature},{format},\"index\":{index}}}"
+            )),
+            (None, _, Some(data)) if !signature::is_marked(data) => {
+                written.push(format!("{{\"type\":\"reasoning.encrypted\",\"data\":{data},{format},\"index\":{index}}}"))
+            }
+            _ => {}
+        }
+    }
+    format!("[{}]", written.join(","))
 }
 
 fn edit_call_id(body: &[u8], member: &Member, quirks: &Quirks, edits: &mut Edits) {
@@ -219,6 +258,7 @@ mod tests {
         refused_in_messages: &["reasoning_content", "refusal"],
         renamed_in_messages: &[("thoughts", "thinking")],
         call_id_length: Some(9),
+        details_reasoning: true,
         silent_finish: false,
     };
 
@@ -278,6 +318,15 @@ mod tests {
         }
         let quiet = r#"{"user":null,"messages":[{"refusal":null,"reasoning_content":"","content":"x"}]}"#;
         assert_eq!(adapted(quiet), (r#"{"messages":[{"content":"x"}]}"#.to_owned(), Vec::new()));
+    }
+
+    #[test]
+    fn signed_reasoning_goes_back_as_it_came() {
+        let body = r#"{"messages":[{"role":"assistant","thinking_blocks":[{"type":"thinking","thinking":"a \"b\"","signature":"sig"},{"type":"thinking","thinking":"c","signature":"gemini:x"},{"type":"redacted_thinking","data":"d"}]}]}"#;
+        let wanted = r#"{"messages":[{"role":"assistant","reasoning_details":[{"type":"reasoning.text","text":"a \"b\"","signature":"sig","format":"anthropic-claude-v1","index":0},{"type":"reasoning.encrypted","data":"d","format":"anthropic-claude-v1","index":1}]}]}"#;
+        assert_eq!(adapted(body), (wanted.to_owned(), Vec::new()));
+        let both = r#"{"messages":[{"reasoning_details":[1],"thinking_blocks":[{"type":"thinking"}]}]}"#;
+        assert_eq!(adapted(both).0, r#"{"messages":[{"reasoning_details":[1]}]}"#);
     }
 
     #[test]
