@@ -13,6 +13,10 @@ use std::io;
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// How often freed memory is given back to the system.
+const MEMORY_INTERVAL: Duration = Duration::from_secs(2);
 
 /// Starts the control thread; it runs until the process ends.
 pub fn start(
@@ -31,6 +35,7 @@ pub fn start(
                     }
                 });
             }
+            tokio::spawn(give_memory_back());
             match dns::Dns::system() {
                 Ok((dns, complaint)) => {
                     if let Some(complaint) = complaint {
@@ -45,4 +50,13 @@ pub fn start(
             }
         });
     })
+}
+
+/// The allocator looks for memory to give back only when it needs some itself. After a burst of large
+/// bodies the process would stay as large as it was in its worst moment.
+async fn give_memory_back() {
+    loop {
+        tokio::time::sleep(MEMORY_INTERVAL).await;
+        crate::sys::memory::give_back();
+    }
 }

@@ -45,6 +45,7 @@ use crate::providers;
 use crate::routing::Plan;
 use crate::upstream;
 use crate::upstream::Exchange;
+use crate::upstream::Outgoing;
 use crate::upstream::Stage;
 use crate::upstream::resolve::Resolve;
 use crate::wire::http1::Known;
@@ -76,9 +77,9 @@ pub(super) enum Forwarded<N: Net> {
 }
 
 /// An upstream request, ready to be sent.
-pub(super) struct Rendered {
+pub(super) struct Rendered<'r> {
     /// Head and body.
-    pub bytes: Vec<u8>,
+    pub outgoing: Outgoing<'r>,
     /// Whose credential its head holds.
     pub key: Chosen,
     /// Fields that the provider's dialect could not express.
@@ -134,7 +135,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         client: &mut Client<'_, N::Stream>,
         way: &Way<'_>,
         plan: &Plan,
-        mut first: Option<Result<Rendered, Fault>>,
+        mut first: Option<Result<Rendered<'_>, Fault>>,
         remembrance: &Remembrance,
         story: &mut Story,
     ) -> Result<Forwarded<N>, Unserved> {
@@ -171,7 +172,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         client: &mut Client<'_, N::Stream>,
         index: usize,
         model: Arc<str>,
-        mut rendered: Result<Rendered, Fault>,
+        mut rendered: Result<Rendered<'_>, Fault>,
         deadline: Tick,
         remembrance: &Remembrance,
         story: &mut Story,
@@ -275,12 +276,12 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         request: &Request<'_>,
         client: &mut Client<'_, N::Stream>,
         (provider, model): (usize, &str),
-        rendered: Result<Rendered, Fault>,
+        rendered: Result<Rendered<'_>, Fault>,
         deadline: Tick,
         remembrance: &Remembrance,
     ) -> Result<Attempt<N>, Unserved> {
         let provider = &request.deployment.providers[provider];
-        let Rendered { bytes, dropped, .. } = match rendered {
+        let Rendered { outgoing, dropped, .. } = match rendered {
             Ok(rendered) => rendered,
             Err(fault) => {
                 let outcome = AttemptOutcome::ClientError;
@@ -289,7 +290,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         };
         let sent = self.net.lately();
         let exchanged = {
-            let exchange = pin!(self.upstreams.exchange(&provider.link, bytes, deadline));
+            let exchange = pin!(self.upstreams.exchange(&provider.link, outgoing, deadline));
             self.unless_left(exchange, client, remembrance).await?
         };
         let exchange = match exchanged {
@@ -313,26 +314,26 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
     }
 
     /// The upstream request for the first planned target.
-    pub(super) fn rendered(
+    pub(super) fn rendered<'r>(
         &self,
-        request: &Request<'_>,
+        request: &Request<'r>,
         body: Value<'_, '_>,
         way: &Way<'_>,
         plan: &Plan,
-    ) -> Result<Rendered, Fault> {
+    ) -> Result<Rendered<'r>, Fault> {
         let target = plan.as_slice().first().copied().unwrap_or_default();
         let (index, model) = way.target(request.deployment, target, &request.ask.model);
         self.rendered_for(request, body, index, &model, None)
     }
 
-    fn rendered_for(
+    fn rendered_for<'r>(
         &self,
-        request: &Request<'_>,
+        request: &Request<'r>,
         body: Value<'_, '_>,
         provider: usize,
         model: &str,
         key: Option<Chosen>,
-    ) -> Result<Rendered, Fault> {
+    ) -> Result<Rendered<'r>, Fault> {
         let provider = &request.deployment.providers[provider];
         let now = self.net.lately();
         let any = || provider.keys.choose(model, Tried::default(), now, self.ids.random() as u64);
@@ -340,19 +341,19 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         let key = key.or_else(at_home).or_else(any).ok_or_else(|| no_key(provider, model))?;
         let mut bytes = self.memory.take();
         let clock = || self.net.unix_ms();
-        let dropped = render(request, body, provider, key, model, &self.instance, clock, &mut bytes)?;
-        Ok(Rendered { bytes, key, dropped })
+        let (body_at, dropped) = render(request, body, provider, key, model, &self.instance, clock, &mut bytes)?;
+        Ok(Rendered { outgoing: Outgoing::sharing(bytes, body_at, request.incoming.body), key, dropped })
     }
 
     /// The upstream request for a later target or key: the body is parsed once more, which only failover
     /// pays.
-    fn rendered_again(
+    fn rendered_again<'r>(
         &self,
-        request: &Request<'_>,
+        request: &Request<'r>,
         provider: usize,
         model: &str,
         key: Option<Chosen>,
-    ) -> Result<Rendered, Fault> {
+    ) -> Result<Rendered<'r>, Fault> {
         let mut copy = self.memory.take();
         copy.extend_from_slice(request.incoming.body);
         let tape = self.parse(&mut copy)?;
@@ -523,7 +524,7 @@ fn render(
     instance: &str,
     clock: impl Fn() -> u64,
     out: &mut Vec<u8>,
-) -> Result<Vec<Dropped>, Fault> {
+) -> Result<(usize, Vec<Dropped>), Fault> {
     let dialect = provider.dialect_for(request.dialect);
     let quirks = provider.quirks_of(dialect);
     let options = TargetOptions {
@@ -564,7 +565,7 @@ fn render(
     if let Some((signer, unsigned)) = unsigned {
         signer.sign(&unsigned, "POST", &provider.link.endpoint.authority, path, body_at, out);
     }
-    Ok(dropped)
+    Ok((body_at, dropped))
 }
 
 /// Ends a head with room for the length of a body that is still to be written, which saves a copy of it.

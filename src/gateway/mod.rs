@@ -218,7 +218,7 @@ struct Errand<'r> {
     way: choose::Way<'r>,
     plan: Plan,
     /// The upstream request for the first target, until it is sent.
-    first: Option<Result<Rendered, Fault>>,
+    first: Option<Result<Rendered<'r>, Fault>>,
     remembrance: Remembrance,
 }
 

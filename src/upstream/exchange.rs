@@ -15,6 +15,7 @@ use crate::upstream::failure::Deadline;
 use crate::upstream::failure::Failure;
 use crate::upstream::failure::Reason;
 use crate::upstream::failure::Stage;
+use crate::upstream::outgoing::Outgoing;
 use crate::upstream::pool::Connection;
 use crate::upstream::remaining;
 use crate::wire::chunked::ChunkedDecoder;
@@ -22,6 +23,7 @@ use crate::wire::http1;
 use crate::wire::http1::HeadStep;
 use crate::wire::http1::ResponseFraming;
 use crate::wire::http1::ResponseHead;
+use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -33,14 +35,14 @@ const READ_BYTES_MIN: usize = 4 * 1024;
 const EARLY_ANSWER_LIMIT: Duration = Duration::from_secs(1);
 
 /// Why there is no answer, and whether another connection may be tried.
-pub(super) enum Setback {
+pub(super) enum Setback<'r> {
     /// The reused connection ended without an answer byte: the provider had closed it before.
-    Stale { request: Vec<u8>, failure: Failure },
+    Stale { request: Outgoing<'r>, failure: Failure },
     /// Anything else.
     Final(Failure),
 }
 
-impl Setback {
+impl Setback<'_> {
     pub(super) fn failure(self) -> Failure {
         match self {
             Setback::Stale { failure, .. } | Setback::Final(failure) => failure,
@@ -80,20 +82,22 @@ pub struct Exchange<N: Net> {
 
 impl<N: Net> Exchange<N> {
     /// Sends the request and waits for the head of the answer.
-    pub(super) async fn begin(
+    pub(super) async fn begin<'r>(
         shared: &Rc<Shared<N>>,
         mut connection: Connection<N>,
         provider: &ProviderLink,
-        request: Vec<u8>,
+        mut request: Outgoing<'r>,
         deadline: Tick,
-    ) -> Result<Box<Exchange<N>>, Setback> {
+    ) -> Result<Box<Exchange<N>>, Setback<'r>> {
         let reused = connection.reused;
         let failed = |stage, reason| Failure { stage, reason, reused };
         let is_late = || Setback::Final(failed(Stage::Send, Reason::TimedOut(Deadline::Total)));
         let left = remaining(deadline, shared.net.lately()).ok_or_else(is_late)?;
         let about_head = request.starts_with(b"HEAD ");
-        let sending = connection.link().write_all(request);
-        let (sent, request) = net::timeout(&shared.net, left, sending).await.ok_or_else(is_late)?;
+        let sent = {
+            let sending = pin!(request.write(connection.link()));
+            net::timeout(&shared.net, left, sending).await.ok_or_else(is_late)?
+        };
 
         let unsent = sent.is_err();
         let now = shared.net.lately();
@@ -103,7 +107,7 @@ impl<N: Net> Exchange<N> {
         let by = if unsent { now.after(EARLY_ANSWER_LIMIT) } else { first_byte_by };
         match hear_head(shared, &mut connection, about_head, by, deadline).await {
             Ok((buffer, head)) => {
-                shared.buffers.give(request);
+                shared.buffers.give(request.into_buffer());
                 // Boxed at once: it is handed through several layers, and moved by each.
                 let mut exchange = Box::new(Exchange {
                     shared: Rc::clone(shared),

@@ -11,6 +11,7 @@ mod endpoint;
 mod exchange;
 mod failure;
 mod link;
+mod outgoing;
 mod pool;
 pub mod resolve;
 mod sigv4;
@@ -25,6 +26,7 @@ pub use failure::Deadline;
 pub use failure::Failure;
 pub use failure::Reason;
 pub use failure::Stage;
+pub use outgoing::Outgoing;
 pub use sigv4::Signer;
 pub use tls::TlsConfigs;
 pub use tls::TlsFault;
@@ -109,9 +111,10 @@ impl<N: Net, R: Resolve> Upstreams<N, R> {
     pub async fn exchange(
         &self,
         provider: &ProviderLink,
-        request: Vec<u8>,
+        request: impl Into<Outgoing<'_>>,
         deadline: Tick,
     ) -> Result<Box<Exchange<N>>, Failure> {
+        let request = request.into();
         let shared = &self.shared;
         let pool = shared.pools.of(provider);
         let (reused, dead) = pool.checkout(shared.net.lately());
@@ -136,7 +139,7 @@ impl<N: Net, R: Resolve> Upstreams<N, R> {
         &self,
         pool: &Rc<Pool<N>>,
         provider: &ProviderLink,
-        request: Vec<u8>,
+        request: Outgoing<'_>,
         deadline: Tick,
     ) -> Result<Box<Exchange<N>>, Failure> {
         let connection = self.connect(pool, provider, deadline).await?;

@@ -9,7 +9,9 @@ use crate::process::Gateway;
 use crate::process::PROVIDER_SECRET;
 use crate::process::Setup;
 use crate::process::key;
+use crate::process::until;
 use crate::provider::DONE;
+use crate::provider::Gate;
 use crate::provider::Provider;
 use crate::provider::RECORDED_STREAM;
 use crate::provider::RECORDED_WHOLE;
@@ -24,6 +26,8 @@ use crate::provider::usage_event;
 
 on_both_drivers! {
     bodies_keep_every_byte_but_the_model,
+    long_bodies_keep_every_byte_but_the_model,
+    long_bodies_are_held_once_and_then_forgotten,
     models_are_named_in_every_form,
     the_upstream_head_is_made_anew,
     usage_is_asked_for_and_kept_from_who_did_not_ask,
@@ -80,6 +84,60 @@ fn bodies_keep_every_byte_but_the_model(driver: Driver) {
     assert_eq!(gateway.ask(&post(&bearer(), escaped)).status, 200);
     let seen = provider.seen().pop().expect("it arrived").json();
     assert_eq!((seen["model"].as_str(), seen["messages"][0]["content"].as_str()), (Some("real-model"), Some("x")));
+}
+
+fn long_bodies_keep_every_byte_but_the_model(driver: Driver) {
+    let provider = Provider::start(echo);
+    let gateway = start(driver, &provider);
+    let picture = "iVBORw0KGgo".repeat(200_000);
+    let parts = format!(
+        r#"[{{"type":"text","text":"long"}},{{"type":"image_url","image_url":{{"url":"data:image/png;base64,{picture}"}}}}]"#
+    );
+    let messages = format!(r#""messages":[{{"role":"user","content":{parts}}}]"#);
+    for body in [
+        format!(r#"{{"model":"renamed",{messages}}}"#),
+        format!(r#"{{{messages},"model":"renamed"}}"#),
+        format!(r#"{{{messages},"model":"renamed",{}}}"#, messages.replace("messages", "more")),
+    ] {
+        let answer = gateway.ask(&post(&bearer(), &body));
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        let sent = body.replace("renamed", "real-model");
+        let seen = provider.seen().pop().expect("a request").text();
+        assert!(seen == sent, "{} bytes instead of {}", seen.len(), sent.len());
+    }
+}
+
+fn long_bodies_are_held_once_and_then_forgotten(driver: Driver) {
+    const BYTES: usize = 20 << 20;
+    /// Less than half a copy beside the one that is kept.
+    const GROWTH_MAX: u64 = 30 << 20;
+    const REMAINS_MAX: u64 = 16 << 20;
+    let gate = Gate::default();
+    let provider = Provider::start({
+        let gate = gate.clone();
+        move |seen, peer| {
+            if seen.body.len() > BYTES {
+                gate.open("arrived");
+                gate.wait("go");
+            }
+            echo(seen, peer);
+        }
+    });
+    let gateway = Setup::new(driver).server("shards = 1\n").provider("p", &provider, "").start();
+    (0..16).for_each(|_| assert_eq!(gateway.ask(&post("", &body("m", "warm"))).status, 200));
+    let before = gateway.resident_bytes();
+    // An allocator gives memory back when it is used again.
+    let grown = || {
+        assert_eq!(gateway.ask(&post("", &body("m", "short"))).status, 200);
+        gateway.resident_bytes().saturating_sub(before)
+    };
+    let mut caller = gateway.caller();
+    caller.send(&post("", &body("m", &"picture".repeat(BYTES / 7))));
+    gate.wait("arrived");
+    until("one copy is left", || grown() < GROWTH_MAX);
+    gate.open("go");
+    assert_eq!(caller.answer().status, 200);
+    until("nothing is left", || grown() < REMAINS_MAX);
 }
 
 fn models_are_named_in_every_form(driver: Driver) {

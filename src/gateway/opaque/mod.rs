@@ -44,6 +44,7 @@ use crate::limits::Allowance;
 use crate::net::Net;
 use crate::observe::AttemptOutcome;
 use crate::upstream::Exchange;
+use crate::upstream::Outgoing;
 use crate::upstream::resolve::Resolve;
 use crate::wire::http1::Known;
 use crate::wire::http1::Method;
@@ -207,7 +208,13 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
     }
 
     /// Head and body, made anew: of the caller's head only what is on the list.
-    fn render_unread(&self, call: &Call<'_>, provider: &Provider, key: Chosen, model: Option<&str>) -> Vec<u8> {
+    fn render_unread<'r>(
+        &self,
+        call: &Call<'r>,
+        provider: &Provider,
+        key: Chosen,
+        model: Option<&str>,
+    ) -> Outgoing<'r> {
         let incoming = &call.incoming;
         let mut out = self.memory.take();
         out.extend_from_slice(call.method.as_bytes());
@@ -229,10 +236,11 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
             let body_at = forward::open_body(&mut out);
             call.said.write(incoming.body, model, &self.parser, &mut out);
             forward::close_body(body_at, &mut out);
+            Outgoing::sharing(out, body_at, incoming.body)
         } else {
             out.extend_from_slice(b"\r\n");
+            out.into()
         }
-        out
     }
 }
 
