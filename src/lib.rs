@@ -10,8 +10,9 @@
 //! | 2 | [`dialects`], [`keys`], [`limits`], [`cache`], [`classify`]: judges, given `now` |
 //! | 3 | [`providers`], [`routing`], [`embed`]: choices and compute |
 //! | 4 | [`upstream`]: resolve, pool, TLS, exchange |
-//! | 5 | [`gateway`]: the story of one request |
-//! | 6 | [`shard`], [`control`]: the machine |
+//! | 5 | [`identity`]: credentials that are fetched and renewed |
+//! | 6 | [`gateway`]: the story of one request |
+//! | 7 | [`shard`], [`control`]: the machine |
 
 pub mod chat;
 pub mod clock;
@@ -35,6 +36,8 @@ pub mod providers;
 pub mod routing;
 
 pub mod upstream;
+
+pub mod identity;
 
 pub mod gateway;
 

@@ -11,6 +11,7 @@ use ringgate::config;
 use ringgate::config::KnownNames;
 use ringgate::config::Settings;
 use ringgate::control;
+use ringgate::control::Identities;
 use ringgate::dialects;
 use ringgate::embed;
 use ringgate::embed::Companion;
@@ -212,6 +213,13 @@ struct Process {
     log: Log,
 }
 
+/// What runs.
+struct Started {
+    threads: Vec<JoinHandle<()>>,
+    companions: Vec<Companion>,
+    identities: Identities,
+}
+
 fn serve(launch: Launch, level: Level) -> Result<(), String> {
     let kernel = Kernel::start();
     process::block_signals().map_err(|error| format!("cannot block signals: {error}"))?;
@@ -266,8 +274,8 @@ fn run(launch: Launch, kernel: Kernel, log: &Log) -> Result<(), String> {
         deployment: arc_swap::ArcSwap::from_pointee(deployment),
     });
     let process = Process { launch, shared, demo, registry, log: log.clone() };
-    let (threads, companions) = process.start(kernel, admin)?;
-    process.obey_signals(kernel);
+    let Started { threads, companions, identities } = process.start(kernel, admin)?;
+    process.obey_signals(kernel, &identities);
     for thread in threads {
         let _ = thread.join();
     }
@@ -299,12 +307,9 @@ fn random<const BYTES: usize>() -> Result<[u8; BYTES], String> {
 }
 
 impl Process {
-    /// Starts every thread; returns when all shards listen.
-    fn start(
-        &self,
-        kernel: Kernel,
-        admin: Option<TcpListener>,
-    ) -> Result<(Vec<JoinHandle<()>>, Vec<Companion>), String> {
+    /// Starts every thread; returns when all shards listen. They do when the first credentials are there that have to
+    /// be fetched, or a few seconds went by without.
+    fn start(&self, kernel: Kernel, admin: Option<TcpListener>) -> Result<Started, String> {
         let deployment = self.shared.deployment.load_full();
         let server = &deployment.settings.server;
         let cores = thread::allowed_cores().unwrap_or_default();
@@ -321,6 +326,16 @@ impl Process {
         let boxes: Arc<[Postbox]> = (0..shards).map(|_| Postbox::default()).collect();
         let questions = Arc::new(Questions::default());
         let companions = self.companions(&deployment, shards, &cores);
+        let admin_at = admin.as_ref().and_then(|listener| listener.local_addr().ok());
+        let identities = control::start(control::Spec {
+            questions: Arc::clone(&questions),
+            admin: admin.map(|listener| (listener, self.admin(kernel, &companions))),
+            registry: Arc::clone(&self.registry),
+            log: self.log.clone(),
+            clock: kernel,
+        });
+        let identities = identities.map_err(|error| format!("cannot start the control thread: {error}"))?;
+        identities.renew(deployment.identities());
         let (ready, started) = sync_channel(shards);
         let mut threads = Vec::with_capacity(shards);
         for index in 0..shards {
@@ -347,13 +362,9 @@ impl Process {
             driver = Some(started.recv().map_err(|_| "a shard died while starting".to_owned())??);
         }
         let driver = driver.expect("there is at least one shard");
-        let admin_at = admin.as_ref().and_then(|listener| listener.local_addr().ok());
         self.announce(driver, listen, shards, &deployment, admin_at);
         self.register(kernel, driver, &companions);
-        let admin = admin.map(|listener| (listener, self.admin(&companions)));
-        control::start(questions, admin, self.log.clone())
-            .map_err(|error| format!("cannot start the control thread: {error}"))?;
-        Ok((threads, companions))
+        Ok(Started { threads, companions, identities })
     }
 
     fn companions(&self, deployment: &Deployment, shards: usize, cores: &[usize]) -> Vec<Companion> {
@@ -434,7 +445,7 @@ impl Process {
         }
     }
 
-    fn admin(&self, companions: &[Companion]) -> control::admin::Admin {
+    fn admin(&self, kernel: Kernel, companions: &[Companion]) -> control::admin::Admin {
         let shared = Arc::clone(&self.shared);
         let companions = companions.to_vec();
         let readiness = move || {
@@ -442,20 +453,25 @@ impl Process {
                 return Err("draining\n".to_owned());
             }
             let embedder = companions.first().map(|companion| companion.readiness());
-            Ok(match embedder {
+            let mut details = match embedder {
                 Some(embed::Readiness::Disabled(reason)) => format!("ready\nsemantic cache: off ({reason})\n"),
                 Some(embed::Readiness::Starting) => "ready\nsemantic cache: starting\n".to_owned(),
                 _ => "ready\nsemantic cache: on\n".to_owned(),
-            })
+            };
+            for identity in shared.deployment.load().identities() {
+                let state = if identity.in_force(kernel.unix_ms()).is_some() { "valid" } else { "missing" };
+                details.push_str(&format!("credential of {}: {state}\n", identity.provider()));
+            }
+            Ok(details)
         };
         control::admin::Admin { registry: Arc::clone(&self.registry), readiness: Arc::new(readiness) }
     }
 
     /// Waits for signals until one says to stop, then drains.
-    fn obey_signals(&self, kernel: Kernel) {
+    fn obey_signals(&self, kernel: Kernel, identities: &Identities) {
         loop {
             match process::wait_for_signal() {
-                Ok(Signal::Reload) => self.reload(),
+                Ok(Signal::Reload) => self.reload(identities),
                 Ok(Signal::Stop) => break,
                 Err(error) => {
                     self.log.error("cannot wait for signals", &[("error", &error)]);
@@ -475,7 +491,7 @@ impl Process {
     }
 
     /// Reads the file again and swaps the deployment, or says why not and goes on as before.
-    fn reload(&self) {
+    fn reload(&self, identities: &Identities) {
         let applied = self.registry.counter(Id::ConfigReloads, &["applied"]);
         let refused = self.registry.counter(Id::ConfigReloads, &["refused"]);
         let before = self.shared.deployment.load_full();
@@ -487,6 +503,7 @@ impl Process {
                 for setting in needs_a_restart(&before, &deployment) {
                     self.log.warn("this setting changed; it takes effect at the next start", &[("setting", &setting)]);
                 }
+                identities.renew(deployment.identities());
                 self.shared.deployment.store(Arc::new(deployment));
                 self.shared.generation.fetch_add(1, Ordering::Release);
                 applied.add(1);

@@ -2,6 +2,8 @@
 //! of the code, and every mistake is told by file, line and remedy, without giving a secret away.
 
 use ringgate::config;
+use ringgate::config::AwsSource;
+use ringgate::config::Google;
 use ringgate::config::KnownNames;
 use ringgate::config::Settings;
 use secrecy::ExposeSecret;
@@ -478,15 +480,19 @@ fn access_keys_of_aws_are_checked() {
         bedrock(&format!("aws = {{ access_key_id = \"env:ID\", secret_access_key = \"env:SECRET\", {more} }}"))
     };
     let settings = parsed(&keys("session_token = \"env:TOKEN\", region = \"eu-central-1\""));
-    let aws = settings.providers[0].aws.as_ref().expect("access keys");
+    let access_keys = |settings: &Settings| match settings.providers[0].aws.clone().map(|aws| aws.source) {
+        Some(AwsSource::Keys(keys)) => keys,
+        other => panic!("access keys, not {other:?}"),
+    };
+    let given = access_keys(&settings);
     assert!(
-        aws.access_key_id.expose_secret().ends_with("-ID")
-            && aws.secret_access_key.expose_secret().ends_with("-SECRET")
+        given.access_key_id.expose_secret().ends_with("-ID")
+            && given.secret_access_key.expose_secret().ends_with("-SECRET")
     );
-    assert!(aws.session_token.as_ref().is_some_and(|token| token.expose_secret().ends_with("-TOKEN")));
-    assert_eq!(aws.region.as_deref(), Some("eu-central-1"));
+    assert!(given.session_token.as_ref().is_some_and(|token| token.expose_secret().ends_with("-TOKEN")));
+    assert_eq!(settings.providers[0].aws.as_ref().and_then(|aws| aws.region.as_deref()), Some("eu-central-1"));
     assert!(!format!("{settings:?}").contains("canary"));
-    assert!(parsed(&keys("")).providers[0].aws.as_ref().is_some_and(|aws| aws.session_token.is_none()));
+    assert!(access_keys(&parsed(&keys(""))).session_token.is_none());
     refused_whole(&bedrock("aws = { access_key_id = \"env:ID\" }"), "secret_access_key");
     refused_whole(
         &bedrock("aws = { access_key_id = \"canary\", secret_access_key = \"env:S\" }"),
@@ -498,6 +504,106 @@ fn access_keys_of_aws_are_checked() {
     refused_whole(&keys("").replace("[[routes]]", "api_key = \"env:K\"\n[[routes]]"), "one credential");
     let plain = keys("").replace("[[routes]]", "base_url = \"http://a.example\"\n[[routes]]");
     refused_whole(&plain, "clear text");
+}
+
+/// The same with an environment of its own.
+fn parsed_in(text: &str, environment: &[(&str, &str)]) -> Result<Settings, String> {
+    let find = |name: &str| {
+        let found = environment.iter().find(|(known, _)| *known == name);
+        found.map(|(_, value)| (*value).to_owned())
+    };
+    let parsed = config::parse(text, "test.toml", &find, &NAMES);
+    parsed.map_err(|error| {
+        let told = error.to_string();
+        assert!(!told.contains("canary") && told.lines().count() == 1, "{told}");
+        told
+    })
+}
+
+#[test]
+fn identities_of_aws_are_checked() {
+    let bedrock = |aws: &str| {
+        format!(
+            "[[providers]]\nname = \"bedrock\"\naws = {{ {aws} }}\n[[routes]]\nmodel = \"*\"\ntargets = [\"bedrock\"]\n"
+        )
+    };
+    let pod = [("AWS_WEB_IDENTITY_TOKEN_FILE", "/token"), ("AWS_ROLE_ARN", "arn:aws:iam::1:role/pod")];
+    let source = |aws: &str, environment: &[(&str, &str)]| {
+        parsed_in(&bedrock(aws), environment).map(|mut settings| settings.providers.remove(0).aws.expect("written"))
+    };
+    let aws = source("credentials = \"default\", region = \"eu-west-1\"", &pod).expect("a pod's");
+    assert!(matches!(&aws.source, AwsSource::WebIdentity { role_arn, .. } if role_arn.ends_with("role/pod")));
+    let role = "credentials = \"instance\", assume_role = \"arn:aws:iam::1:role/other\"";
+    let aws = source(role, &[("AWS_ENDPOINT_URL_STS", "https://sts.example")]).expect("an instance's");
+    assert!(matches!(aws.source, AwsSource::Instance { .. }));
+    assert_eq!(aws.sts_url.as_deref(), Some("https://sts.example"));
+    for (aws, environment, reason) in [
+        ("region = \"eu-west-1\"", &[][..], "lacks credentials: add credentials = \"default\""),
+        ("credentials = \"instence\"", &[], "did you mean \"instance\"?"),
+        ("credentials = \"web_identity\"", &pod[..1], "`AWS_ROLE_ARN`, which is not set"),
+        ("credentials = \"default\", assume_role = \"ringgate\"", &[], "must be the ARN of a role"),
+        ("credentials = \"default\", access_key_id = \"env:A\"", &[], "stands beside an access key"),
+        (role, &[("AWS_ENDPOINT_URL_STS", "http://canary.example")], "begin with https://"),
+    ] {
+        let told = source(aws, environment).expect_err(reason);
+        assert!(told.contains(reason), "{told}\nlacks: {reason}");
+    }
+}
+
+#[test]
+fn identities_of_google_are_checked() {
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let pem = include_str!("gateway/fixtures/service_account_key.pem");
+    let key_file = serde_json::json!({
+        "type": "service_account", "client_email": "robot@p.iam.gserviceaccount.com", "private_key_id": "canary",
+        "private_key": pem, "token_uri": "https://oauth2.googleapis.com/token",
+    });
+    let file = folder.path().join("key.json");
+    fs::write(&file, key_file.to_string()).expect("it can be written");
+    let file = file.display().to_string();
+    let vertex = |lines: &str| {
+        let url =
+            "https://europe-west4-aiplatform.googleapis.com/v1/projects/p/locations/europe-west4/publishers/google";
+        format!(
+            "[[providers]]\nname = \"vertex\"\nbase_url = \"{url}\"\n{lines}\n[[routes]]\nmodel = \"*\"\ntargets = [\"vertex\"]\n"
+        )
+    };
+    let google = |credentials: &str, environment: &[(&str, &str)]| {
+        let text = vertex(&format!("google = {{ credentials = \"{credentials}\" }}"));
+        parsed_in(&text, environment).map(|mut settings| settings.providers.remove(0).google.expect("written"))
+    };
+    let inline = key_file.to_string();
+    let adc = ("GOOGLE_APPLICATION_CREDENTIALS", file.as_str());
+    for (credentials, environment) in [
+        (format!("file:{file}"), &[][..]),
+        ("env:KEY".to_owned(), &[("KEY", &*inline)]),
+        ("default".to_owned(), &[adc]),
+    ] {
+        let found = google(&credentials, environment).expect("a service account");
+        assert!(matches!(found, Google::ServiceAccount(_)), "{found:?}");
+        assert!(!format!("{found:?}").contains("PRIVATE KEY"));
+    }
+    let nobody = [("HOME", folder.path().to_str().expect("UTF-8"))];
+    for credentials in ["metadata", "default"] {
+        let found = google(credentials, &nobody).expect("the machine's");
+        assert_eq!(found, Google::Metadata { url: "http://metadata.google.internal".to_owned() });
+    }
+    let federated = r#"{"type":"external_account","audience":"canary"}"#;
+    for (credentials, environment, reason) in [
+        ("canary-key", &[][..], "must be \"file:PATH\" or \"env:NAME\""),
+        ("file:nowhere.json", &[], "names the file nowhere.json"),
+        ("env:KEY", &[("KEY", "canary")], "is `env:KEY`, which holds no key file"),
+        ("env:KEY", &[("KEY", federated)], "`external_account`, which this gateway cannot exchange"),
+        ("default", &[("GOOGLE_APPLICATION_CREDENTIALS", "/nowhere/key.json")], "names the file /nowhere/key.json"),
+    ] {
+        let told = google(credentials, environment).expect_err(reason);
+        assert!(told.contains(reason), "{told}\nlacks: {reason}");
+    }
+    for lines in ["api_key = \"env:K\"", "aws = { access_key_id = \"env:K\", secret_access_key = \"env:K\" }"] {
+        let text = vertex(&format!("google = {{ credentials = \"metadata\" }}\n{lines}"));
+        let told = parsed_in(&text, &[("K", "canary")]).expect_err("one too many");
+        assert!(told.contains("a request has one credential"), "{told}");
+    }
 }
 
 #[test]

@@ -12,6 +12,7 @@ const LAYERS: &[&[&str]] = &[
     &["dialects", "keys", "limits", "cache", "classify"],
     &["providers", "routing", "embed"],
     &["upstream"],
+    &["identity"],
     &["gateway"],
     &["shard", "control"],
 ];

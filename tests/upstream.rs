@@ -63,6 +63,7 @@ fn settings() -> Provider {
         api_keys: Vec::new(),
         rejected_key_retry: Duration::from_secs(60),
         aws: None,
+        google: None,
         models: Vec::new(),
         timeouts: Timeouts {
             connect: seconds(2),

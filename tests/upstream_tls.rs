@@ -65,6 +65,7 @@ fn link(authority: &Authority, url: &str) -> ProviderLink {
         api_keys: Vec::new(),
         rejected_key_retry: Duration::from_secs(60),
         aws: None,
+        google: None,
         models: Vec::new(),
         timeouts: Timeouts {
             connect: seconds(2),

@@ -17,6 +17,19 @@ pub(super) struct BaseUrl {
     pub(super) host: Host,
 }
 
+impl BaseUrl {
+    /// May a credential be sent there? Over plain HTTP it is read by everybody on the way, so only within a
+    /// network of one's own.
+    pub(super) fn is_confidential(&self) -> bool {
+        let own_network = match self.host {
+            Host::Localhost => true,
+            Host::Address(address) => is_private(address),
+            Host::Name => false,
+        };
+        own_network || !self.clear_text
+    }
+}
+
 /// The host of a base URL.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Host {
@@ -89,7 +102,7 @@ fn understand_host(host: &str) -> Result<Host, String> {
 }
 
 /// Loopback, or reserved for networks of one's own.
-pub(super) fn is_private(address: IpAddr) -> bool {
+fn is_private(address: IpAddr) -> bool {
     match address.to_canonical() {
         IpAddr::V4(v4) => v4.is_loopback() || v4.is_private() || v4.is_link_local() || is_carrier_nat(v4.octets()),
         IpAddr::V6(v6) => v6.is_loopback() || v6.is_unique_local() || v6.is_unicast_link_local(),

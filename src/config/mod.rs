@@ -8,9 +8,11 @@
 //! cannot promise a key that the loader refuses.
 
 mod address;
+mod aws;
 mod check;
 mod demo;
 mod document;
+mod google;
 mod nearest;
 mod problem;
 mod reference;
@@ -25,6 +27,7 @@ pub use problem::ConfigError;
 pub use problem::Problem;
 pub use reference::reference;
 pub use reference::schema;
+pub use secret::Secret;
 pub use settings::*;
 
 use document::Spot;

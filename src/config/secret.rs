@@ -2,12 +2,35 @@
 //! pasted into tickets. `env:NAME` and `file:PATH` cover shells, containers and secret stores.
 
 use super::Environment;
+use secrecy::ExposeSecret;
 use secrecy::SecretString;
 use std::fs;
 use std::path::Path;
 
 /// Largest secret file, bytes: anything longer is the wrong file.
 const SECRET_FILE_BYTES_MAX: u64 = 16 * 1024;
+
+/// A secret that can be compared with what it was before a reload.
+#[derive(Clone, Debug)]
+pub struct Secret(SecretString);
+
+impl PartialEq for Secret {
+    fn eq(&self, other: &Self) -> bool {
+        self.expose_secret() == other.expose_secret()
+    }
+}
+
+impl<T: Into<SecretString>> From<T> for Secret {
+    fn from(secret: T) -> Self {
+        Secret(secret.into())
+    }
+}
+
+impl ExposeSecret<str> for Secret {
+    fn expose_secret(&self) -> &str {
+        self.0.expose_secret()
+    }
+}
 
 /// Does the text name a secret instead of being one?
 pub(super) fn is_reference(text: &str) -> bool {
@@ -22,18 +45,27 @@ pub(super) fn resolve(
     folder: &Path,
     suggested_variable: &str,
 ) -> Result<SecretString, String> {
-    let value = if let Some(name) = reference.strip_prefix("env:") {
-        from_environment(name, environment)?
-    } else if let Some(path) = reference.strip_prefix("file:") {
-        from_file(path, folder)?
-    } else {
+    let Some(value) = document(reference, environment, folder) else {
         return Err(format!(
             "must name the secret, not hold it (configuration files get committed and shared): write \
              \"env:{suggested_variable}\" and set that variable, or \"file:PATH\""
         ));
     };
+    let value = value?;
     check(&value).map_err(|why| format!("is `{reference}`, whose value {why}"))?;
     Ok(SecretString::from(value))
+}
+
+/// The text that `reference` stands for, of however many lines; `None` if it is no reference.
+pub(super) fn document(
+    reference: &str,
+    environment: &Environment<'_>,
+    folder: &Path,
+) -> Option<Result<String, String>> {
+    if let Some(name) = reference.strip_prefix("env:") {
+        return Some(from_environment(name, environment));
+    }
+    reference.strip_prefix("file:").map(|path| from_file(path, folder))
 }
 
 fn from_environment(name: &str, environment: &Environment<'_>) -> Result<String, String> {
@@ -74,7 +106,6 @@ fn check(value: &str) -> Result<(), &'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use secrecy::ExposeSecret;
 
     fn resolved(reference: &str, folder: &Path) -> Result<String, String> {
         let environment = |name: &str| match name {

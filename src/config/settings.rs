@@ -1,6 +1,7 @@
 //! Checked settings: after this point there is nothing left to validate but names of dialects and
 //! providers, which the assembling module resolves.
 
+use super::secret::Secret;
 use secrecy::SecretString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -147,7 +148,9 @@ pub struct Provider {
     /// How long a rejected key is avoided before one request tries it again.
     pub rejected_key_retry: Duration,
     /// With which each request is signed; `None` = none is.
-    pub aws: Option<AwsCredentials>,
+    pub aws: Option<Aws>,
+    /// Whose access token each request carries; `None` = none does.
+    pub google: Option<Google>,
     /// Models by this provider's own names that `/v1/models` lists; a pattern may end with `*`.
     pub models: Vec<String>,
     /// Deadlines.
@@ -190,16 +193,100 @@ pub struct ProviderKey {
 }
 
 /// `aws = { … }` of a provider.
-#[derive(Clone, Debug)]
-pub struct AwsCredentials {
-    /// Names the access key; kept from logs as its secret is.
-    pub access_key_id: SecretString,
-    /// Its secret.
-    pub secret_access_key: SecretString,
-    /// The token of temporary credentials.
-    pub session_token: Option<SecretString>,
+#[derive(Clone, Debug, PartialEq)]
+pub struct Aws {
+    /// Where credentials come from.
+    pub source: AwsSource,
+    /// The role that is assumed with them.
+    pub assume_role: Option<String>,
     /// The region requests are signed for; `None` = the one that the address names.
     pub region: Option<String>,
+    /// Where STS is; `None` = the region's own.
+    pub sts_url: Option<String>,
+}
+
+/// Where AWS credentials come from.
+#[derive(Clone, Debug, PartialEq)]
+pub enum AwsSource {
+    /// They are here, and stay as they are.
+    Keys(AwsKeys),
+    /// STS gives them for the token in a file, which somebody else renews.
+    WebIdentity {
+        /// Read each time.
+        token_file: PathBuf,
+        /// The role they are for.
+        role_arn: String,
+        /// What the session is called in AWS's logs.
+        session_name: String,
+    },
+    /// A container's agent gives them.
+    Container {
+        /// Its address, with the path.
+        url: String,
+        /// What it wants in `authorization`.
+        authorization: Option<ContainerToken>,
+    },
+    /// The instance's metadata service gives them.
+    Instance {
+        /// Its address.
+        url: String,
+    },
+}
+
+/// What a container's agent wants to see.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ContainerToken {
+    /// This.
+    Value(Secret),
+    /// What a file holds, which somebody else renews.
+    File(PathBuf),
+}
+
+/// With which requests to AWS are signed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AwsKeys {
+    /// Names the access key; kept from logs as its secret is.
+    pub access_key_id: Secret,
+    /// Its secret.
+    pub secret_access_key: Secret,
+    /// The token of temporary credentials.
+    pub session_token: Option<Secret>,
+}
+
+/// `google = { … }` of a provider: where access tokens come from.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Google {
+    /// A service account's key.
+    ServiceAccount(ServiceAccount),
+    /// A user who has logged in with gcloud.
+    User {
+        /// The program that the user allowed in.
+        client_id: String,
+        /// Its secret.
+        client_secret: Secret,
+        /// Stands for the user's consent.
+        refresh_token: Secret,
+        /// Where it is exchanged.
+        token_url: String,
+    },
+    /// The metadata server.
+    Metadata {
+        /// Its address.
+        url: String,
+    },
+}
+
+/// A service account, as its key file describes it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ServiceAccount {
+    /// Its name.
+    pub email: String,
+    /// Which of its keys this is.
+    pub key_id: Option<String>,
+    /// The key: PKCS #8 in PEM, known to be sound.
+    pub private_key: Secret,
+    /// Where what it signs is exchanged for a token.
+    pub token_url: String,
 }
 
 /// How demanding a request is.

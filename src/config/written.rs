@@ -196,6 +196,8 @@ pub struct Provider {
     pub rejected_key_retry_ms: u64,
     /// AWS credentials, with which each request is signed (Signature Version 4), in place of `api_key`.
     pub aws: Option<AwsCredentials>,
+    /// Google credentials, whose access token each request carries, in place of `api_key`.
+    pub google: Option<GoogleCredentials>,
     /// Models, by this provider's own names, that `/v1/models` lists; a name may end with `*`.
     #[serde(default)]
     pub models: Vec<String>,
@@ -284,16 +286,48 @@ pub struct ProviderKeyParts {
 #[derive(Deserialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct AwsCredentials {
+    /// Where credentials come from that are fetched and renewed while the gateway runs. Either this, or
+    /// `access_key_id` and `secret_access_key`.
+    pub credentials: Option<AwsSource>,
     /// The id of the access key: `env:NAME` or `file:PATH`.
-    pub access_key_id: String,
+    pub access_key_id: Option<String>,
     /// The secret of the access key: `env:NAME` or `file:PATH`.
-    pub secret_access_key: String,
+    pub secret_access_key: Option<String>,
     /// The token of temporary credentials: `env:NAME` or `file:PATH`. They are read once, at start and at each
     /// reload, so whoever renews them also reloads.
     pub session_token: Option<String>,
+    /// The ARN of a role that is assumed with these credentials, whatever they are; requests are signed with the
+    /// role's.
+    pub assume_role: Option<String>,
     /// The region requests are signed for, such as `us-east-1`. The one that `base_url` names unless set; without
     /// `base_url` it also chooses the kind's address.
     pub region: Option<String>,
+}
+
+/// Where AWS credentials come from.
+#[derive(Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum AwsSource {
+    /// The first of these that the environment speaks of: `AWS_ACCESS_KEY_ID` with `AWS_SECRET_ACCESS_KEY`,
+    /// `web_identity`, `container`, else `instance`. Profiles in `~/.aws` are not read.
+    Default,
+    /// The token in `AWS_WEB_IDENTITY_TOKEN_FILE`, for the role `AWS_ROLE_ARN` (EKS, service accounts).
+    WebIdentity,
+    /// The address in `AWS_CONTAINER_CREDENTIALS_RELATIVE_URI` or `…_FULL_URI` (ECS, EKS Pod Identity).
+    Container,
+    /// The metadata service of an EC2 instance, version 2.
+    Instance,
+}
+
+/// `google = { … }` of a provider.
+#[derive(Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct GoogleCredentials {
+    /// Where access tokens come from, which are fetched and renewed while the gateway runs: `file:PATH` or `env:NAME`
+    /// with the JSON key of a service account or of a user; `metadata`, the metadata server (Compute Engine, GKE,
+    /// Cloud Run); or `default`, the application default credentials: the file that `GOOGLE_APPLICATION_CREDENTIALS`
+    /// names, else the one that `gcloud auth application-default login` wrote, else `metadata`.
+    pub credentials: String,
 }
 
 /// `[[routes]]`

@@ -8,6 +8,7 @@ use crate::upstream::resolve::Addresses;
 use crate::upstream::resolve::Answer;
 use crate::upstream::resolve::Question;
 use crate::upstream::resolve::Questions;
+use crate::upstream::resolve::Resolve;
 use crate::upstream::resolve::ResolveFault;
 use hickory_resolver::TokioResolver;
 use hickory_resolver::config::ResolverConfig;
@@ -89,6 +90,12 @@ impl Dns {
     }
 }
 
+impl Resolve for Dns {
+    async fn resolve(&self, host: &str) -> Result<Arc<[IpAddr]>, ResolveFault> {
+        self.lookup(host).await.map(|found| found.all)
+    }
+}
+
 fn addresses_of(found: &LookupIp) -> Answer {
     let mut all: Vec<IpAddr> = Vec::new();
     for address in found.iter() {
@@ -109,7 +116,6 @@ mod tests {
     use crate::clock::Clock;
     use crate::clock::Tick;
     use crate::upstream::resolve::CachedResolver;
-    use crate::upstream::resolve::Resolve;
     use hickory_resolver::config::ConnectionConfig;
     use hickory_resolver::config::NameServerConfig;
     use std::net::Ipv4Addr;

@@ -2,13 +2,15 @@
 //!
 //! This is the one place where configuration meets the lists of dialects, providers and strategies. A
 //! deployment is immutable; reloading makes a new one and swaps it whole, so a request sees one
-//! configuration from beginning to end. Two things alone are carried over: rate limits, by key name,
-//! because a reload must not hand every caller a fresh minute; and what is known of providers' keys, by
-//! credential, because a reload does not mend a revoked one.
+//! configuration from beginning to end. Three things alone are carried over: rate limits, by key name,
+//! because a reload must not hand every caller a fresh minute; what is known of providers' keys, by
+//! credential, because a reload does not mend a revoked one; and credentials that clouds gave for a while,
+//! by identity, because a reload does not make them worse.
 
 use super::homes::Home;
 use crate::chat::Usage;
 use crate::clock::Tick;
+use crate::config::AwsSource;
 use crate::config::Price;
 use crate::config::RouteCache;
 use crate::config::SINGLE_KEY_NAME;
@@ -22,6 +24,14 @@ use crate::dialects::anthropic_messages::write_vertex_path;
 use crate::dialects::openai_chat::OpenAiChat;
 use crate::dialects::openai_chat::Quirks;
 use crate::fault::Fault;
+use crate::fault::Kind as FaultKind;
+use crate::identity::AwsIdentity;
+use crate::identity::Credential as Presented;
+use crate::identity::GoogleIdentity;
+use crate::identity::Identity;
+use crate::identity::InForce;
+use crate::identity::Source;
+use crate::identity::Trust;
 use crate::keys::Caller;
 use crate::keys::Chosen;
 use crate::keys::KeyRing;
@@ -43,8 +53,13 @@ use crate::upstream::Signer;
 use crate::upstream::TlsConfigs;
 use secrecy::ExposeSecret;
 use secrecy::SecretString;
+use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
+
+/// What a caller is told to wait while a provider's credential cannot be fetched.
+const CREDENTIAL_RETRY: Duration = Duration::from_secs(1);
 
 /// One provider, ready to be asked.
 pub struct Provider {
@@ -65,8 +80,8 @@ pub struct Provider {
     pub(super) keys: ProviderKeys,
     /// How it refuses them.
     pub(super) key_rules: KeyRules,
-    /// Signs each request, where a key alone is not enough.
-    pub(super) signer: Option<Signer>,
+    /// Who the gateway is to it, where no key says it.
+    pub(super) identity: Option<Arc<Identity>>,
     /// Does the fixed head hold `anthropic-version`, to be left out when the caller sends its own?
     pub(super) default_headers: &'static [(&'static str, &'static str)],
     /// Sent when the dialect demands a bound.
@@ -206,13 +221,38 @@ impl Provider {
 
     /// A fault in the provider's words, without any credential that they quote.
     pub(super) fn redacted(&self, mut fault: Fault) -> Fault {
-        self.keys.redact(&mut fault.message);
+        let redact = |text: &mut Cow<'static, str>| {
+            self.keys.redact(text);
+            self.identity.iter().for_each(|identity| identity.redact(text));
+        };
+        redact(&mut fault.message);
         for field in [&mut fault.param, &mut fault.code, &mut fault.provider_type].into_iter().flatten() {
-            let mut text = std::borrow::Cow::Owned(std::mem::take(field));
-            self.keys.redact(&mut text);
+            let mut text = Cow::Owned(std::mem::take(field));
+            redact(&mut text);
             *field = text.into_owned();
         }
         fault
+    }
+
+    /// Does its answer quote a credential of the gateway's?
+    pub(super) fn is_credential_quoted_in(&self, body: &[u8]) -> bool {
+        self.keys.are_quoted_in(body) || self.identity.as_ref().is_some_and(|identity| identity.is_quoted_in(body))
+    }
+
+    /// What is presented to it beside a key: nothing where keys are all there is; a fault where something has to be
+    /// and is not there, so that another target is asked.
+    pub(super) fn credential(&self, unix_ms: impl Fn() -> u64) -> Result<Option<InForce>, Fault> {
+        let Some(identity) = &self.identity else { return Ok(None) };
+        identity.in_force(unix_ms()).map(Some).ok_or_else(|| {
+            let advice = "at present; its operator finds the reason in the log";
+            let message = format!("the gateway has no valid credential for the provider `{}` {advice}", self.name);
+            Fault { retry_after: Some(CREDENTIAL_RETRY), ..Fault::new(FaultKind::Overloaded, message) }
+        })
+    }
+
+    /// The setting that says who asks, for advice.
+    pub(super) fn credential_setting(&self) -> &'static str {
+        self.identity.as_ref().map_or("api_key", |identity| identity.setting())
     }
 }
 
@@ -254,6 +294,12 @@ impl Deployment {
     /// Does any route want vectors?
     pub fn wants_vectors(&self) -> bool {
         self.routes.iter().any(|route| route.cache.semantic)
+    }
+
+    /// Who the gateway is to those providers whose credentials have to be renewed.
+    pub fn identities(&self) -> impl Iterator<Item = &Arc<Identity>> {
+        let identities = self.providers.iter().filter_map(|provider| provider.identity.as_ref());
+        identities.filter(|identity| identity.is_renewed())
     }
 
     /// Does the operator want prompts and answers in the request log?
@@ -346,7 +392,7 @@ fn provider(
         api_version: api_version(written, dialect_name, &link.endpoint.path_prefix)?,
         fixed_head: fixed_head(&link.endpoint.authority, written),
         keys: keys(written, credential, &link.endpoint.authority, previous),
-        signer: signer(&link.endpoint.authority, written)?,
+        identity: identity(written, &link.endpoint.authority, tls, previous)?,
         key_rules: kind.map_or(KeyRules::USUAL, |kind| kind.key_rules),
         default_headers: spoken.map_or(&[], |kind| kind.headers),
         default_max_tokens: written.default_max_tokens.or(spoken.and_then(|kind| kind.default_max_tokens)),
@@ -424,12 +470,32 @@ fn regional(base_url: &str, written: &crate::config::Provider) -> Result<String,
 /// Where a kind's address names the region.
 const REGION: &str = "{region}";
 
-fn signer(authority: &str, written: &crate::config::Provider) -> Result<Option<Signer>, AssemblyError> {
-    let Some(aws) = &written.aws else { return Ok(None) };
-    let region = aws.region.as_deref().or_else(|| region_of(authority)).ok_or_else(|| {
-        AssemblyError(format!("provider `{}`: set `aws.region`; `base_url` does not tell it", written.name))
-    })?;
-    Ok(Some(Signer::new(aws, region, SIGNED_SERVICE)))
+/// Who the gateway is to the provider. What it had before a reload goes on serving.
+fn identity(
+    written: &crate::config::Provider,
+    authority: &str,
+    tls: &TlsConfigs,
+    previous: Option<&Deployment>,
+) -> Result<Option<Arc<Identity>>, AssemblyError> {
+    let name = &written.name;
+    let failed = |reason: String| AssemblyError(format!("provider `{name}`: {reason}"));
+    let trust = Trust { roots: &written.roots, allow_private: written.allow_private_addresses, configs: tls };
+    let source = if let Some(google) = &written.google {
+        Source::Google(Box::new(GoogleIdentity::new(google, trust).map_err(failed)?))
+    } else if let Some(aws) = &written.aws {
+        let region = aws.region.as_deref().or_else(|| region_of(authority));
+        let region = region.ok_or_else(|| failed("set `aws.region`; `base_url` does not tell it".to_owned()))?;
+        if let (AwsSource::Keys(keys), None) = (&aws.source, &aws.assume_role) {
+            let signer = Signer::new(keys.clone(), region, SIGNED_SERVICE);
+            return Ok(Some(Arc::new(Identity::fixed(name, Presented::Signed(signer)))));
+        }
+        Source::Aws(Box::new(AwsIdentity::new(aws, region, SIGNED_SERVICE, trust).map_err(failed)?))
+    } else {
+        return Ok(None);
+    };
+    let same = |before: &&Provider| *before.name == **name;
+    let before = previous.and_then(|previous| previous.providers.iter().find(same));
+    Ok(Some(Arc::new(Identity::new(name, source, before.and_then(|before| before.identity.as_deref())))))
 }
 
 /// The only service whose models are asked with signed requests.
@@ -554,16 +620,16 @@ mod tests {
         let provider =
             assembled(&format!("name = \"bedrock\"\naws = {{ {KEYS}, region = \"eu-west-3\" }}")).expect("complete");
         assert_eq!(provider.link.endpoint.authority, "bedrock-runtime.eu-west-3.amazonaws.com");
-        assert!(provider.signer.is_some() && provider.dialect.name() == "bedrock_converse");
+        assert!(provider.identity.is_some() && provider.dialect.name() == "bedrock_converse");
         assert_eq!(credential(&provider), "");
         let told = assembled("name = \"bedrock\"\napi_key = \"env:KEY\"").err().expect("no region");
         assert!(told.contains("`bedrock`") && told.contains("base_url") && told.contains("us-east-1"), "{told}");
         let url = "base_url = \"https://bedrock-runtime.us-west-2.amazonaws.com\"";
         let provider = assembled(&format!("name = \"bedrock\"\n{url}\napi_key = \"env:KEY\"")).expect("complete");
-        assert!(provider.signer.is_none());
+        assert!(provider.identity.is_none());
         assert_eq!(credential(&provider), "authorization: Bearer KEY\r\n");
         assert!(
-            assembled(&format!("name = \"bedrock\"\n{url}\naws = {{ {KEYS} }}")).is_ok_and(|it| it.signer.is_some())
+            assembled(&format!("name = \"bedrock\"\n{url}\naws = {{ {KEYS} }}")).is_ok_and(|it| it.identity.is_some())
         );
         let mock = format!("name = \"bedrock\"\nbase_url = \"http://127.0.0.1:9\"\naws = {{ {KEYS} }}");
         assert!(assembled(&mock).is_err_and(|told| told.contains("aws.region")));

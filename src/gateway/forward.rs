@@ -234,9 +234,13 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         }
     }
 
-    /// Avoids a key for a while, and tells people where others take its place.
+    /// Avoids a key for a while, and tells people where others take its place. A credential that is renewed may have
+    /// been withdrawn before its time.
     pub(super) fn rest(&self, provider: &Provider, key: Chosen, setback: Setback, now: Tick) {
         let avoided = provider.keys.refused(key, setback, now);
+        if let (Some(identity), Setback::Rejected) = (&provider.identity, setback) {
+            identity.doubt();
+        }
         let worth_telling = provider.keys.count() > 1 && !avoided.is_zero();
         let Some(log) = self.shared.log.as_ref().filter(|_| worth_telling) else { return };
         let (name, seconds) = (provider.keys.name(key.index()), avoided.as_secs_f64());
@@ -284,7 +288,9 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         let Rendered { outgoing, dropped, .. } = match rendered {
             Ok(rendered) => rendered,
             Err(fault) => {
-                let outcome = AttemptOutcome::ClientError;
+                // What a request cannot say elsewhere is its own; the lack of a credential is ours.
+                let is_ours = fault.kind == Kind::Overloaded;
+                let outcome = if is_ours { AttemptOutcome::Unreachable } else { AttemptOutcome::ClientError };
                 return Ok(Attempt::Failed(Failure { fault, outcome, status: None, failover: true, setback: None }));
             }
         };
@@ -527,6 +533,7 @@ fn render(
 ) -> Result<(usize, Vec<Dropped>), Fault> {
     let dialect = provider.dialect_for(request.dialect);
     let quirks = provider.quirks_of(dialect);
+    let credential = provider.credential(&clock)?;
     let options = TargetOptions {
         default_max_tokens: provider.default_max_tokens,
         inject_usage: request.ask.stream && !quirks.volunteers_usage,
@@ -542,7 +549,7 @@ fn render(
     out.extend_from_slice(&provider.fixed_head);
     out.extend_from_slice(provider.keys.line(key));
     pass_fields(&request.incoming, provider, instance, out);
-    let unsigned = provider.signer.as_ref().map(|signer| (signer, signer.write_fields(clock(), out)));
+    let unsigned = credential.as_ref().and_then(|credential| credential.write_fields(clock(), out));
     let body_at = open_body(out);
     let mut dropped;
     if let Some(passing) = provider.passing(request.dialect) {
@@ -680,7 +687,7 @@ fn in_band(fault: Fault, outcome: AttemptOutcome, provider: &Provider) -> Failur
 }
 
 fn rejected(provider: &Provider) -> Fault {
-    let place = if provider.signer.is_some() { "aws" } else { "api_key" };
+    let place = provider.credential_setting();
     let advice = format!("rejects the gateway's credential; its operator must check {place}");
     Fault::new(Kind::Upstream, format!("the provider `{}` {advice}", provider.name))
 }

@@ -205,6 +205,8 @@ const VECTOR: Kind = Kind::Histogram(&[
 
 const DRIVER: Label = Label { name: "driver", words: &["io_uring", "epoll"] };
 const RELOAD: Label = Label { name: "outcome", words: &["applied", "refused"] };
+const PROVIDER: Label = Label { name: "provider", words: &[] };
+const RENEWED: Label = Label { name: "outcome", words: &["ok", "failed"] };
 const RESOLVED: Label = Label { name: "outcome", words: &["ok", "no_address", "refused", "failed"] };
 const SHARD: Label = Label { name: "shard", words: &[] };
 const VERSION: Label = Label { name: "version", words: &[] };
@@ -265,6 +267,10 @@ catalogue! {
         "Tries with one of a provider's keys by how they ended.";
     ApiKeySetbacks: Counter, "api_key_setbacks_total", ApiKey [KeySetback::LABEL], Count,
         "Times one of a provider's keys was set aside because the provider rejected or limited it.";
+    CredentialRenewals: Counter, "credential_renewals_total", Process [PROVIDER, RENEWED], Count,
+        "Attempts at fetching the credential of a provider that is renewed while the gateway runs (google, aws).";
+    CredentialExpiry: Gauge, "credential_expiry_seconds", Process [PROVIDER], Seconds,
+        "When the credential of such a provider expires, seconds since the Unix epoch; 0 before the first one.";
     Failovers: Counter, "failovers_total", Provider [], Count,
         "Attempts at this provider after which another attempt was made.";
     UpstreamConnections: Gauge, "upstream_connections", Shard [ConnectionState::LABEL], Count,

@@ -115,6 +115,12 @@ impl Registry {
         state.provided.push(provided);
     }
 
+    /// Forgets a value whose keeper is gone.
+    pub fn withdraw(&self, id: Id, labels: &[&str]) {
+        let labels = owned(id, labels);
+        self.lock().provided.retain(|known| known.id != id || known.labels != labels);
+    }
+
     /// A counter for threads that are not shards; the same metric and labels give the same counter.
     pub fn counter(&self, id: Id, labels: &[&str]) -> SharedCounter {
         let labels = owned(id, labels);

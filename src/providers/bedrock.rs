@@ -10,6 +10,6 @@ pub const KIND: Kind = Kind {
     base_url: "https://bedrock-runtime.{region}.amazonaws.com",
     dialect: "bedrock_converse",
     key_variable: Some("AWS_BEARER_TOKEN_BEDROCK"),
-    note: "`aws` names the region and signs, or `base_url` names the region and a Bedrock API key is sent",
+    note: "`aws` names the region and signs, with keys or with credentials that are renewed; or `base_url` names the region and a Bedrock API key is sent",
     ..OPENAI_LIKE
 };

@@ -1,4 +1,4 @@
-//! Vertex AI with an access token of Google Cloud. Its address names project and place.
+//! Vertex AI with an access token of Google Cloud, which `google` renews. Its address names project and place.
 
 use super::{Kind, OPENAI_LIKE};
 
@@ -8,6 +8,6 @@ pub const KIND: Kind = Kind {
     title: "Vertex AI",
     base_url: "https://LOCATION-aiplatform.googleapis.com/v1/projects/PROJECT/locations/LOCATION/publishers/google",
     dialect: "gemini",
-    note: "`base_url` names your project and place; the key is an access token",
+    note: "`base_url` names your project and place; `google` fetches and renews the access token",
     ..OPENAI_LIKE
 };

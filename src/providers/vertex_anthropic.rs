@@ -11,6 +11,6 @@ pub const KIND: Kind = Kind {
     dialect: "anthropic_messages",
     envelope: Envelope::Vertex,
     default_max_tokens: Some(4096),
-    note: "`base_url` names your project and place; the key is an access token",
+    note: "`base_url` names your project and place; `google` fetches and renews the access token",
     ..OPENAI_LIKE
 };

@@ -17,6 +17,8 @@ use std::time::Duration;
 
 /// Longest host name, bytes (RFC 1035).
 const HOST_BYTES_MAX: usize = 253;
+/// Most connections at a time to who is asked now and then.
+const OCCASIONAL_CONNECTIONS_MAX: usize = 16;
 
 /// The address of a provider, checked.
 #[derive(Clone, Debug)]
@@ -124,21 +126,44 @@ impl ProviderLink {
     /// a shard.
     pub fn new(provider: &Provider, base_url: &str, configs: &TlsConfigs) -> Result<ProviderLink, String> {
         let endpoint = Endpoint::parse(base_url)?.trusting(provider.roots.clone(), provider.allow_private_addresses);
-        let tls = match endpoint.tls {
-            true => Some((configs.config(&endpoint.roots)?, server_name(&endpoint.host)?)),
-            false => None,
-        };
         Ok(ProviderLink {
             name: provider.name.clone(),
+            tls: secured(&endpoint, configs)?,
             endpoint,
             timeouts: provider.timeouts,
             pool_idle_timeout: provider.pool_idle_timeout,
             pool_idle_max: provider.pool_idle_max,
             connections_max: provider.connections_max,
             replay_stale: provider.replay_stale,
-            tls,
         })
     }
+
+    /// The link to who is asked now and then for a few bytes: no connection is kept.
+    pub fn occasional(
+        name: &str,
+        endpoint: Endpoint,
+        timeouts: Timeouts,
+        configs: &TlsConfigs,
+    ) -> Result<ProviderLink, String> {
+        Ok(ProviderLink {
+            name: name.to_owned(),
+            tls: secured(&endpoint, configs)?,
+            endpoint,
+            timeouts,
+            pool_idle_timeout: Duration::ZERO,
+            pool_idle_max: 0,
+            connections_max: OCCASIONAL_CONNECTIONS_MAX,
+            replay_stale: false,
+        })
+    }
+}
+
+fn secured(
+    endpoint: &Endpoint,
+    configs: &TlsConfigs,
+) -> Result<Option<(Arc<ClientConfig>, ServerName<'static>)>, String> {
+    let secured = |endpoint: &Endpoint| Ok((configs.config(&endpoint.roots)?, server_name(&endpoint.host)?));
+    endpoint.tls.then(|| secured(endpoint)).transpose()
 }
 
 fn server_name(host: &str) -> Result<ServerName<'static>, String> {

@@ -28,6 +28,7 @@ pub use failure::Reason;
 pub use failure::Stage;
 pub use outgoing::Outgoing;
 pub use sigv4::Signer;
+pub use sigv4::Unsigned;
 pub use tls::TlsConfigs;
 pub use tls::TlsFault;
 pub use tls::TlsStream;

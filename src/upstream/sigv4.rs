@@ -8,13 +8,12 @@
 //! The clock is an argument. The secret is read only to derive the key of a request; it is in no field,
 //! no error and no `Debug`.
 
-use crate::config::AwsCredentials;
+use crate::config::AwsKeys;
 use crate::observe::Compact;
 use crate::wire::percent;
 use ring::digest;
 use ring::hmac;
 use secrecy::ExposeSecret;
-use secrecy::SecretString;
 use std::ops::Range;
 
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
@@ -25,9 +24,7 @@ const SIGNATURE_DIGITS: usize = 64;
 
 /// Signs requests with one set of credentials for one service in one region.
 pub struct Signer {
-    access_key_id: SecretString,
-    secret_access_key: SecretString,
-    session_token: Option<SecretString>,
+    keys: AwsKeys,
     region: String,
     service: &'static str,
 }
@@ -41,14 +38,13 @@ pub struct Unsigned {
 
 impl Signer {
     /// A signer for `service` in `region`.
-    pub fn new(credentials: &AwsCredentials, region: &str, service: &'static str) -> Self {
-        Signer {
-            access_key_id: credentials.access_key_id.clone(),
-            secret_access_key: credentials.secret_access_key.clone(),
-            session_token: credentials.session_token.clone(),
-            region: region.to_owned(),
-            service,
-        }
+    pub fn new(keys: AwsKeys, region: &str, service: &'static str) -> Self {
+        Signer { keys, region: region.to_owned(), service }
+    }
+
+    /// What it signs with.
+    pub fn keys(&self) -> &AwsKeys {
+        &self.keys
     }
 
     /// Appends the fields of a signed request to its head, with room for the signature.
@@ -60,10 +56,10 @@ impl Signer {
             }
         };
         field("x-amz-date", &time);
-        if let Some(token) = &self.session_token {
+        if let Some(token) = &self.keys.session_token {
             field("x-amz-security-token", token.expose_secret());
         }
-        let (key, scope, names) = (self.access_key_id.expose_secret(), self.scope(&time), self.signed_names());
+        let (key, scope, names) = (self.keys.access_key_id.expose_secret(), self.scope(&time), self.signed_names());
         let room = "0".repeat(SIGNATURE_DIGITS);
         let credential = format!("{ALGORITHM} Credential={key}/{scope}, SignedHeaders={names}, Signature={room}");
         field("authorization", &credential);
@@ -96,6 +92,7 @@ impl Signer {
         percent::encode(path, b"/", &mut encoded);
         let path = String::from_utf8(encoded).expect("percent-encoding is ASCII");
         let token = self
+            .keys
             .session_token
             .as_ref()
             .map_or_else(String::new, |token| format!("x-amz-security-token:{}\n", token.expose_secret()));
@@ -105,7 +102,7 @@ impl Signer {
     }
 
     fn signed_names(&self) -> &'static str {
-        if self.session_token.is_some() { "host;x-amz-date;x-amz-security-token" } else { "host;x-amz-date" }
+        if self.keys.session_token.is_some() { "host;x-amz-date;x-amz-security-token" } else { "host;x-amz-date" }
     }
 
     fn scope(&self, time: &str) -> String {
@@ -114,7 +111,7 @@ impl Signer {
 
     /// The key of a day, a region and a service.
     fn key(&self, time: &str) -> hmac::Key {
-        let secret = format!("AWS4{}", self.secret_access_key.expose_secret());
+        let secret = format!("AWS4{}", self.keys.secret_access_key.expose_secret());
         let key = |bytes: &[u8]| hmac::Key::new(hmac::HMAC_SHA256, bytes);
         let steps = [day(time), &self.region, self.service, TERMINATOR];
         steps.iter().fold(key(secret.as_bytes()), |last, step| key(hmac::sign(&last, step.as_bytes()).as_ref()))
@@ -140,13 +137,12 @@ mod tests {
     const THEN_MS: u64 = 1_440_938_160_000;
 
     fn signer(token: Option<&str>) -> Signer {
-        let credentials = AwsCredentials {
+        let keys = AwsKeys {
             access_key_id: "AKIDEXAMPLE".into(),
             secret_access_key: "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY".into(),
             session_token: token.map(Into::into),
-            region: None,
         };
-        Signer::new(&credentials, "us-east-1", "service")
+        Signer::new(keys, "us-east-1", "service")
     }
 
     fn signed(signer: &Signer, method: &str, path: &str, body: &[u8]) -> String {

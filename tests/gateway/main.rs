@@ -18,6 +18,7 @@ mod envelopes;
 mod faults;
 mod forwarding;
 mod gemini;
+mod identities;
 mod lifecycle;
 mod opaque;
 mod other_formats;

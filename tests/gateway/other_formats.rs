@@ -40,10 +40,10 @@ on_both_drivers! {
     cohere_streams_to_callers_of_both_dialects,
 }
 
-const MODEL: &str = "us.anthropic.claude-sonnet-4-5-20250929-v1:0";
+pub const MODEL: &str = "us.anthropic.claude-sonnet-4-5-20250929-v1:0";
 const STREAM_TYPE: &str = "HTTP/1.1 200 OK\r\ncontent-type: application/vnd.amazon.eventstream\r\n\
                            transfer-encoding: chunked\r\nx-amzn-requestid: amzn-1\r\n\r\n";
-const ACCESS_KEY_ID: &str = "AKIDEXAMPLE";
+pub const ACCESS_KEY_ID: &str = "AKIDEXAMPLE";
 const TOKEN: &str = "a/session+token==";
 
 /// A gateway in front of `provider` as Bedrock, with access keys, and then of `next`.
@@ -69,9 +69,15 @@ fn bedrock(driver: Driver, provider: &Provider, next: Option<&Provider>, cache: 
     (setup.route("claude", &targets, &format!("cache = {{ exact = {cache} }}")).start(), secrets)
 }
 
-/// Is the request signed as AWS wants it? Worked out from what arrived, and not with the gateway's code.
+/// Is the request signed for Bedrock as AWS wants it?
 #[track_caller]
-fn assert_signed(seen: &Seen) {
+pub fn assert_signed(seen: &Seen) {
+    assert_signed_with(seen, "bedrock", ACCESS_KEY_ID, PROVIDER_SECRET);
+}
+
+/// The same for any service and key. Worked out from what arrived, and not with the gateway's code.
+#[track_caller]
+pub fn assert_signed_with(seen: &Seen, wanted_service: &str, id: &str, secret: &str) {
     let field = |name: &str| seen.field(name).unwrap_or_else(|| panic!("no {name}: {:?}", seen.fields()));
     let authorization = field("authorization");
     let part = |name: &str| {
@@ -80,10 +86,10 @@ fn assert_signed(seen: &Seen) {
     };
     assert!(authorization.starts_with("AWS4-HMAC-SHA256 "), "{authorization}");
     let scope = part("Credential");
-    let scope = scope.strip_prefix(&format!("{ACCESS_KEY_ID}/")).expect("whose key");
+    let scope = scope.strip_prefix(&format!("{id}/")).expect("whose key");
     let [day, region, service, ending] = scope.split('/').collect::<Vec<_>>()[..] else { panic!("{scope}") };
     let time = field("x-amz-date");
-    assert_eq!((region, service, ending, &time[..8]), ("eu-central-1", "bedrock", "aws4_request", day));
+    assert_eq!((region, service, ending, &time[..8]), ("eu-central-1", wanted_service, "aws4_request", day));
     let names = part("SignedHeaders");
     assert_eq!(names, "host;x-amz-date;x-amz-security-token");
     let head = String::from_utf8(seen.head.clone()).expect("ASCII");
@@ -93,14 +99,14 @@ fn assert_signed(seen: &Seen) {
     let sha256 = |bytes: &[u8]| hex(digest::digest(&digest::SHA256, bytes).as_ref());
     let canonical = format!("POST\n{path}\n\n{fields}\n{names}\n{}", sha256(&seen.body));
     let text = format!("AWS4-HMAC-SHA256\n{time}\n{scope}\n{}", sha256(canonical.as_bytes()));
-    let mut key = format!("AWS4{PROVIDER_SECRET}").into_bytes();
+    let mut key = format!("AWS4{secret}").into_bytes();
     for step in [day, region, service, ending, &text] {
         key = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &key), step.as_bytes()).as_ref().to_vec();
     }
     assert_eq!(part("Signature"), hex(&key));
 }
 
-fn whole_converse(peer: &mut Peer) {
+pub fn whole_converse(peer: &mut Peer) {
     let content = r#"[{"reasoningContent":{"reasoningText":{"text":"hm","signature":"sig"}}},{"text":"It is sunny."}]"#;
     let usage = r#"{"inputTokens":7,"outputTokens":5,"totalTokens":112,"cacheReadInputTokens":100}"#;
     let body = format!(
@@ -109,7 +115,7 @@ fn whole_converse(peer: &mut Peer) {
     peer.send(answer(200, "application/json", "x-amzn-requestid: amzn-1\r\n", &body));
 }
 
-const ASKED: &str = r#"{"model":"claude","max_tokens":50,"messages":[{"role":"system","content":"Be brief."},{"role":"user","content":"Weather?"}]}"#;
+pub const ASKED: &str = r#"{"model":"claude","max_tokens":50,"messages":[{"role":"system","content":"Be brief."},{"role":"user","content":"Weather?"}]}"#;
 
 fn a_signed_request_reaches_bedrock_and_its_answer_the_caller(driver: Driver) {
     let provider = Provider::start(|_, peer| whole_converse(peer));

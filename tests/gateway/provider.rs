@@ -285,6 +285,14 @@ impl Provider {
         Provider::launch(Some(config), CHAT, Arc::new(script))
     }
 
+    /// Both at once.
+    pub fn start_tls_at_any_path(
+        config: Arc<ServerConfig>,
+        script: impl Fn(&Seen, &mut Peer) + Send + Sync + 'static,
+    ) -> Provider {
+        Provider::launch(Some(config), ANYTHING, Arc::new(script))
+    }
+
     fn launch(tls: Option<Arc<ServerConfig>>, lines: &'static [&'static str], script: Arc<Script>) -> Provider {
         let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has ports");
         let address = listener.local_addr().expect("a bound socket has an address");

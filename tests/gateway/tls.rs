@@ -23,15 +23,15 @@ on_both_drivers! {
     distrust_is_told_by_its_kind,
 }
 
-const NAME: &str = "127.0.0.1";
+pub const NAME: &str = "127.0.0.1";
 
 /// A certificate authority.
-struct Authority {
+pub struct Authority {
     issuer: Issuer<'static, KeyPair>,
     pem: String,
 }
 
-fn authority(name: &str) -> Authority {
+pub fn authority(name: &str) -> Authority {
     let mut params = CertificateParams::new(Vec::new()).expect("no names are good names");
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     params.distinguished_name.push(DnType::CommonName, name);
@@ -41,7 +41,7 @@ fn authority(name: &str) -> Authority {
 }
 
 /// A server's settings with a certificate of `authority` (of its own making without one) for `name`.
-fn server(authority: Option<&Authority>, name: &str, years: std::ops::Range<i32>) -> Arc<ServerConfig> {
+pub fn server(authority: Option<&Authority>, name: &str, years: std::ops::Range<i32>) -> Arc<ServerConfig> {
     server_of(rustls::DEFAULT_VERSIONS, authority, name, years)
 }
 
@@ -70,7 +70,7 @@ fn server_of(
 }
 
 /// A file with `authority`, and the lines that make a provider trust it and nobody else.
-fn trusting(authority: &Authority) -> (tempfile::NamedTempFile, String) {
+pub fn trusting(authority: &Authority) -> (tempfile::NamedTempFile, String) {
     let file = tempfile::NamedTempFile::new().expect("a temporary file");
     std::fs::write(file.path(), &authority.pem).expect("it can be written");
     let lines = format!("roots = \"file:{}\"\ntls_timeout_ms = 500", file.path().display());

@@ -3,6 +3,7 @@
 //! Every rule that is broken becomes a problem and the check goes on; `None` only means that the part
 //! cannot be built. Nothing here decides anything later than at start, so it reads for clarity.
 
+mod identities;
 mod keys;
 mod providers;
 mod routes;

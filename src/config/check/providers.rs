@@ -1,7 +1,6 @@
 //! `[[providers]]`: where requests and credentials go.
 
 use super::Check;
-use crate::config::AwsCredentials;
 use crate::config::PROVIDER_KEYS_MAX;
 use crate::config::Provider;
 use crate::config::ProviderKey;
@@ -10,7 +9,6 @@ use crate::config::SINGLE_KEY_NAME;
 use crate::config::Timeouts;
 use crate::config::address::BaseUrl;
 use crate::config::address::Host;
-use crate::config::address::is_private;
 use crate::config::address::parse_base_url;
 use crate::config::document::Spot;
 use crate::config::secret;
@@ -98,6 +96,7 @@ impl Check<'_, '_> {
             api_keys: self.api_keys(provider, spot),
             rejected_key_retry: Duration::from_millis(provider.rejected_key_retry_ms),
             aws: self.aws(provider, &spot.key("aws")),
+            google: self.google(provider, &spot.key("google")),
             models: provider.models.clone(),
             timeouts: self.timeouts(provider, spot),
             pool_idle_timeout: Duration::from_millis(provider.pool_idle_timeout_ms),
@@ -141,17 +140,12 @@ impl Check<'_, '_> {
         Some(version.to_owned())
     }
 
-    /// A credential sent over plain HTTP is read by everybody on the way.
     fn clear_text_credential(&mut self, provider: &written::Provider, url: Option<&BaseUrl>, spot: &Spot<'_>) {
-        let has_key = provider.api_key.is_some() || !provider.api_keys.is_empty() || provider.aws.is_some();
-        let has_secret = has_key || provider.headers.values().any(|it| secret::is_reference(it));
-        let Some(url) = url.filter(|url| url.clear_text && has_secret) else { return };
-        let own_network = match url.host {
-            Host::Localhost => true,
-            Host::Address(address) => is_private(address),
-            Host::Name => false,
-        };
-        if !own_network && provider.allow_private_addresses != Some(true) {
+        let has_key = provider.api_key.is_some() || !provider.api_keys.is_empty();
+        let has_identity = provider.aws.is_some() || provider.google.is_some();
+        let has_secret = has_key || has_identity || provider.headers.values().any(|it| secret::is_reference(it));
+        let is_confidential = url.is_none_or(BaseUrl::is_confidential);
+        if has_secret && !is_confidential && provider.allow_private_addresses != Some(true) {
             let message = "would send the credential in clear text: use https://, or, for a host on your own network, \
                            set allow_private_addresses = true";
             self.refuse(&spot.key("base_url"), message);
@@ -197,37 +191,12 @@ impl Check<'_, '_> {
         keys.collect()
     }
 
-    /// A request has one credential, and a signature needs both halves of the key.
-    fn aws(&mut self, provider: &written::Provider, spot: &Spot<'_>) -> Option<AwsCredentials> {
-        let aws = provider.aws.as_ref()?;
-        if provider.api_key.is_some() || !provider.api_keys.is_empty() {
-            self.refuse(spot, "stands beside an API key; a request has one credential: remove one of them");
-        }
-        let region =
-            |text: &str| !text.is_empty() && text.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'));
-        if aws.region.as_deref().is_some_and(|text| !region(text)) {
-            self.refuse(&spot.key("region"), "must be the name of a region, such as \"us-east-1\"");
-        }
-        let mut secret = |key: &str, reference: &str| {
-            self.secret_of(reference, &format!("AWS_{}", key.to_ascii_uppercase()), &spot.key(key))
-        };
-        let access_key_id = secret("access_key_id", &aws.access_key_id);
-        let secret_access_key = secret("secret_access_key", &aws.secret_access_key);
-        let session_token = aws.session_token.as_deref().and_then(|reference| secret("session_token", reference));
-        Some(AwsCredentials {
-            access_key_id: access_key_id?,
-            secret_access_key: secret_access_key?,
-            session_token,
-            region: aws.region.clone(),
-        })
-    }
-
     fn secret(&mut self, reference: &str, provider: &str, spot: &Spot<'_>) -> Option<SecretString> {
         let variable = format!("{provider}_api_key").to_ascii_uppercase().replace(['.', '-'], "_");
         self.secret_of(reference, &variable, spot)
     }
 
-    fn secret_of(&mut self, reference: &str, variable: &str, spot: &Spot<'_>) -> Option<SecretString> {
+    pub(super) fn secret_of(&mut self, reference: &str, variable: &str, spot: &Spot<'_>) -> Option<SecretString> {
         secret::resolve(reference, self.environment, self.folder, variable).map_err(|why| self.refuse(spot, why)).ok()
     }
 

@@ -164,7 +164,13 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
                 last = forward::no_key(provider, asked);
                 continue;
             };
-            let request = self.render_unread(call, provider, key, model.as_deref());
+            let request = match self.render_unread(call, provider, key, model.as_deref()) {
+                Ok(request) => request,
+                Err(fault) => {
+                    last = fault;
+                    continue;
+                }
+            };
             let exchanged = {
                 let exchange = pin!(self.upstreams.exchange(&provider.link, request, story.started.after(total)));
                 self.unless_left(exchange, client, &Remembrance::default()).await
@@ -214,8 +220,9 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         provider: &Provider,
         key: Chosen,
         model: Option<&str>,
-    ) -> Outgoing<'r> {
+    ) -> Result<Outgoing<'r>, Fault> {
         let incoming = &call.incoming;
+        let credential = provider.credential(|| self.net.unix_ms())?;
         let mut out = self.memory.take();
         out.extend_from_slice(call.method.as_bytes());
         out.push(b' ');
@@ -223,6 +230,8 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         out.extend_from_slice(b" HTTP/1.1\r\n");
         write_fixed_head(&provider.fixed_head, &mut out);
         out.extend_from_slice(provider.keys.line(key));
+        // Nobody who wants signatures has such endpoints.
+        credential.iter().for_each(|credential| credential.write_bearer(&mut out));
         for (known, name) in [(Known::ContentType, "content-type"), (Known::Accept, "accept")] {
             if let Some(value) = incoming.header(known) {
                 push_header(&mut out, name, value);
@@ -236,10 +245,10 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
             let body_at = forward::open_body(&mut out);
             call.said.write(incoming.body, model, &self.parser, &mut out);
             forward::close_body(body_at, &mut out);
-            Outgoing::sharing(out, body_at, incoming.body)
+            Ok(Outgoing::sharing(out, body_at, incoming.body))
         } else {
             out.extend_from_slice(b"\r\n");
-            out.into()
+            Ok(out.into())
         }
     }
 }

@@ -258,7 +258,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         }
         self.complain(call.deployment, provider, &failure);
         let fault = failure.fault;
-        let is_of_key = matches!(status, 401 | 402) || asked.keys.are_quoted_in(body);
+        let is_of_key = matches!(status, 401 | 402) || asked.is_credential_quoted_in(body);
         let is_told = (400..=599).contains(&status) && !is_of_key && self.is_enveloped(body, dialect.name());
         if !is_told {
             return Err(Unserved::Fault(fault));
