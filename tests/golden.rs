@@ -5,8 +5,8 @@
 mod gemini;
 #[path = "golden/response_grammar.rs"]
 mod response_grammar;
-#[path = "golden/response_mutants.rs"]
-mod response_mutants;
+#[path = "golden/snapshot.rs"]
+mod snapshot;
 
 use ringgate::chat::Answer;
 use ringgate::chat::Assembler;

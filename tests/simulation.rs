@@ -131,7 +131,7 @@ fn every_promise_is_kept_whatever_happens() {
 fn shows_everything(shown: &Tally) {
     let mut wanted: Vec<String> = ["Complete", "Refused", "Broken", "Cut", "Unanswered"].map(str::to_owned).into();
     for form in ["whole", "stream"] {
-        for tongue in ["OpenAi", "Anthropic", "Responses"] {
+        for tongue in ["OpenAi", "Anthropic", "Responses", "Gemini"] {
             for cache in ["MISS", "BYPASS", "HIT", "COALESCED", "SEMANTIC"] {
                 wanted.push(format!("{form} {tongue} {cache}"));
             }

@@ -135,6 +135,33 @@ pub enum Event {
     End,
 }
 
+impl Event {
+    /// Which answer it belongs to, if to one.
+    pub fn choice(&self) -> Option<u64> {
+        match self {
+            Event::TextStart { choice }
+            | Event::TextExtra { choice, .. }
+            | Event::Cited { choice, .. }
+            | Event::Text { choice, .. }
+            | Event::Thinking { choice, .. }
+            | Event::ThinkingSignature { choice, .. }
+            | Event::ToolCall { choice, .. }
+            | Event::ToolArguments { choice, .. }
+            | Event::Refusal { choice, .. }
+            | Event::Whole { choice, .. }
+            | Event::Logprobs { choice, .. }
+            | Event::ChoiceExtra { choice, .. }
+            | Event::Finish { choice, .. } => Some(*choice),
+            Event::Start { .. }
+            | Event::AnswerExtra(_)
+            | Event::Usage(_)
+            | Event::Ping
+            | Event::Error(_)
+            | Event::End => None,
+        }
+    }
+}
+
 /// Puts a stream back together into a whole answer.
 #[derive(Debug, Default)]
 pub struct Assembler {

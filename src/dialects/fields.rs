@@ -22,6 +22,7 @@ use crate::wire::json::Value;
 use crate::wire::json::ValueAsScalar;
 use crate::wire::json::ValueIntoString;
 use std::borrow::Cow;
+use std::io::Write;
 
 /// Objects inside an object whose kept fields are stored beside those of the outer one, as
 /// `scope` + name.
@@ -321,7 +322,8 @@ pub(super) fn write_number(value: f64, out: &mut Vec<u8>) {
         #[allow(clippy::cast_possible_truncation)] // checked above
         out.extend_from_slice((value as i64).to_string().as_bytes());
     } else {
-        out.extend_from_slice(value.to_string().as_bytes());
+        // With an exponent where there are many digits: not every parser takes a few hundred of them.
+        write!(out, "{value:?}").expect("a Vec accepts every byte");
     }
 }
 
@@ -456,7 +458,11 @@ pub(super) fn is_json_object(text: &str) -> bool {
 pub(super) fn arguments_object(arguments: &str) -> Cow<'_, str> {
     let arguments = arguments.trim();
     if arguments.is_empty() || is_json_object(arguments) {
-        return Cow::Borrowed(arguments);
+        // Lines end an event's data; within strings JSON has none, so these are white space.
+        return match arguments.contains(['\n', '\r']) {
+            true => Cow::Owned(arguments.replace(['\n', '\r'], " ")),
+            false => Cow::Borrowed(arguments),
+        };
     }
     let text = written(|out| json::write_string(arguments, out));
     Cow::Owned(format!("{{\"invalid_arguments\":{text}}}"))
@@ -480,7 +486,9 @@ pub(super) fn provider_text(text: &str) -> String {
 pub(super) fn read_error(status: u16, error: Value<'_, '_>) -> Fault {
     let mut fault = Fault::new(Kind::Provider(status), unreadable(status));
     if let Some(text) = error.as_str() {
-        fault.message = provider_text(text).into();
+        if !text.is_empty() {
+            fault.message = provider_text(text).into();
+        }
         return fault;
     }
     let Some(object) = error.as_object() else {
@@ -572,12 +580,14 @@ mod tests {
     #[test]
     fn invalid_arguments_are_shown() {
         assert_eq!(arguments_object("{\"a\": 1}"), "{\"a\": 1}");
+        assert_eq!(arguments_object("{\n\"a\":\r\n1}"), "{ \"a\":  1}");
         assert_eq!(arguments_object("{\"a"), "{\"invalid_arguments\":\"{\\\"a\"}");
     }
 
     #[test]
     fn numbers_are_written_as_people_write_them() {
-        for (value, text) in [(0.0, "0"), (1.0, "1"), (0.7, "0.7"), (-2.0, "-2"), (1e20, "100000000000000000000")] {
+        for (value, text) in [(0.0, "0"), (1.0, "1"), (0.7, "0.7"), (-2.0, "-2"), (1e20, "1e20"), (-9.3e18, "-9.3e18")]
+        {
             assert_eq!(written(|out| write_number(value, out)), text);
         }
     }

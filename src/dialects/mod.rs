@@ -121,9 +121,7 @@ impl AnswerFacts {
     /// The facts of an answer that was read whole anyway.
     fn of(answer: &Answer) -> AnswerFacts {
         let finishes = || answer.choices.iter().map(|choice| &choice.finish);
-        let sound = |finish: &Option<Finish>| {
-            matches!(finish, Some(Finish::Stop | Finish::StopSequence(_) | Finish::ToolCalls))
-        };
+        let sound = |finish: &Option<Finish>| finish.as_ref().is_some_and(is_sound);
         let mut facts = AnswerFacts {
             model: Some(answer.model.clone()).filter(|model| !model.is_empty()),
             usage: answer.usage.clone(),
@@ -170,6 +168,22 @@ pub struct EventFacts {
     pub end: bool,
 }
 
+impl EventFacts {
+    /// A choice ended. Of several that end in one event, the one is told that was cut or filtered: it says more
+    /// about the answer than one that was not.
+    fn add_finish(&mut self, finish: Finish) {
+        self.further_finishes += u64::from(self.finish.is_some());
+        if self.finish.as_ref().is_none_or(is_sound) {
+            self.finish = Some(finish);
+        }
+    }
+}
+
+/// Is an answer that ended like this all that the model wanted to say?
+fn is_sound(finish: &Finish) -> bool {
+    matches!(finish, Finish::Stop | Finish::StopSequence(_) | Finish::ToolCalls)
+}
+
 /// How a caller wants its stream.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct StreamOptions {
@@ -190,6 +204,12 @@ pub trait EventReader {
 pub trait EventWriter {
     /// Appends the bytes of complete server-sent events to `out`.
     fn write(&mut self, event: &Event, out: &mut Vec<u8>);
+
+    /// Why the answer cannot be told on in this dialect, once that is so. Nothing more is written then, and
+    /// whoever feeds the writer ends the stream with the fault: a clean end would be believed.
+    fn failure(&self) -> Option<&Fault> {
+        None
+    }
 }
 
 /// How a provider of a dialect cuts its stream into events.

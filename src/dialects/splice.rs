@@ -62,13 +62,14 @@ impl Edit<'_> {
     }
 }
 
-/// Where `"key": 123` of the top level has its digits, in a text whose keys and strings were parsed as
+/// Where `"key": 123` of the top level has its digits (a number of another notation has none that can be exchanged), in a text whose keys and strings were parsed as
 /// `object`.
 pub(super) fn digits_of(raw: &[u8], object: &JsonObject<'_, '_>, name: &str) -> Option<Range<usize>> {
     let places = Places::of(raw, object)?;
     let start = places.value_start(object, name)?;
     let digits = raw[start..].iter().take_while(|byte| byte.is_ascii_digit()).count();
-    (digits > 0).then_some(start..start + digits)
+    let goes_on = raw.get(start + digits).is_some_and(|byte| matches!(byte, b'.' | b'e' | b'E'));
+    (digits > 0 && !goes_on).then_some(start..start + digits)
 }
 
 /// Where the characters of the top-level string `name` stand, quotes excluded.

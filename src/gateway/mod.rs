@@ -47,6 +47,8 @@ pub use reachable::table as reachable_table;
 pub use receive::ModelPath;
 pub use receive::Surface;
 pub use story::Story;
+pub use stream::StreamFacts;
+pub use stream::Translation;
 
 use crate::cache::ExactCache;
 use crate::cache::Keying;

@@ -27,6 +27,7 @@ use crate::routing::matches;
 use crate::upstream::resolve::Resolve;
 use crate::wire::http1::Known;
 use crate::wire::json::write_string;
+use crate::wire::percent;
 use std::borrow::Cow;
 
 /// Most models on one page, in either vendor's list.
@@ -177,7 +178,7 @@ impl Page {
         let mut page = Page::default();
         for parameter in query.unwrap_or_default().split('&') {
             let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
-            let text = || Some(receive::unescaped(value).into_owned()).filter(|text| !text.is_empty());
+            let text = || Some(percent::decode(value).into_owned()).filter(|text| !text.is_empty());
             if name == limit {
                 page.limit = Some(page_size(name, value)?).filter(|limit| *limit > 0);
             } else if name == after {

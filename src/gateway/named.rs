@@ -4,7 +4,7 @@
 //! Vertex AI (`/v1/projects/…/publishers/google/models/{model}:…`), whose project and place mean nothing
 //! here. SDKs escape what stands in a model's name or do not; the `/` of `provider/model` is fine either way.
 
-use super::receive::unescaped;
+use crate::wire::percent;
 
 /// What a path says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,7 +29,7 @@ pub(super) fn is_own(path: &str) -> bool {
 pub(super) fn read(path: &str) -> Option<Named> {
     let versions = OWN_VERSIONS.iter().chain(&["/v1/"]);
     let rest = versions.into_iter().find_map(|version| path.strip_prefix(version))?;
-    let rest = unescaped(rest);
+    let rest = percent::decode(rest);
     let (name, verb) = rest.rsplit_once(':')?;
     let (stream, counts) = match verb {
         "generateContent" => (false, false),
@@ -60,7 +60,7 @@ pub(super) fn wants_list(query: Option<&str>) -> bool {
 /// The key that Google's clients may put into the query.
 pub(super) fn key_of(query: Option<&str>) -> Option<String> {
     let value = query?.split('&').find_map(|pair| pair.strip_prefix("key="))?;
-    Some(unescaped(value).into_owned())
+    Some(percent::decode(value).into_owned())
 }
 
 #[cfg(test)]

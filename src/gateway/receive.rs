@@ -15,6 +15,7 @@ use crate::wire::http1::Method;
 use crate::wire::http1::RequestHead;
 use crate::wire::json::JsonFault;
 use crate::wire::json::Value;
+use crate::wire::percent;
 use std::borrow::Cow;
 
 /// What a path offers.
@@ -135,7 +136,7 @@ pub(super) fn of_client(surface: Surface, head: &RequestHead, bytes: &[u8]) -> S
 
 /// The model id of `/v1/models/{id}`. SDKs escape what stands in it, the `/` of `provider/model` too.
 pub(super) fn model_id(path: &str) -> Option<Cow<'_, str>> {
-    models_below(unmounted(path).0).map(|(_, id)| id).filter(|id| !id.is_empty()).map(unescaped)
+    models_below(unmounted(path).0).map(|(_, id)| id).filter(|id| !id.is_empty()).map(percent::decode)
 }
 
 /// Which list of models `path` is or is in, and what stands behind it.
@@ -148,29 +149,6 @@ fn models_below(path: &str) -> Option<(ModelPath, &str)> {
         }
     }
     None
-}
-
-/// Undoes percent-encoding; what is not properly encoded stays as it is.
-pub(super) fn unescaped(text: &str) -> Cow<'_, str> {
-    if !text.contains('%') {
-        return text.into();
-    }
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let [first, after @ ..] = rest {
-        match (first, after) {
-            (b'%', [high, low, after @ ..]) if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
-                let digit = |byte: &u8| char::from(*byte).to_digit(16).unwrap_or_default() as u8;
-                bytes.push(digit(high) << 4 | digit(low));
-                rest = after;
-            }
-            _ => {
-                bytes.push(*first);
-                rest = after;
-            }
-        }
-    }
-    String::from_utf8(bytes).map_or(text.into(), Cow::Owned)
 }
 
 /// The path below its mount, and the mount's dialect. Azure's paths are OpenAI's under other names.
@@ -196,7 +174,7 @@ fn of_deployment(path: &str) -> Option<(&str, &'static str)> {
 
 /// The model that a path of Azure's names: its deployment.
 pub(super) fn deployment(path: &str) -> Option<Cow<'_, str>> {
-    of_deployment(path).map(|(name, _)| unescaped(name))
+    of_deployment(path).map(|(name, _)| percent::decode(name))
 }
 
 fn only(allowed: bool, methods: &'static str, surface: Surface) -> Result<Surface, Fault> {

@@ -75,6 +75,9 @@ pub(super) fn stream_answer(answer: &Answer, caller: &'static dyn Dialect, occas
     for event in answer_events(answer) {
         writer.write(&event, out);
     }
+    if let Some(fault) = writer.failure() {
+        caller.write_stream_fault(fault, "", out);
+    }
 }
 
 fn fill(template: &ReplayTemplate, caller: &dyn Dialect, occasion: Occasion<'_>, out: &mut Vec<u8>) {

@@ -32,7 +32,7 @@ pub(super) const EVENT_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// What a stream has shown so far.
 #[derive(Clone, Debug, Default)]
-pub(super) struct StreamFacts {
+pub struct StreamFacts {
     /// Content, a tool call or a refusal has appeared: from here on no failover.
     pub content: bool,
     /// Answers that finished.
@@ -56,7 +56,7 @@ pub(super) struct StreamFacts {
 }
 
 /// Turns provider bytes into caller bytes.
-pub(super) struct Translation {
+pub struct Translation {
     splitter: Splitter,
     course: Course,
     json: Vec<u8>,
@@ -98,14 +98,60 @@ struct Translated {
     reader: Box<dyn EventReader>,
     writer: Box<dyn EventWriter>,
     events: Vec<Event>,
+    order: Order,
     /// Settings of the request that the answer repeats.
     settings: Vec<Extra>,
     stand_in: StandIn,
 }
 
+/// Most answers followed in one stream: what OpenAI gives at most.
+const ANSWERS_MAX: usize = 128;
+
+/// What a translated stream keeps to, whatever its provider does: it begins once and before its content, and
+/// says why its answers ended when all of it ends. So one that breaks never looks finished, and words that
+/// follow a reason (some providers give one with every piece) are told before it.
+#[derive(Default)]
+struct Order {
+    begun: bool,
+    answers: Vec<(u64, Option<Finish>)>,
+}
+
+impl Order {
+    fn begin(&mut self) -> Result<(), Fault> {
+        if std::mem::replace(&mut self.begun, true) {
+            return Err(Fault::new(Kind::Upstream, "the provider began its answer a second time"));
+        }
+        Ok(())
+    }
+
+    fn answer(&mut self, choice: u64) -> Result<&mut Option<Finish>, Fault> {
+        let known = self.answers.iter().position(|(known, _)| *known == choice);
+        let at = match known {
+            Some(at) => at,
+            None if self.answers.len() < ANSWERS_MAX => {
+                self.answers.push((choice, None));
+                self.answers.len() - 1
+            }
+            None => return Err(Fault::new(Kind::Upstream, "the provider's stream holds too many answers")),
+        };
+        Ok(&mut self.answers[at].1)
+    }
+
+    /// Did every answer that was begun end?
+    fn is_finished(&self) -> bool {
+        self.answers.iter().all(|(_, finish)| finish.is_some())
+    }
+
+    /// The reasons, to be told at the end.
+    fn finishes(&mut self) -> impl Iterator<Item = Event> {
+        let told = std::mem::take(&mut self.answers).into_iter();
+        told.filter_map(|(choice, finish)| Some(Event::Finish { choice, finish: finish? }))
+    }
+}
+
 impl Translation {
     /// From `provider`'s dialect to `caller`'s, for a request that asked for `answers` answers.
-    pub(super) fn new(
+    pub fn new(
         provider: &'static dyn ProviderDialect,
         caller: &'static dyn Dialect,
         options: StreamOptions,
@@ -124,6 +170,7 @@ impl Translation {
                 reader: provider.event_reader(),
                 writer: caller.event_writer(options),
                 events: Vec::new(),
+                order: Order::default(),
                 settings: Vec::new(),
                 stand_in: StandIn::default(),
             })
@@ -144,14 +191,14 @@ impl Translation {
     }
 
     /// Lets a translated answer repeat what its dialect repeats of the request `raw`.
-    pub(super) fn repeat(&mut self, raw: &[u8]) {
+    pub fn repeat(&mut self, raw: &[u8]) {
         if let Passage::Translated(translated) = &mut self.course.route {
             translated.settings = translated.caller.repeated_settings(raw);
         }
     }
 
     /// The same for events that were kept of a stream, whose framing is normalised.
-    pub(super) fn of_kept(
+    pub fn of_kept(
         provider: &'static dyn ProviderDialect,
         caller: &'static dyn Dialect,
         options: StreamOptions,
@@ -162,7 +209,7 @@ impl Translation {
     }
 
     /// What a translated answer is called where the provider's dialect has no name for it.
-    pub(super) fn call(&mut self, id: impl FnOnce() -> String, model: &str) {
+    pub fn call(&mut self, id: impl FnOnce() -> String, model: &str) {
         if let Passage::Translated(translated) = &mut self.course.route {
             translated.stand_in = StandIn { id: id(), model: model.to_owned() };
         }
@@ -170,11 +217,13 @@ impl Translation {
 
     /// Feeds provider bytes; appends what the caller should see to `out`. An error means that the
     /// stream is broken; `out` then holds what was right before it.
-    pub(super) fn feed(&mut self, parser: &RefCell<Parser>, bytes: &[u8], out: &mut Vec<u8>) -> Result<(), Fault> {
+    pub fn feed(&mut self, parser: &RefCell<Parser>, bytes: &[u8], out: &mut Vec<u8>) -> Result<(), Fault> {
         let Translation { splitter, course, json, kept, facts } = self;
+        // `None` stops at the terminator: what follows belongs to no answer, and how much of it came along in
+        // one read must not matter.
         let mut take = |name: Option<&str>, data: &str, failure: bool| {
-            if facts.complete {
-                return Ok(()); // nothing after the terminator belongs to the answer
+            if failure {
+                return Err(Some(course.failure(name, data)));
             }
             facts.events += 1;
             facts.data_bytes += data.len() as u64;
@@ -182,34 +231,36 @@ impl Translation {
                 sse::write_event(name, data, kept);
             }
             course.event(name, data, parser, json, facts, out)?;
-            // Whatever the dialect makes of it: a failure is no event of an answer.
-            if failure { Err(Fault::new(Kind::Upstream, "the provider's stream failed")) } else { Ok(()) }
+            if facts.complete { Err(None) } else { Ok(()) }
         };
-        match splitter {
-            Splitter::Lines(lines) => {
-                lines.feed(bytes, |event| take(event.name, event.data, false)).map_err(|error| match error {
-                    SseError::Stopped(fault) => fault,
-                    _ => Fault::new(Kind::Upstream, "the provider sent a stream that is not server-sent events"),
-                })
+        let broken = match splitter {
+            Splitter::Lines(lines) => match lines.feed(bytes, |event| take(event.name, event.data, false)) {
+                Ok(()) => return Ok(()),
+                Err(SseError::Stopped(why)) => return why.map_or(Ok(()), Err),
+                Err(SseError::TooLong | SseError::NotUtf8) => {
+                    "the provider sent a stream that is not server-sent events"
+                }
+            },
+            Splitter::Messages(messages) => {
+                match messages.feed(bytes, |message| take(Some(message.name), message.data, message.is_failure)) {
+                    Ok(()) => return Ok(()),
+                    Err(eventstream::Broken::Stopped(why)) => return why.map_or(Ok(()), Err),
+                    Err(_) => "the provider sent a damaged event stream",
+                }
             }
-            Splitter::Messages(messages) => messages
-                .feed(bytes, |message| take(Some(message.name), message.data, message.is_failure))
-                .map_err(|error| match error {
-                    eventstream::Broken::Stopped(fault) => fault,
-                    _ => Fault::new(Kind::Upstream, "the provider sent a damaged event stream"),
-                }),
-        }
+        };
+        Err(Fault::new(Kind::Upstream, broken))
     }
 
     /// Does the provider never say why an answer ended?
-    pub(super) fn silent_finish(&mut self, is_so: bool) {
+    pub fn silent_finish(&mut self, is_so: bool) {
         self.course.silent_finish = is_so;
     }
 
     /// The provider closed its stream properly: whoever leaves out the empty line behind the last event
     /// has said that event all the same, and some dialects end like this. Appends what it adds to `out`; the
     /// fault of a stream that is not complete even so.
-    pub(super) fn finish(&mut self, parser: &RefCell<Parser>, out: &mut Vec<u8>) -> Option<Fault> {
+    pub fn finish(&mut self, parser: &RefCell<Parser>, out: &mut Vec<u8>) -> Option<Fault> {
         let ending: &[u8] = if let Splitter::Lines(_) = self.splitter { b"\n\n" } else { b"" };
         if let Err(fault) = self.feed(parser, ending, out) {
             return Some(fault);
@@ -258,32 +309,105 @@ impl Course {
                 }
                 Ok(())
             }
-            Passage::Translated(Translated { reader, writer, events, settings, stand_in, .. }) => {
-                events.clear();
-                reader.read(name, data, events)?;
-                for mut event in events.drain(..) {
-                    match &mut event {
-                        Event::Error(fault) => return Err(fault.clone()),
-                        Event::End => {
-                            for choice in suppose_finishes(facts, silent) {
-                                let finish = if facts.tool_calls { Finish::ToolCalls } else { Finish::Stop };
-                                writer.write(&Event::Finish { choice, finish }, out);
-                            }
-                            complete(facts, answers)?;
-                        }
-                        Event::Start { id, model, extra, .. } => {
-                            dialects::add_settings(extra, settings);
-                            name_start(id, model, stand_in);
-                            note_event(facts, &event);
-                        }
-                        other => note_event(facts, other),
-                    }
-                    writer.write(&event, out);
-                }
-                Ok(())
+            Passage::Translated(translated) => {
+                translated.events.clear();
+                translated.reader.read(name, data, &mut translated.events)?;
+                let mut events = std::mem::take(&mut translated.events);
+                let told = events.drain(..).try_for_each(|event| translated.tell(event, answers, silent, facts, out));
+                translated.events = events;
+                told
             }
         }
     }
+}
+
+impl Course {
+    /// What a message says that is marked as a failure: whatever it is called, it is no event of an answer.
+    fn failure(&mut self, name: Option<&str>, data: &str) -> Fault {
+        let mut said = Vec::new();
+        if let Passage::Translated(translated) = &mut self.route {
+            let _not_understood = translated.reader.read(name, data, &mut said);
+        }
+        let told = said.into_iter().find_map(|event| match event {
+            Event::Error(fault) => Some(fault),
+            _ => None,
+        });
+        told.unwrap_or_else(|| Fault::new(Kind::Upstream, "the provider's stream failed"))
+    }
+}
+
+impl Translated {
+    fn tell(
+        &mut self,
+        mut event: Event,
+        answers: u64,
+        silent: Option<u64>,
+        facts: &mut StreamFacts,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Fault> {
+        match &mut event {
+            Event::Error(fault) => return Err(fault.clone()),
+            Event::End => {
+                for choice in suppose_finishes(facts, silent) {
+                    let finish = if facts.tool_calls { Finish::ToolCalls } else { Finish::Stop };
+                    *self.order.answer(choice)? = Some(finish);
+                }
+                if !self.order.is_finished() || facts.finishes < answers {
+                    return Err(unfinished());
+                }
+                self.end(facts, out)?;
+                facts.complete = true;
+                return Ok(());
+            }
+            Event::Start { .. } => return self.begin(event, facts, out),
+            Event::Finish { choice, finish } => {
+                if self.order.answer(*choice)?.replace(finish.clone()).is_none() {
+                    note_finish(facts, finish);
+                }
+                return Ok(());
+            }
+            other => {
+                if let Some(choice) = other.choice() {
+                    self.order.answer(choice)?;
+                    if !self.order.begun {
+                        self.begin(nameless_start(), facts, out)?;
+                    }
+                }
+                note_event(facts, &event);
+            }
+        }
+        self.write(&event, out)
+    }
+
+    fn begin(&mut self, mut start: Event, facts: &mut StreamFacts, out: &mut Vec<u8>) -> Result<(), Fault> {
+        self.order.begin()?;
+        if let Event::Start { id, model, extra, .. } = &mut start {
+            dialects::add_settings(extra, &self.settings);
+            name_start(id, model, &self.stand_in);
+        }
+        note_event(facts, &start);
+        self.write(&start, out)
+    }
+
+    fn end(&mut self, facts: &mut StreamFacts, out: &mut Vec<u8>) -> Result<(), Fault> {
+        if !self.order.begun {
+            self.begin(nameless_start(), facts, out)?;
+        }
+        for finish in self.order.finishes() {
+            self.writer.write(&finish, out);
+        }
+        self.write(&Event::End, out)
+    }
+
+    fn write(&mut self, event: &Event, out: &mut Vec<u8>) -> Result<(), Fault> {
+        self.writer.write(event, out);
+        self.writer.failure().map_or(Ok(()), |fault| Err(fault.clone()))
+    }
+}
+
+/// What a provider left out that should have begun its answer.
+fn nameless_start() -> Event {
+    Event::Start { id: String::new(), model: String::new(), created_s: 0, extra: Vec::new() }
 }
 
 impl Course {
@@ -293,10 +417,12 @@ impl Course {
         if !self.ends_with_body || facts.complete || !finished {
             return;
         }
-        facts.complete = true;
-        if let Passage::Translated(translated) = &mut self.route {
-            translated.writer.write(&Event::End, out);
+        if let Passage::Translated(translated) = &mut self.route
+            && (!translated.order.is_finished() || translated.end(facts, out).is_err())
+        {
+            return;
         }
+        facts.complete = true;
     }
 }
 
@@ -342,9 +468,13 @@ fn suppose_finishes(facts: &mut StreamFacts, answers: Option<u64>) -> std::ops::
     }
 }
 
+fn unfinished() -> Fault {
+    Fault::new(Kind::Upstream, "the provider ended its stream without finishing the answer")
+}
+
 fn complete(facts: &mut StreamFacts, answers: u64) -> Result<(), Fault> {
     if facts.finishes < answers {
-        return Err(Fault::new(Kind::Upstream, "the provider ended its stream without finishing the answer"));
+        return Err(unfinished());
     }
     facts.complete = true;
     Ok(())
@@ -379,7 +509,6 @@ fn note_event(facts: &mut StreamFacts, event: &Event) {
             facts.refused = true;
         }
         Event::Whole { .. } => facts.content = true,
-        Event::Finish { finish, .. } => note_finish(facts, finish),
         Event::Usage(usage) => note_usage(facts, usage.clone()),
         _ => {}
     }

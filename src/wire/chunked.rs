@@ -307,7 +307,6 @@ fn expect_lf(byte: u8, next: State, fault: ChunkFault) -> Result<State, ChunkFau
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
 
     /// Payload, bytes consumed and whether the body ended; fed in the given pieces.
     type Outcome = Result<(Vec<u8>, usize, bool), ChunkFault>;
@@ -481,36 +480,5 @@ mod tests {
         body.extend_from_slice(END);
         let (payload, consumed, done) = decode_split(&body, &[]).expect("valid");
         assert_eq!((payload.len(), consumed, done), (301, body.len(), true));
-    }
-
-    /// Bytes that look enough like chunks to get past the first one.
-    fn almost_chunked() -> impl Strategy<Value = Vec<u8>> {
-        let part = prop_oneof![
-            4 => prop::collection::vec(any::<u8>(), 1..20).prop_map(|payload| {
-                let mut chunk = Vec::new();
-                write_chunk(&payload, &mut chunk);
-                chunk
-            }),
-            1 => Just(b"2;a=b\r\nhi\r\n".to_vec()),
-            1 => Just(b"0\r\nx: y\r\n\r\n".to_vec()),
-            1 => prop::collection::vec(prop::sample::select(b"0123af;=\" \t\r\n:x\0".to_vec()), 0..6),
-        ];
-        prop::collection::vec(part, 0..6).prop_map(|parts| parts.concat())
-    }
-
-    proptest! {
-        #[test]
-        fn any_split_gives_the_same(bytes in almost_chunked(), cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..6)) {
-            let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut.index(bytes.len() + 1)).collect();
-            cuts.sort_unstable();
-            let whole = decode_split(&bytes, &[]);
-            prop_assert_eq!(&decode_split(&bytes, &cuts), &whole);
-            prop_assert_eq!(&decode_in_place_split(&bytes, &cuts), &whole);
-        }
-
-        #[test]
-        fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-            let _ = decode_split(&bytes, &[]);
-        }
     }
 }

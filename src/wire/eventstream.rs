@@ -209,7 +209,6 @@ const fn table() -> [u32; 256] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
     use std::convert::Infallible;
 
     const MAX: usize = 4096;
@@ -370,26 +369,5 @@ mod tests {
         }
         let stopped = Splitter::new(MAX).feed(&bytes, |_| Err("enough"));
         assert_eq!(stopped, Err(Broken::Stopped("enough")));
-    }
-
-    proptest! {
-        #[test]
-        fn any_bytes_and_any_split_mean_the_same(
-            parts in prop::collection::vec(
-                prop_oneof![
-                    prop::sample::select(vec![event("a", "{}"), event("b", "")]),
-                    prop::collection::vec(any::<u8>(), 0..20),
-                ],
-                0..4,
-            ),
-            cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..6),
-        ) {
-            let bytes = parts.concat();
-            let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut.index(bytes.len() + 1)).collect();
-            cuts.extend([0, bytes.len()]);
-            cuts.sort_unstable();
-            let pieces = cuts.windows(2).map(|cut| &bytes[cut[0]..cut[1]]);
-            prop_assert_eq!(split(pieces), split([bytes.as_slice()]));
-        }
     }
 }

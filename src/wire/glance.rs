@@ -158,7 +158,6 @@ impl Glance {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
 
     const WANTED: &[&str] = &["id", "usage"];
 
@@ -199,21 +198,5 @@ mod tests {
         assert_eq!(seen(&[text.as_bytes()]), [Some(r#""a""#.to_owned()), None]);
         let key = format!(r#"{{"{}":1,"id":"a"}}"#, "id".repeat(KEY_BYTES_MAX));
         assert_eq!(seen(&[key.as_bytes()])[0], Some(r#""a""#.to_owned()));
-    }
-
-    proptest! {
-        #[test]
-        fn no_split_matters(at in 0usize..60, then in 0usize..60) {
-            let text = br#"{"b64":"AA\\A\"A","id":"fi\u0041le","o":{"id":[]},"usage":{"t":[1,{}]}}"#;
-            let (first, second) = (at.min(text.len()), (at + then).min(text.len()));
-            let split = [&text[..first], &text[first..second], &text[second..]];
-            prop_assert_eq!(seen(&split), seen(&[text]));
-        }
-
-        #[test]
-        fn no_text_is_too_strange(bytes in prop::collection::vec(prop::sample::select(b"{}[]:,\"\\id usage1".to_vec()), 0..64)) {
-            let mut glance = Glance::new(WANTED);
-            glance.feed(&bytes);
-        }
     }
 }

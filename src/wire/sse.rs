@@ -402,25 +402,5 @@ mod tests {
             }
             prop_assert_eq!(split(&bytes, EVENT_BYTES_MAX, []), (events, 0, None));
         }
-
-        #[test]
-        fn any_split_gives_the_same(
-            parts in prop::collection::vec(
-                prop_oneof![
-                    prop::sample::select(vec![
-                        &b"data: "[..], b"data:", b"event: ", b":", b"\n", b"\r\n", b"\r", b"\n\n", b"{\"a\":1}", b"\xef\xbb\xbf", b"\xc3", b"\xa9", b"x",
-                    ]).prop_map(<[u8]>::to_vec),
-                    prop::collection::vec(any::<u8>(), 0..4),
-                ],
-                0..20,
-            ),
-            cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..6),
-            max in prop::sample::select(vec![8, 20, 1000]),
-        ) {
-            let bytes = parts.concat();
-            let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut.index(bytes.len() + 1)).collect();
-            cuts.sort_unstable();
-            prop_assert_eq!(split(&bytes, max, []), split(&bytes, max, cuts));
-        }
     }
 }

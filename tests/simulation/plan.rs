@@ -19,6 +19,8 @@ pub enum Tongue {
     Anthropic,
     /// Spoken by clients only, so that everything they are told is translated.
     Responses,
+    /// The model stands in the path, and a stream has no terminator.
+    Gemini,
 }
 
 /// A virtual key of the configuration.
@@ -175,6 +177,8 @@ pub struct Plan {
     pub hosts: [Host; PROVIDERS + 1],
     /// What is asked for mostly: a history in which nobody asks the same shows no cache.
     pub habits: Habits,
+    /// What the third provider speaks.
+    pub third_tongue: Tongue,
     pub clients: Vec<ClientPlan>,
     /// When the configuration is replaced by an equal one.
     pub reload_at: Option<Duration>,
@@ -216,6 +220,7 @@ impl Plan {
                 prompts: dice.between(1, 3),
                 anthropic_one_in: dice.pick(&[1, 2, 4, 100]),
             },
+            third_tongue: if seed.is_multiple_of(2) { Tongue::OpenAi } else { Tongue::Gemini },
             clients: Vec::new(),
             reload_at: dice.one_in(4).then(|| Duration::from_millis(dice.below(3_000) as u64)),
             drain: (!calm && dice.one_in(10)).then(|| {
@@ -298,6 +303,7 @@ fn request(dice: &mut Dice, plan: &Plan, id: usize) -> RequestPlan {
         true => Tongue::Anthropic,
         // Without another throw, so that the histories of all seeds stay what they are otherwise.
         false if id.is_multiple_of(3) => Tongue::Responses,
+        false if id % 3 == 1 => Tongue::Gemini,
         false => Tongue::OpenAi,
     };
     let http10 = dice.one_in(12);

@@ -197,12 +197,11 @@ impl Provider {
         assert!(head.contains(CREDENTIAL), "the gateway did not send its credential");
         assert!(!head.contains("rg-"), "the gateway passed its caller's key on");
         let body: serde_json::Value = serde_json::from_str(body).expect("the gateway writes JSON");
-        let content = &body["messages"][0]["content"];
-        let prompt = content.as_str().or(content[0]["text"].as_str()).expect("the prompt is a text").to_owned();
-        let streamed = body["stream"] == true;
+        let asked = speech::asked(self.tongue, head, &body);
+        let (prompt, streamed) = (asked.prompt, asked.stream);
         let number = self.calls.borrow().len();
         let mut dice = Dice::new(self.seed, 500_000 + number as u64);
-        let mut words = words(number, &prompt, body["model"].as_str().unwrap_or_default(), &mut dice);
+        let mut words = words(number, &prompt, &asked.model, &mut dice);
         let told =
             self.calls.borrow().iter().rev().find(|call| call.prompt != prompt).map(|call| call.words.text.clone());
         if let Some(told) = told.filter(|_| self.lies) {
@@ -374,7 +373,7 @@ fn stream_steps(tongue: Tongue, call: &Call, dice: &mut Dice) -> (Vec<Step>, boo
             parts.push(said.error);
         }
         Deed::NoEnd => parts.extend(said.finish),
-        Deed::Unfinished => parts.push(said.end),
+        Deed::Unfinished => parts.push(said.unfinished),
         _ => {
             parts.extend(said.finish);
             parts.push(said.end);

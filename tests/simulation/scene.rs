@@ -208,7 +208,7 @@ fn open_providers(plan: &Plan, world: &World, calls: &Calls, lies: bool) {
         let number = place.min(2);
         let provider = Rc::new(Provider {
             number,
-            tongue: if number == 1 { Tongue::Anthropic } else { Tongue::OpenAi },
+            tongue: [Tongue::OpenAi, Tongue::Anthropic, plan.third_tongue][number],
             seed: plan.seed,
             calm: plan.calm,
             calls: Rc::clone(calls),
@@ -227,11 +227,12 @@ fn open_providers(plan: &Plan, world: &World, calls: &Calls, lies: bool) {
 }
 
 /// The settings of the plan. Reading a configuration takes longer than playing a history, and there are
-/// only four of them.
+/// only eight of them.
 fn settings(plan: &Plan) -> Settings {
-    static READ: Mutex<Vec<((bool, usize), Settings)>> = Mutex::new(Vec::new());
+    type Variety = (bool, usize, Tongue);
+    static READ: Mutex<Vec<(Variety, Settings)>> = Mutex::new(Vec::new());
     let mut read = READ.lock().expect("nobody panics under this lock");
-    let kind = (plan.fin_aborts, plan.connections_max);
+    let kind = (plan.fin_aborts, plan.connections_max, plan.third_tongue);
     if let Some((_, known)) = read.iter().find(|(known, _)| *known == kind) {
         return known.clone();
     }
@@ -275,7 +276,10 @@ fn written(plan: &Plan) -> String {
     let hosts = [
         ("acme", "openai_chat", "http://10.0.0.1/v1"),
         ("birch", "anthropic_messages", "http://10.0.0.2/v1"),
-        ("cedar", "openai_chat", "http://cedar.example/v1"),
+        match plan.third_tongue {
+            Tongue::Gemini => ("cedar", "gemini", "http://cedar.example"),
+            _ => ("cedar", "openai_chat", "http://cedar.example/v1"),
+        },
     ];
     for (name, dialect, url) in hosts {
         text.push_str(&format!(

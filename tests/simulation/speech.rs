@@ -64,20 +64,28 @@ pub fn secret(key: usize) -> ringgate::keys::NewKey {
     ringgate::keys::generate(&[key as u8 + 1; 32])
 }
 
+fn model_of(request: &RequestPlan) -> &'static str {
+    if request.want == Want::UnknownModel { "nobody-serves-this" } else { request.model.name }
+}
+
 /// The body of a chat request.
 pub fn chat_body(seed: u64, request: &RequestPlan) -> String {
     let text = prompt(seed, request.prompt, request.spelling);
-    let model = if request.want == Want::UnknownModel { "nobody-serves-this" } else { request.model.name };
+    let model = model_of(request);
     let said = json!([{"role": "user", "content": text}]);
     let mut body = match request.tongue {
+        Tongue::Gemini => json!({"contents": [{"role": "user", "parts": [{"text": text}]}]}),
         Tongue::Responses => json!({"model": model, "input": said}),
         Tongue::OpenAi | Tongue::Anthropic => json!({"model": model, "messages": said}),
     };
     if let Some(bound) = request.bound() {
-        let name = if request.tongue == Tongue::Responses { "max_output_tokens" } else { "max_tokens" };
-        body[name] = json!(bound);
+        match request.tongue {
+            Tongue::Gemini => body["generationConfig"] = json!({"maxOutputTokens": bound}),
+            Tongue::Responses => body["max_output_tokens"] = json!(bound),
+            Tongue::OpenAi | Tongue::Anthropic => body["max_tokens"] = json!(bound),
+        }
     }
-    if request.stream {
+    if request.stream && request.tongue != Tongue::Gemini {
         body["stream"] = json!(true);
         if request.include_usage && request.tongue == Tongue::OpenAi {
             body["stream_options"] = json!({"include_usage": true});
@@ -88,6 +96,8 @@ pub fn chat_body(seed: u64, request: &RequestPlan) -> String {
 
 /// The bytes of a request.
 pub fn request(seed: u64, key: usize, request: &RequestPlan) -> Vec<u8> {
+    let verb = if request.stream { "streamGenerateContent?alt=sse" } else { "generateContent" };
+    let path_of_gemini = format!("/v1beta/models/{}:{verb}", model_of(request));
     let (method, path, body) = match (request.want, request.tongue) {
         (Want::Models, _) => ("GET", "/v1/models", String::new()),
         (Want::Alive, _) => ("GET", "/livez", String::new()),
@@ -95,6 +105,7 @@ pub fn request(seed: u64, key: usize, request: &RequestPlan) -> Vec<u8> {
         (_, Tongue::OpenAi) => ("POST", "/v1/chat/completions", chat_body(seed, request)),
         (_, Tongue::Responses) => ("POST", "/openai/v1/responses", chat_body(seed, request)),
         (_, Tongue::Anthropic) => ("POST", "/anthropic/v1/messages", chat_body(seed, request)),
+        (_, Tongue::Gemini) => ("POST", path_of_gemini.as_str(), chat_body(seed, request)),
     };
     let version = if request.http10 { "1.0" } else { "1.1" };
     let mut head = format!("{method} {path} HTTP/{version}\r\nhost: gateway\r\n");
@@ -103,6 +114,7 @@ pub fn request(seed: u64, key: usize, request: &RequestPlan) -> Vec<u8> {
         (Want::NoKey, _) => {}
         (_, Tongue::OpenAi | Tongue::Responses) => head.push_str(&format!("authorization: Bearer {secret}\r\n")),
         (_, Tongue::Anthropic) => head.push_str(&format!("x-api-key: {secret}\r\nanthropic-version: 2023-06-01\r\n")),
+        (_, Tongue::Gemini) => head.push_str(&format!("x-goog-api-key: {secret}\r\n")),
     }
     head.push_str(&format!("x-request-id: sim-{0}\r\ntraceparent: sim-{0}\r\n", request.id));
     if request.want == Want::BadHead {
@@ -147,6 +159,10 @@ pub fn whole(tongue: Tongue, words: &Words) -> String {
             "content": [{"type": "text", "text": words.text}], "stop_reason": "end_turn", "stop_sequence": null,
             "usage": {"input_tokens": input, "output_tokens": output},
         }),
+        Tongue::Gemini => json!({
+            "candidates": [{"content": {"parts": [{"text": words.text}], "role": "model"}, "finishReason": "STOP", "index": 0}],
+            "usageMetadata": usage_of_gemini(words), "modelVersion": words.model, "responseId": words.id,
+        }),
         Tongue::Responses => unreachable!("no provider of the simulation speaks it"),
     }
     .to_string()
@@ -159,6 +175,7 @@ pub fn error(tongue: Tongue, kind: &str, message: &str) -> String {
             json!({"error": {"message": message, "type": kind, "param": null, "code": null}})
         }
         Tongue::Anthropic => json!({"type": "error", "error": {"type": kind, "message": message}}),
+        Tongue::Gemini => json!({"error": {"code": 500, "message": message, "status": kind}}),
     }
     .to_string()
 }
@@ -173,6 +190,8 @@ pub struct Streamed {
     pub finish: Vec<String>,
     /// The dialect's end.
     pub end: String,
+    /// The same of an answer that never said why it finished.
+    pub unfinished: String,
     /// An error in the stream.
     pub error: String,
 }
@@ -182,6 +201,7 @@ pub fn streamed(tongue: Tongue, words: &Words, pieces: &[&str]) -> Streamed {
     match tongue {
         Tongue::OpenAi => streamed_openai(words, pieces),
         Tongue::Anthropic => streamed_anthropic(words, pieces),
+        Tongue::Gemini => streamed_gemini(words, pieces),
         Tongue::Responses => unreachable!("no provider of the simulation speaks it"),
     }
 }
@@ -202,6 +222,7 @@ fn streamed_openai(words: &Words, pieces: &[&str]) -> Streamed {
         content: pieces.iter().map(|piece| delta(json!({"content": piece}), Value::Null)).collect(),
         finish: vec![delta(json!({}), json!("stop")), chunk(json!([]), usage)],
         end: "data: [DONE]\n\n".to_owned(),
+        unfinished: "data: [DONE]\n\n".to_owned(),
         error: format!("data: {}\n\n", error(Tongue::OpenAi, "server_error", "lost the thread")),
     }
 }
@@ -227,7 +248,61 @@ fn streamed_anthropic(words: &Words, pieces: &[&str]) -> Streamed {
                 "usage": {"output_tokens": words.output_tokens}})),
         ],
         end: event(json!({"type": "message_stop"})),
+        unfinished: event(json!({"type": "message_stop"})),
         error: format!("event: error\ndata: {}\n\n", error(Tongue::Anthropic, "overloaded_error", "lost the thread")),
+    }
+}
+
+fn usage_of_gemini(words: &Words) -> Value {
+    let (input, output) = (words.input_tokens, words.output_tokens);
+    json!({"promptTokenCount": input, "candidatesTokenCount": output, "totalTokenCount": input + output})
+}
+
+/// The last chunk says why the answer finished, and what it cost: there is no other end.
+fn streamed_gemini(words: &Words, pieces: &[&str]) -> Streamed {
+    let chunk = |text: &str, finish: Option<&str>| {
+        let mut candidate = json!({"content": {"parts": [{"text": text}], "role": "model"}, "index": 0});
+        if let Some(finish) = finish {
+            candidate["finishReason"] = finish.into();
+        }
+        let chunk = json!({"candidates": [candidate], "usageMetadata": usage_of_gemini(words),
+            "modelVersion": words.model, "responseId": words.id});
+        format!("data: {chunk}\n\n")
+    };
+    Streamed {
+        opening: vec![chunk("", None)],
+        content: pieces.iter().map(|piece| chunk(piece, None)).collect(),
+        finish: Vec::new(),
+        end: chunk("", Some("STOP")),
+        unfinished: chunk("", None),
+        error: format!("data: {}\n\n", error(Tongue::Gemini, "INTERNAL", "lost the thread")),
+    }
+}
+
+/// What a provider is asked.
+pub struct Asked {
+    pub prompt: String,
+    pub model: String,
+    pub stream: bool,
+}
+
+/// Reads a request that the gateway sent.
+pub fn asked(tongue: Tongue, head: &str, body: &Value) -> Asked {
+    if tongue != Tongue::Gemini {
+        let content = &body["messages"][0]["content"];
+        let prompt = content.as_str().or(content[0]["text"].as_str()).expect("the prompt is a text").to_owned();
+        return Asked {
+            prompt,
+            model: body["model"].as_str().unwrap_or_default().to_owned(),
+            stream: body["stream"] == true,
+        };
+    }
+    let path = head.split(' ').nth(1).expect("a request has a path");
+    let (model, verb) = path.rsplit_once(':').expect("the path ends with a verb");
+    Asked {
+        prompt: text_of(&body["contents"][0]["parts"][0]["text"]).expect("the prompt is a text"),
+        model: model.rsplit('/').next().unwrap_or_default().to_owned(),
+        stream: verb == "streamGenerateContent?alt=sse",
     }
 }
 
@@ -239,8 +314,14 @@ pub fn understand_whole(tongue: Tongue, body: &[u8]) -> Result<Understood, Strin
         said.error = Some(error_message(tongue, &value)?);
         return Ok(said);
     }
-    said.id = text_of(&value["id"])?;
+    said.id = text_of(&value[if tongue == Tongue::Gemini { "responseId" } else { "id" }])?;
     let (text, finish, input, output) = match tongue {
+        Tongue::Gemini => (
+            &value["candidates"][0]["content"]["parts"][0]["text"],
+            &value["candidates"][0]["finishReason"],
+            &value["usageMetadata"]["promptTokenCount"],
+            &value["usageMetadata"]["candidatesTokenCount"],
+        ),
         Tongue::OpenAi => (
             &value["choices"][0]["message"]["content"],
             &value["choices"][0]["finish_reason"],
@@ -280,6 +361,7 @@ pub fn understand_stream(tongue: Tongue, body: &[u8]) -> Result<Understood, Stri
             Tongue::OpenAi => understand_openai_event(event, &mut said)?,
             Tongue::Anthropic => understand_anthropic_event(event, &mut said)?,
             Tongue::Responses => understand_response_event(event, &mut said)?,
+            Tongue::Gemini => understand_chunk_of_gemini(event, &mut said)?,
         }
     }
     Ok(said)
@@ -374,11 +456,30 @@ fn understand_anthropic_event(event: &str, said: &mut Understood) -> Result<(), 
     Ok(())
 }
 
+/// The reason to finish is the end: nothing comes after it.
+fn understand_chunk_of_gemini(event: &str, said: &mut Understood) -> Result<(), String> {
+    let data = event.strip_prefix("data: ").ok_or_else(|| format!("not an event of this dialect: {event}"))?;
+    let value: Value = serde_json::from_str(data).map_err(|error| format!("{error} in {data}"))?;
+    if !value["error"].is_null() {
+        said.error = Some(error_message(Tongue::Gemini, &value)?);
+        return Ok(());
+    }
+    said.id = text_of(&value["responseId"])?;
+    let candidate = &value["candidates"][0];
+    said.text.push_str(candidate["content"]["parts"][0]["text"].as_str().unwrap_or_default());
+    said.finished = candidate["finishReason"].is_string();
+    said.ended = said.finished;
+    let count = |name: &str| value["usageMetadata"][name].as_u64();
+    said.usage = count("promptTokenCount").zip(count("candidatesTokenCount")).or(said.usage);
+    Ok(())
+}
+
 fn error_message(tongue: Tongue, value: &Value) -> Result<String, String> {
     let error = value["error"].as_object().ok_or("an error without an object")?;
     let keys: &[&str] = match tongue {
         Tongue::OpenAi | Tongue::Responses => &["message", "type", "param", "code"],
         Tongue::Anthropic => &["message", "type"],
+        Tongue::Gemini => &["message", "code", "status"],
     };
     if keys.iter().any(|key| !error.contains_key(*key)) || (tongue == Tongue::Anthropic && value["type"] != "error") {
         return Err(format!("not this dialect's envelope: {value}"));

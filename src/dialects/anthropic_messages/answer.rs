@@ -67,7 +67,7 @@ fn envelope<'tape, 'input>(body: Value<'tape, 'input>) -> Result<JsonObject<'tap
 
 /// From an object with `stop_reason` and `stop_sequence`.
 pub(super) fn read_finish(object: &JsonObject<'_, '_>) -> Option<Finish> {
-    Some(match fields::string_of(object, "stop_reason")? {
+    Some(match fields::string_of(object, "stop_reason").filter(|word| !word.is_empty())? {
         "end_turn" => Finish::Stop,
         "stop_sequence" => Finish::StopSequence(fields::string_of(object, "stop_sequence").map(str::to_owned)),
         "max_tokens" => Finish::Length,

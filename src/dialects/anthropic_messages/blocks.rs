@@ -104,10 +104,18 @@ fn read_source(source: &JsonObject<'_, '_>) -> Option<MediaSource> {
 }
 
 fn read_tool_use(object: &JsonObject<'_, '_>) -> Option<Part> {
-    let id = fields::string_of(object, "id")?.to_owned();
     let name = fields::string_of(object, "name")?.to_owned();
-    let arguments = json::raw(object.get("input")?);
-    let (cache_marker, extra) = rest(object, &["type", "id", "name", "input"]);
+    let (cache_marker, mut extra) = rest(object, &["type", "id", "name", "input"]);
+    // Imitators leave out what would be empty; a call is one all the same.
+    let mut absent = |name: &str| extra.push(Extra { dialect: NAME, name: name.to_owned(), value: RawJson::default() });
+    let id = fields::string_of(object, "id").map(str::to_owned).unwrap_or_else(|| {
+        absent("id");
+        String::new()
+    });
+    let arguments = object.get("input").map(json::raw).unwrap_or_else(|| {
+        absent("input");
+        "{}".to_owned()
+    });
     Some(Part::ToolCall { id, name, arguments, cache_marker, extra })
 }
 

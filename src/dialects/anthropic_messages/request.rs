@@ -44,8 +44,9 @@ pub(super) fn read_request(body: Value<'_, '_>) -> Result<Request, Fault> {
             read_field(name, value, &mut request, &mut keeper)?;
         }
     }
-    if object.get("tools").is_none() {
-        keeper.absent("tools");
+    // Counting tokens takes the same request without a bound, and refuses one.
+    for name in ["tools", "max_tokens"].into_iter().filter(|name| object.get(*name).is_none()) {
+        keeper.absent(name);
     }
     request.include_usage = request.stream;
     request.extra = keeper.extras;

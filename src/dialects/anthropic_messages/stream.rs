@@ -132,7 +132,7 @@ impl Reader {
                 into.extend(text("signature").map(signed));
                 Open::Growing
             }
-            Some("tool_use") => {
+            Some("tool_use") if fields::string_of(&object, "name").is_some() => {
                 let others = object.iter().filter(|(name, _)| !matches!(*name, "type" | "id" | "name" | "input"));
                 let extra = others.map(|(name, value)| own(name, value)).collect();
                 let (number, id, name) = (self.calls, text("id").unwrap_or_default(), text("name").unwrap_or_default());
@@ -277,7 +277,9 @@ pub(super) struct Writer {
     sources: Vec<Citation>,
     blocks: u64,
     calls_tools: bool,
-    failed: bool,
+    failed: Option<Fault>,
+    /// The single answer of this dialect: the first one told of.
+    choice: Option<u64>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -289,7 +291,8 @@ enum Block {
 
 impl EventWriter for Writer {
     fn write(&mut self, event: &Event, out: &mut Vec<u8>) {
-        if self.failed {
+        let is_another = event.choice().is_some_and(|choice| *self.choice.get_or_insert(choice) != choice);
+        if self.failed.is_some() || is_another {
             return;
         }
         match event {
@@ -300,6 +303,10 @@ impl EventWriter for Writer {
                 self.write_content(event, out);
             }
         }
+    }
+
+    fn failure(&self) -> Option<&Fault> {
+        self.failed.as_ref()
     }
 }
 
@@ -324,34 +331,34 @@ impl Writer {
 
     fn write_content(&mut self, event: &Event, out: &mut Vec<u8>) {
         match event {
-            Event::TextStart { choice: CHOICE } => {
+            Event::TextStart { .. } => {
                 self.close(out);
                 self.open_text(out);
             }
-            Event::Text { choice: CHOICE, text } | Event::Refusal { choice: CHOICE, text } if !text.is_empty() => {
+            Event::Text { text, .. } | Event::Refusal { text, .. } if !text.is_empty() => {
                 if self.open != Some(Block::Text) {
                     self.close(out);
                     self.open_text(out);
                 }
                 self.delta("text_delta", "text", text, out);
             }
-            Event::TextExtra { choice: CHOICE, extra } => self.citations(extra, out),
-            Event::Cited { choice: CHOICE, citation } if citation.dialect != NAME => {
+            Event::TextExtra { extra, .. } => self.citations(extra, out),
+            Event::Cited { citation, .. } if citation.dialect != NAME => {
                 self.sources.push(citation.clone());
                 if self.open == Some(Block::Text) {
                     self.cite(out);
                 }
             }
-            Event::Thinking { choice: CHOICE, text } if !text.is_empty() => {
+            Event::Thinking { text, .. } if !text.is_empty() => {
                 self.open_thinking(out);
                 self.delta("thinking_delta", "thinking", text, out);
             }
-            Event::ThinkingSignature { choice: CHOICE, signature } => {
+            Event::ThinkingSignature { signature, .. } => {
                 self.open_thinking(out);
                 self.delta("signature_delta", "signature", signature, out);
                 self.close(out);
             }
-            Event::ToolCall { choice: CHOICE, call, id, name, extra } => {
+            Event::ToolCall { call, id, name, extra, .. } => {
                 self.close(out);
                 self.calls_tools = true;
                 self.open_block(Block::Call(*call), out, |out| {
@@ -363,32 +370,33 @@ impl Writer {
                     writer.close();
                 });
             }
-            Event::ToolArguments { choice: CHOICE, call, text } if !text.is_empty() => {
+            Event::ToolArguments { call, text, .. } if !text.is_empty() => {
                 if self.open == Some(Block::Call(*call)) {
                     self.delta("input_json_delta", "partial_json", text, out);
                 } else {
-                    self.fail(&fields::not_understood("the provider mixed the arguments of several tool calls"), out);
+                    self.failed =
+                        Some(fields::not_understood("the provider mixed the arguments of several tool calls"));
                 }
             }
-            Event::Whole { choice: CHOICE, part } => self.whole(part, out),
+            Event::Whole { part, .. } => self.whole(part, out),
             Event::AnswerExtra(extra) if extra.dialect == NAME => self.late.push(extra.clone()),
-            Event::Finish { choice: CHOICE, finish } => {
+            Event::Finish { finish, .. } => {
                 self.close(out);
                 self.finish = Some(finish.clone());
             }
             Event::Ping => out.extend_from_slice(b"event: ping\ndata: {\"type\":\"ping\"}\n\n"),
-            Event::Error(error) => self.fail(error, out),
+            Event::Error(error) => self.tell_error(error, out),
             Event::End => self.end(out),
             _ => {}
         }
     }
 
     /// Nothing may follow an error: a clean end after it would be believed.
-    fn fail(&mut self, error: &Fault, out: &mut Vec<u8>) {
+    fn tell_error(&mut self, error: &Fault, out: &mut Vec<u8>) {
         out.extend_from_slice(b"event: error\ndata: ");
         fault::write_fault(error, "", out);
         out.extend_from_slice(b"\n\n");
-        self.failed = true;
+        self.failed = Some(error.clone());
     }
 
     fn open_text(&mut self, out: &mut Vec<u8>) {
@@ -598,15 +606,20 @@ mod tests {
     #[test]
     fn mixed_arguments_fail_loudly() {
         let call = |call| Event::ToolCall { choice: 0, call, id: "i".into(), name: "f".into(), extra: vec![] };
-        let text = written_events(&[
+        let mut writer = Writer::default();
+        let mut out = Vec::new();
+        for event in [
             start(),
             call(0),
             call(1),
             Event::ToolArguments { choice: 0, call: 0, text: "{}".into() },
             Event::Finish { choice: 0, finish: Finish::ToolCalls },
             Event::End,
-        ]);
-        assert!(text.contains("event: error"), "{text}");
+        ] {
+            writer.write(&event, &mut out);
+        }
+        assert!(writer.failure().is_some_and(|fault| fault.kind == Kind::Upstream));
+        let text = String::from_utf8(out).expect("text");
         assert!(!text.contains("message_stop"), "{text}");
     }
 

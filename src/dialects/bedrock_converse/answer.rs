@@ -119,7 +119,7 @@ fn join_lists(list: &mut String, more: &str) {
 pub(super) fn read_finish(object: &JsonObject<'_, '_>) -> Option<Finish> {
     let additional = fields::object_of(object, "additionalModelResponseFields");
     let sequence = additional.as_ref().and_then(|fields| fields::string_of(fields, "stop_sequence"));
-    Some(match fields::string_of(object, "stopReason")? {
+    Some(match fields::string_of(object, "stopReason").filter(|word| !word.is_empty())? {
         "end_turn" => Finish::Stop,
         "stop_sequence" => Finish::StopSequence(sequence.map(str::to_owned)),
         "max_tokens" => Finish::Length,

@@ -27,7 +27,7 @@ pub(super) fn read_answer(body: Value<'_, '_>) -> Result<Answer, Fault> {
     let message = fields::object_of(&object, "message").ok_or_else(broken)?;
     let mut choice = Choice { index: 0, parts: Vec::new(), finish: None, logprobs: None, extra: Vec::new() };
     read_message(&message, &mut choice.parts).ok_or_else(broken)?;
-    choice.finish = fields::string_of(&object, "finish_reason").map(finish_of).transpose()?;
+    choice.finish = reason(&object).map(finish_of).transpose()?;
     choice.logprobs = object.get("logprobs").and_then(read_logprobs);
     let mut answer = Answer { usage: object.get("usage").and_then(read_usage), ..Answer::default() };
     fields::string_of(&object, "id").unwrap_or_default().clone_into(&mut answer.id);
@@ -112,6 +112,11 @@ pub(super) fn read_call(call: &JsonObject<'_, '_>) -> Option<Call> {
     let function = fields::object_of(call, "function")?;
     let text = |object: &JsonObject<'_, '_>, name: &str| fields::string_of(object, name).unwrap_or_default().to_owned();
     Some(Call { id: text(call, "id"), name: text(&function, "name"), arguments: text(&function, "arguments") })
+}
+
+/// Why an answer ended; the empty word says nothing.
+pub(super) fn reason<'input>(object: &JsonObject<'_, 'input>) -> Option<&'input str> {
+    fields::string_of(object, "finish_reason").filter(|word| !word.is_empty())
 }
 
 /// Two of the reasons are none: the answer failed.

@@ -141,7 +141,7 @@ fn grow(content: &JsonObject<'_, '_>, into: &mut Vec<Event>) {
 
 fn end(delta: &JsonObject<'_, '_>, into: &mut Vec<Event>) -> Option<()> {
     into.extend(delta.get("usage").and_then(answer::read_usage).map(Event::Usage));
-    match answer::finish_of(fields::string_of(delta, "finish_reason")?) {
+    match answer::finish_of(answer::reason(delta)?) {
         Ok(finish) => into.extend([Event::Finish { choice: CHOICE, finish }, Event::End]),
         Err(fault) => {
             let told = fields::string_of(delta, "error").map(fields::provider_text);

@@ -237,8 +237,9 @@ impl Said {
     pub(super) fn of(candidate: &JsonObject<'_, '_>) -> Said {
         let mut said = Said::default();
         let content = spelling::object(candidate, "content");
-        let parts = content.and_then(|content| spelling::get(&content, "parts")).and_then(|parts| parts.as_array());
-        for part in parts.iter().flat_map(|parts| parts.iter()).filter_map(|part| part.as_object()) {
+        let parts = content.and_then(|content| spelling::get(&content, "parts"));
+        let parts = parts.and_then(|parts| spelling::items(parts, String::new).ok()).unwrap_or_default();
+        for part in parts.into_iter().filter_map(|part| part.as_object()) {
             said.tool_call |= spelling::get(&part, "functionCall").is_some();
             said.content |= match spelling::get(&part, "text") {
                 Some(text) => text.as_str().is_some_and(|text| !text.is_empty()),

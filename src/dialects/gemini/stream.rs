@@ -202,7 +202,7 @@ impl Chunks {
     ) -> Result<(), Fault> {
         let place = u64::try_from(place).unwrap_or(u64::MAX);
         let given = spelling::integer(candidate, "index");
-        let index = given.unwrap_or(place);
+        let index = self.unused(given.unwrap_or(place));
         self.told(index)?;
         let content = spelling::object(candidate, "content");
         if self.whole {
@@ -222,6 +222,12 @@ impl Chunks {
             }
         }
         self.read_beside(index, candidate, into)
+    }
+
+    /// The number itself, unless it is that of an earlier candidate of one whole answer.
+    fn unused(&self, index: u64) -> u64 {
+        let is_used = |index: &u64| self.whole && self.choices.iter().any(|told| told.index == *index);
+        if is_used(&index) { (0..).find(|index| !is_used(index)).unwrap_or(index) } else { index }
     }
 
     /// True if words were told that the next ones of this chunk do not continue.
@@ -361,7 +367,7 @@ pub(super) struct Writer {
     pending: Vec<Extra>,
     choices: Vec<Telling>,
     usage: Option<Usage>,
-    failed: bool,
+    failed: Option<Fault>,
 }
 
 /// One candidate being told.
@@ -392,7 +398,7 @@ struct Call {
 
 impl EventWriter for Writer {
     fn write(&mut self, event: &Event, out: &mut Vec<u8>) {
-        if self.failed {
+        if self.failed.is_some() {
             return;
         }
         match event {
@@ -405,7 +411,7 @@ impl EventWriter for Writer {
             Event::Thinking { choice, text } => self.thought(*choice, text, out),
             Event::ThinkingSignature { choice, signature } => self.signature(*choice, signature, out),
             Event::ToolCall { choice, id, name, extra, .. } => self.call(*choice, id, name, extra),
-            Event::ToolArguments { choice, call, text } => self.arguments(*choice, *call, text, out),
+            Event::ToolArguments { choice, call, text } => self.arguments(*choice, *call, text),
             Event::TextStart { choice } => {
                 let telling = self.telling(*choice);
                 telling.newest_at = telling.text.len();
@@ -422,10 +428,14 @@ impl EventWriter for Writer {
             Event::AnswerExtra(extra) if extra.dialect == NAME => self.pending.push(extra.clone()),
             Event::Finish { choice, finish } => self.telling(*choice).finish = Some(finish.clone()),
             Event::Usage(usage) => self.usage = Some(usage.clone()),
-            Event::Error(error) => self.fail(error, out),
+            Event::Error(error) => self.tell_error(error, out),
             Event::End => self.end(out),
             Event::TextExtra { .. } | Event::AnswerExtra(_) | Event::Ping => {}
         }
+    }
+
+    fn failure(&self) -> Option<&Fault> {
+        self.failed.as_ref()
     }
 }
 
@@ -450,11 +460,11 @@ impl Writer {
     }
 
     /// Nothing may follow an error: a clean end after it would be believed.
-    fn fail(&mut self, error: &Fault, out: &mut Vec<u8>) {
+    fn tell_error(&mut self, error: &Fault, out: &mut Vec<u8>) {
         out.extend_from_slice(b"data: ");
         fault::write_fault(error, out);
         out.extend_from_slice(b"\n\n");
-        self.failed = true;
+        self.failed = Some(error.clone());
     }
 
     /// A chunk with these parts of one candidate.
@@ -531,13 +541,15 @@ impl Writer {
         });
     }
 
-    fn arguments(&mut self, choice: u64, call: u64, text: &str, out: &mut Vec<u8>) {
+    fn arguments(&mut self, choice: u64, call: u64, text: &str) {
         let telling = self.telling(choice);
         let place = call.checked_sub(telling.calls_told).and_then(|place| usize::try_from(place).ok());
         match place.and_then(|place| telling.calls.get_mut(place)) {
             Some(call) => call.arguments.push_str(text),
             None if text.is_empty() => {}
-            None => self.fail(&fields::not_understood("the provider mixed the arguments of several tool calls"), out),
+            None => {
+                self.failed = Some(fields::not_understood("the provider mixed the arguments of several tool calls"))
+            }
         }
     }
 
@@ -659,20 +671,14 @@ pub(super) fn facts(data: &str, body: Option<Value<'_, '_>>) -> Result<EventFact
         let said = Said::of(&candidate);
         facts.content |= said.content;
         facts.tool_call |= said.tool_call;
-        note_finish(spelling::text(&candidate, "finishReason").and_then(answer::finish_of), &mut facts);
+        if let Some(finish) = spelling::text(&candidate, "finishReason").and_then(answer::finish_of) {
+            facts.add_finish(finish);
+        }
     }
     if candidates.is_none_or(|candidates| candidates.is_empty()) && answer::is_blocked(&chunk) {
-        note_finish(Some(Finish::ContentFilter), &mut facts);
+        facts.add_finish(Finish::ContentFilter);
     }
     Ok(facts)
-}
-
-fn note_finish(finish: Option<Finish>, facts: &mut EventFacts) {
-    match (finish, &facts.finish) {
-        (Some(_), Some(_)) => facts.further_finishes += 1,
-        (Some(finish), None) => facts.finish = Some(finish),
-        (None, _) => {}
-    }
 }
 
 #[cfg(test)]
@@ -684,12 +690,18 @@ mod tests {
     use serde_json::json;
 
     fn written(events: &[Event]) -> Vec<Json> {
+        told(events).0
+    }
+
+    /// The same, and why it could not be told on.
+    fn told(events: &[Event]) -> (Vec<Json>, Option<Fault>) {
         let mut writer = Writer::default();
         let mut out = Vec::new();
         events.iter().for_each(|event| writer.write(event, &mut out));
         let text = String::from_utf8(out).expect("text");
         let data = |event: &str| serde_json::from_str(event.strip_prefix("data: ").expect("nothing but data"));
-        text.split_terminator("\n\n").map(|event| data(event).expect("JSON")).collect()
+        let chunks = text.split_terminator("\n\n").map(|event| data(event).expect("JSON")).collect();
+        (chunks, writer.failed)
     }
 
     fn read(chunks: &[Json]) -> Vec<Event> {
@@ -745,7 +757,7 @@ mod tests {
 
     #[test]
     fn arguments_for_a_call_that_was_told_already_fail_loudly() {
-        let chunks = written(&[
+        let (chunks, failure) = told(&[
             start(),
             call(0, "a"),
             Event::Text { choice: 0, text: "words".into() },
@@ -753,7 +765,7 @@ mod tests {
             Event::Finish { choice: 0, finish: Finish::ToolCalls },
             Event::End,
         ]);
-        assert!(chunks.last().is_some_and(|last| last["error"]["code"] == 502), "{chunks:?}");
+        assert!(failure.is_some_and(|fault| fault.kind == Kind::Upstream));
         assert!(chunks.iter().all(|chunk| chunk["candidates"][0].get("finishReason").is_none()));
     }
 
@@ -860,6 +872,6 @@ mod tests {
         let mut parser = Parser::new();
         let tape = parser.parse(&mut copy).expect("valid JSON");
         let facts = facts("", Some(tape.as_value())).expect("a chunk");
-        assert_eq!((facts.finish, facts.further_finishes), (Some(Finish::Stop), 1));
+        assert_eq!((facts.finish, facts.further_finishes), (Some(Finish::Length), 1));
     }
 }

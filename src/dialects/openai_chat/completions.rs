@@ -25,7 +25,6 @@ use crate::chat::Ask;
 use crate::chat::Choice;
 use crate::chat::Event;
 use crate::chat::Extra;
-use crate::chat::Finish;
 use crate::chat::Part;
 use crate::chat::RawJson;
 use crate::chat::Request;
@@ -334,9 +333,7 @@ fn event_facts(data: &str, body: Option<Value<'_, '_>>) -> Result<EventFacts, Fa
     for (_, choice) in &choices {
         facts.content |= fields::string_of(choice, "text").is_some_and(|text| !text.is_empty());
         if let Some(finish) = fields::string_of(choice, "finish_reason").and_then(answer::finish_of) {
-            // One that was cut or filtered tells more about the answer than one that was not.
-            facts.further_finishes += u64::from(facts.finish.is_some());
-            facts.finish = facts.finish.filter(|first| *first != Finish::Stop).or(Some(finish));
+            facts.add_finish(finish);
         }
     }
     Ok(facts)
@@ -468,6 +465,7 @@ impl EventWriter for Writer {
 mod tests {
     use super::*;
     use crate::chat::Assembler;
+    use crate::chat::Finish;
     use crate::chat::answer_events;
     use crate::wire::sse::Splitter;
 

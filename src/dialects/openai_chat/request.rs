@@ -4,6 +4,7 @@ use super::super::Dropped;
 use super::super::TargetOptions;
 use super::super::fields;
 use super::super::fields::Keeper;
+use super::super::fields::Losses;
 use super::super::fields::ObjectWriter;
 use super::NAME;
 use super::message;
@@ -329,7 +330,7 @@ pub(super) fn write_request(
     options: TargetOptions,
     out: &mut Vec<u8>,
 ) -> Result<Vec<Dropped>, Fault> {
-    let mut dropped = Vec::new();
+    let mut dropped = Losses::default();
     let mut writer = ObjectWriter::open(out, &request.extra, NAME);
     json::write_string(model, writer.overrule("model"));
     write_messages(request, options, writer.overrule("messages"), &mut dropped)?;
@@ -340,7 +341,7 @@ pub(super) fn write_request(
     writer.optional_number("presence_penalty", request.presence_penalty);
     writer.optional_number("frequency_penalty", request.frequency_penalty);
     if request.top_k.is_some() && !writer.is_kept("top_k") {
-        dropped.push(Dropped { field: "top_k".to_owned() });
+        dropped.add("top_k");
     }
     if let Some(seed) = request.seed {
         writer.text("seed", &seed.to_string());
@@ -367,16 +368,16 @@ pub(super) fn write_request(
     write_stream(request, options, &mut writer);
     writer.close();
     drop_foreign(request, &mut dropped)?;
-    Ok(dropped)
+    Ok(dropped.0)
 }
 
 /// Refuses what would change the answer and names what else another dialect kept.
-fn drop_foreign(request: &Request, dropped: &mut Vec<Dropped>) -> Result<(), Fault> {
+fn drop_foreign(request: &Request, dropped: &mut Losses) -> Result<(), Fault> {
     for extra in fields::foreign_fields(&request.extra, NAME) {
         if REFUSED_FIELDS.contains(&extra.name.as_str()) || fields::only_gemini_has(&extra.name) {
             return Err(fields::untranslatable(&extra.name, "something"));
         }
-        dropped.push(Dropped { field: extra.name.clone() });
+        dropped.add(&extra.name);
     }
     Ok(())
 }
@@ -516,7 +517,7 @@ fn write_messages(
     request: &Request,
     options: TargetOptions,
     out: &mut Vec<u8>,
-    dropped: &mut Vec<Dropped>,
+    dropped: &mut Losses,
 ) -> Result<(), Fault> {
     out.push(b'[');
     let mut first = true;
@@ -576,7 +577,7 @@ fn write_turn(
     place: usize,
     options: TargetOptions,
     out: &mut Vec<u8>,
-    dropped: &mut Vec<Dropped>,
+    dropped: &mut Losses,
 ) -> Result<(), Fault> {
     let said = match turn {
         Turn::Result(result) => return write_result(message, result, place, out),
@@ -599,7 +600,7 @@ fn write_turn(
             Part::Thinking { .. } | Part::RedactedThinking { .. } => {}
             // What the model did with tools of its provider is no part of the conversation elsewhere.
             Part::Opaque { dialect, .. } if *dialect != NAME && message.role == Role::Assistant => {
-                dropped.push(Dropped { field: format!("messages[{place}].content") });
+                dropped.add(&format!("messages[{place}].content"));
             }
             other => content.push(other),
         }

@@ -652,8 +652,9 @@ fn choice_facts(choice: &JsonObject<'_, '_>, facts: &mut EventFacts) -> bool {
                 }
             }
             "finish_reason" => {
-                let finish = value.as_str().and_then(answer::finish_of);
-                facts.finish = finish.or(facts.finish.take());
+                if let Some(finish) = value.as_str().and_then(answer::finish_of) {
+                    facts.add_finish(finish);
+                }
             }
             _ => {}
         }

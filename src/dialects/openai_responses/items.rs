@@ -96,16 +96,25 @@ fn read_piece(object: &JsonObject<'_, '_>) -> Option<Part> {
     }
 }
 
+/// Does a call of a function say what there is to call? What it is called with may be missing still.
+pub(super) fn is_told_call(object: &JsonObject<'_, '_>) -> bool {
+    let says = |name: &str| object.get(name).is_some_and(|value| value.as_str().is_some());
+    says("call_id") && says("name") && (says("arguments") || object.get("arguments").is_none())
+}
+
 fn read_call(object: &JsonObject<'_, '_>) -> Option<Part> {
+    if !is_told_call(object) {
+        return None;
+    }
     let text = |name: &str| fields::string_of(object, name).map(str::to_owned);
     let mut keeper = Keeper::new(NAME);
     content::keep_others(object, &["type", "call_id", "name", "arguments"], &mut keeper);
     for name in ["id", "status"].into_iter().filter(|name| object.get(*name).is_none()) {
         keeper.absent(name);
     }
-    let (id, name, arguments) = (text("call_id")?, text("name")?, text("arguments")?);
+    let (id, name, arguments) = (text("call_id")?, text("name")?, text("arguments").unwrap_or_default());
     if arguments.is_empty() {
-        keeper.keep_text("arguments", "\"\"");
+        keeper.keep_text("arguments", text("arguments").map_or("", |_| "\"\""));
     }
     Some(Part::ToolCall { id, name, arguments, cache_marker: None, extra: keeper.extras })
 }

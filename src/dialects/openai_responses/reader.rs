@@ -155,7 +155,7 @@ impl Reader {
         let state = match fields::string_of(item, "type") {
             Some("message") => open_message(Some(item)),
             Some("reasoning") => State::Reasoning { piece: None },
-            Some("function_call") => {
+            Some("function_call") if items::is_told_call(item) => {
                 let text = |name: &str| fields::string_of(item, name).unwrap_or_default().to_owned();
                 let number = self.calls;
                 self.calls += 1;
@@ -309,7 +309,15 @@ impl Reader {
 
     fn close(&mut self, index: u64, item: Value<'_, '_>, into: &mut Vec<Event>) -> Result<(), Fault> {
         let object = item.as_object().ok_or_else(|| fields::not_understood(NOT_UNDERSTOOD))?;
-        if self.state(index).is_none() {
+        let untold = match self.state(index) {
+            None => true,
+            // What was announced as a message may turn out to be something else.
+            Some(State::Message { parts: 0, .. }) => {
+                fields::string_of(&object, "type").is_some_and(|it| it != "message")
+            }
+            Some(_) => false,
+        };
+        if untold {
             self.open(index, &object, into)?;
         }
         match self.state(index) {

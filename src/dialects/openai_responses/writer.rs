@@ -36,9 +36,6 @@ use crate::wire::json;
 /// Largest answer gathered for its last event, in bytes.
 const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
 
-/// The single answer of this dialect.
-const CHOICE: u64 = 0;
-
 /// Writes a caller's stream.
 pub(super) struct Writer {
     created_s: u64,
@@ -60,7 +57,9 @@ pub(super) struct Writer {
     gathered_bytes: usize,
     finish: Option<Finish>,
     usage: Option<Usage>,
-    failed: bool,
+    failed: Option<Fault>,
+    /// The single answer of this dialect: the first one told of.
+    choice: Option<u64>,
 }
 
 /// What the first event told.
@@ -101,25 +100,30 @@ enum Kind {
 
 impl EventWriter for Writer {
     fn write(&mut self, event: &Event, out: &mut Vec<u8>) {
-        if self.failed {
+        let is_another = event.choice().is_some_and(|choice| *self.choice.get_or_insert(choice) != choice);
+        if self.failed.is_some() || is_another {
             return;
         }
         match event {
             Event::Start { id, model, created_s, extra } => self.start(id, model, *created_s, extra, out),
             Event::Usage(usage) => self.usage = Some(usage.clone()),
             Event::AnswerExtra(extra) => self.answer_extra(extra),
-            Event::ChoiceExtra { choice: CHOICE, extra } if extra.dialect == NAME => {
+            Event::ChoiceExtra { extra, .. } if extra.dialect == NAME => {
                 if extra.name.starts_with(REFUSAL) {
                     self.refusing.push(extra.clone());
                 }
             }
             Event::Ping => out.extend_from_slice(super::super::KEEP_ALIVE),
-            Event::Error(error) => self.fail(error, out),
+            Event::Error(error) => self.tell_error(error, out),
             _ => self.write_content(event, out),
         }
         if self.gathered_bytes + self.list.written.len() > ANSWER_BYTES_MAX {
-            self.fail(&fields::not_understood("the provider's answer is larger than a response can be"), out);
+            self.failed = Some(fields::not_understood("the provider's answer is larger than a response can be"));
         }
+    }
+
+    fn failure(&self) -> Option<&Fault> {
+        self.failed.as_ref()
     }
 }
 
@@ -139,7 +143,8 @@ impl Writer {
             gathered_bytes: 0,
             finish: None,
             usage: None,
-            failed: false,
+            failed: None,
+            choice: None,
         }
     }
 
@@ -210,20 +215,20 @@ impl Writer {
             self.open_text(out); // announced, and empty
         }
         match event {
-            Event::TextStart { choice: CHOICE } => self.apart = true,
-            Event::TextExtra { choice: CHOICE, extra } if extra.dialect == NAME => self.text_extra(extra, out),
-            Event::Cited { choice: CHOICE, citation } if citation.dialect != NAME => self.cited(citation, out),
-            Event::Text { choice: CHOICE, text } => self.text(text, out),
-            Event::Logprobs { choice: CHOICE, json } if !self.told_logprobs => {
+            Event::TextStart { .. } => self.apart = true,
+            Event::TextExtra { extra, .. } if extra.dialect == NAME => self.text_extra(extra, out),
+            Event::Cited { citation, .. } if citation.dialect != NAME => self.cited(citation, out),
+            Event::Text { text, .. } => self.text(text, out),
+            Event::Logprobs { json, .. } if !self.told_logprobs => {
                 self.logprobs(answer::own_logprobs(json), out);
             }
-            Event::Refusal { choice: CHOICE, text } => self.refusal(text, out),
-            Event::Thinking { choice: CHOICE, text } => self.thinking(text, out),
-            Event::ThinkingSignature { choice: CHOICE, signature } => self.signature(signature, out),
-            Event::ToolCall { choice: CHOICE, call, id, name, extra } => self.call(*call, (id, name), extra, out),
-            Event::ToolArguments { choice: CHOICE, call, text } => self.arguments(*call, text, out),
-            Event::Whole { choice: CHOICE, part } => self.whole(part, out),
-            Event::Finish { choice: CHOICE, finish } => self.finish(finish, out),
+            Event::Refusal { text, .. } => self.refusal(text, out),
+            Event::Thinking { text, .. } => self.thinking(text, out),
+            Event::ThinkingSignature { signature, .. } => self.signature(signature, out),
+            Event::ToolCall { call, id, name, extra, .. } => self.call(*call, (id, name), extra, out),
+            Event::ToolArguments { call, text, .. } => self.arguments(*call, text, out),
+            Event::Whole { part, .. } => self.whole(part, out),
+            Event::Finish { finish, .. } => self.finish(finish, out),
             Event::End => self.end(out),
             _ => {}
         }
@@ -503,7 +508,7 @@ impl Writer {
                 arguments.push_str(text);
                 self.piece("response.function_call_arguments.delta", None, &[("delta", &quoted(text))], out);
             }
-            _ => self.fail(&fields::not_understood("the provider mixed the arguments of several tool calls"), out),
+            _ => self.failed = Some(fields::not_understood("the provider mixed the arguments of several tool calls")),
         }
     }
 
@@ -633,9 +638,9 @@ impl Writer {
     }
 
     /// Nothing may follow an error: a clean end after it would be believed.
-    fn fail(&mut self, error: &Fault, out: &mut Vec<u8>) {
+    fn tell_error(&mut self, error: &Fault, out: &mut Vec<u8>) {
         self.frames.fault(error, out);
-        self.failed = true;
+        self.failed = Some(error.clone());
     }
 }
 
@@ -683,10 +688,15 @@ mod tests {
     use crate::fault::Kind;
 
     fn written(events: &[Event]) -> String {
+        told(events).0
+    }
+
+    /// The same, and why it could not be told on.
+    fn told(events: &[Event]) -> (String, Option<Fault>) {
         let mut writer = Writer::new(StreamOptions { include_usage: true, created_s: 9 });
         let mut out = Vec::new();
         events.iter().for_each(|event| writer.write(event, &mut out));
-        String::from_utf8(out).expect("text")
+        (String::from_utf8(out).expect("text"), writer.failed)
     }
 
     fn names(text: &str) -> Vec<&str> {
@@ -732,8 +742,9 @@ mod tests {
 
     #[test]
     fn mixed_arguments_fail_loudly() {
-        let text = written(&[start(vec![]), call(0), call(1), more(0, "{}"), finish(Finish::ToolCalls), Event::End]);
-        assert_eq!(names(&text).last(), Some(&"error"), "{text}");
+        let events = [start(vec![]), call(0), call(1), more(0, "{}"), finish(Finish::ToolCalls), Event::End];
+        let (text, failure) = told(&events);
+        assert!(failure.is_some_and(|fault| fault.kind == Kind::Upstream));
         assert!(!text.contains("response.completed"));
     }
 

@@ -2,7 +2,6 @@
 
 use super::HeadFault::*;
 use super::*;
-use proptest::prelude::*;
 
 /// A request with these lines after a good Host, each ended by CRLF.
 fn post(lines: &[&str]) -> Vec<u8> {
@@ -415,81 +414,4 @@ fn garbage_responses_are_refused() {
     assert_eq!(over(format!("HTTP/1.1 200 OK\r\na: {long}")), HeadStep::Bad(HeadTooLarge));
     assert_eq!(over(format!("HTTP/1.1 200 OK\r\n{}", "a:\r\n".repeat(129))), HeadStep::Bad(TooManyFields));
     assert_eq!(over(format!("HTTP/1.1 200 OK\r\n{}\r\n", "a:\r\n".repeat(128))), HeadStep::Done);
-}
-
-/// Heads with a few bytes exchanged, left out or put in, which reach deeper than noise does.
-fn almost_head() -> impl Strategy<Value = Vec<u8>> {
-    let lines = prop::sample::select(vec![
-        "Host: h",
-        "Content-Length: 5",
-        "Transfer-Encoding: chunked",
-        "Connection: close, x",
-        "authorization: Bearer k",
-        "x-ringgate-route: fast",
-        "Expect: 100-continue",
-        "a: \t b ",
-        "b:",
-    ]);
-    let firsts = prop::sample::select(vec![
-        "POST /v1?q HTTP/1.1",
-        "GET http://h/x HTTP/1.1",
-        "OPTIONS * HTTP/1.0",
-        "HTTP/1.1 200 OK",
-        "HTTP/1.0 204",
-        "\r\nGET / HTTP/1.1",
-    ]);
-    let interesting = prop::sample::select(b"\r\n\0 \t:,;/x5\x7f\xe9".to_vec());
-    let edits = prop::collection::vec((any::<prop::sample::Index>(), 0..3u8, interesting), 0..3);
-    (firsts, prop::collection::vec(lines, 0..6), edits).prop_map(|(first, lines, edits)| {
-        let mut bytes = format!("{first}\r\n{}\r\n\r\nbody", lines.join("\r\n")).into_bytes();
-        for (at, kind, byte) in edits {
-            let at = at.index(bytes.len());
-            match kind {
-                0 => bytes[at] = byte,
-                1 => bytes.insert(at, byte),
-                _ => drop(bytes.remove(at)),
-            }
-        }
-        bytes
-    })
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1000))]
-
-    #[test]
-    fn any_split_gives_the_same_and_what_is_read_is_clean(
-        bytes in almost_head(),
-        cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..5),
-    ) {
-        let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut.index(bytes.len() + 1)).collect();
-        cuts.sort_unstable();
-        let (step, head) = request_by(&bytes, []);
-        let (split_step, split_head) = request_by(&bytes, cuts.iter().copied());
-        prop_assert_eq!(said(step, &head, &bytes), said(split_step, &split_head, &bytes));
-        let (answer, answer_head) = response_by(&bytes, false, []);
-        let (split_answer, split_answer_head) = response_by(&bytes, false, cuts);
-        prop_assert_eq!(
-            response_said(answer, &answer_head, &bytes),
-            response_said(split_answer, &split_answer_head, &bytes)
-        );
-        if step == HeadStep::Done {
-            let framing = head.headers(&bytes).filter(|(name, ..)| {
-                name.eq_ignore_ascii_case("content-length") || name.eq_ignore_ascii_case("transfer-encoding")
-            });
-            prop_assert!(framing.count() <= 1);
-            for (name, value, known) in head.headers(&bytes) {
-                prop_assert!(!name.is_empty() && name.bytes().all(is_token_byte));
-                prop_assert!(value.iter().all(|&byte| is_field_byte(byte)));
-                prop_assert_eq!(known, Known::of(name.as_bytes()));
-            }
-        }
-    }
-
-    #[test]
-    fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..300), cut in any::<prop::sample::Index>()) {
-        let cut = cut.index(bytes.len() + 1);
-        prop_assert_eq!(request_by(&bytes, []).0, request_by(&bytes, [cut]).0);
-        prop_assert_eq!(response_by(&bytes, true, []).0, response_by(&bytes, true, [cut]).0);
-    }
 }
