@@ -47,7 +47,7 @@ pub fn beside(name: &str, bytes: &[u8]) {
     let dialect = *found.expect("a format beside the dialects");
     let _not_json = parsed(bytes, |body| {
         judge(dialect, bytes, body);
-        if let Err(fault) = dialect.left_unsaid(body) {
+        if let Err(fault) = dialect.left_unsaid(body, "m") {
             refused(&fault);
         }
         if let Some(estimate) = dialect.estimate(body) {
@@ -56,7 +56,7 @@ pub fn beside(name: &str, bytes: &[u8]) {
         for provider in dialects::of_providers() {
             let Some(other) = dialect.through(provider.name()) else { continue };
             let Ok(ask) = other.read_ask(body) else { continue };
-            if let Err(fault) = other.left_unsaid(body) {
+            if let Err(fault) = other.left_unsaid(body, "m") {
                 refused(&fault);
                 continue;
             }
