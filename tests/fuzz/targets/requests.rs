@@ -133,7 +133,12 @@ fn adapted(body: &[u8]) {
 }
 
 fn translated(provider: &dyn ProviderDialect, request: &Request, model: &str) {
-    let options = TargetOptions { default_max_tokens: Some(4096), inject_usage: true, legacy_max_tokens: false };
+    let options = TargetOptions {
+        default_max_tokens: Some(4096),
+        inject_usage: true,
+        legacy_max_tokens: false,
+        signed_reasoning: true,
+    };
     for options in [TargetOptions::default(), options] {
         let mut out = b"before".to_vec();
         match provider.write_request(request, model, options, &mut out) {
