@@ -10,7 +10,6 @@ mod snapshot;
 
 use ringgate::chat::Answer;
 use ringgate::chat::Assembler;
-use ringgate::chat::Citation;
 use ringgate::chat::Event;
 use ringgate::chat::Finish;
 use ringgate::chat::MediaSource;
@@ -31,7 +30,6 @@ use ringgate::wire::json::Parser;
 use ringgate::wire::sse::Splitter;
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::collections::BTreeSet;
 use std::convert::Infallible;
 
 #[path = "golden/provider_only.rs"]
@@ -524,24 +522,15 @@ struct Digest {
     calls: Vec<(String, String, Value)>,
     finish: Vec<&'static str>,
     usage: Option<(u64, u64, u64, u64)>,
-    sources: BTreeSet<Source>,
 }
-
-/// A source's address and title, and the words that it is named for.
-type Source = (String, String, String);
 
 impl Digest {
     /// Of the first answer, because not every dialect has several.
     fn of(answer: &Answer) -> Digest {
         let (mut text, mut thinking, mut calls) = (String::new(), String::new(), Vec::new());
-        let mut sources = BTreeSet::new();
         for part in &answer.choices[0].parts {
             match part {
-                Part::Text { text: more, citations, .. } => {
-                    text.push_str(more);
-                    sources.extend(citations.iter().map(|citation| source(citation, more)));
-                }
-                Part::Refusal(more) => text.push_str(more),
+                Part::Text { text: more, .. } | Part::Refusal(more) => text.push_str(more),
                 Part::Thinking { text: more, .. } => thinking.push_str(more),
                 Part::ToolCall { id, name, arguments, .. } => {
                     // Free text has no object; dialects with objects show it inside one.
@@ -565,18 +554,14 @@ impl Digest {
             None => "none",
         });
         let (model, finish) = (answer.model.clone(), finish.collect());
-        Digest { model, text, thinking, calls, finish, usage: answer.usage.as_ref().map(numbers), sources }
+        Digest { model, text, thinking, calls, finish, usage: answer.usage.as_ref().map(numbers) }
     }
 }
 
 impl Digest {
     /// As far as `dialect` has words for it: Gemini has none for tokens written to a cache, and makes ids for
-    /// calls that have none; Claude names sources for a whole text only.
+    /// calls that have none.
     fn told_by(mut self, dialect: &dyn Dialect) -> Digest {
-        if dialect.name() == "anthropic_messages" {
-            let told = self.sources.into_iter().map(|(url, title, _)| (url, title, String::new()));
-            self.sources = told.collect();
-        }
         if dialect.name() == "gemini" {
             self.usage = self.usage.map(|(input, output, read, _)| (input, output, read, 0));
             for (place, (id, _, _)) in self.calls.iter_mut().enumerate() {
@@ -588,47 +573,6 @@ impl Digest {
         }
         self
     }
-}
-
-fn source(citation: &Citation, text: &str) -> Source {
-    let characters: Vec<char> = text.chars().collect();
-    let span = citation.span.clone().unwrap_or(0..characters.len());
-    let words = characters.get(span).unwrap_or_else(|| panic!("no such place: {citation:?}")).iter().collect();
-    (citation.url.clone(), citation.title.clone().unwrap_or_default(), words)
-}
-
-#[test]
-fn sources_reach_callers_of_every_dialect_with_their_words() {
-    let mut told = BTreeMap::new();
-    let of_whole = whole_answers().into_iter().map(|recording| {
-        let answer = read_answer(recording.dialect, &recording.body);
-        (recording, answer_events(&answer), answer)
-    });
-    let of_streams = streams().into_iter().filter_map(|recording| {
-        let events = events_of(recording.dialect, &recording.body);
-        assembled(&events).map(|answer| (recording, events, answer))
-    });
-    for (recording, events, answer) in of_whole.chain(of_streams) {
-        let sources = Digest::of(&answer).sources;
-        if sources.is_empty() {
-            continue;
-        }
-        *told.entry((recording.dialect.name(), recording.stream)).or_insert(0) += sources.len();
-        for caller in others(recording.dialect) {
-            let whole = read_answer(caller, &write_answer(caller, &answer));
-            let streamed = assembled(&events_of(caller, &written_stream(caller, &events))).expect("complete");
-            for again in [whole, streamed] {
-                let (again, wanted) = (Digest::of(&again).told_by(caller), Digest::of(&answer).told_by(caller));
-                assert_eq!(again.sources, wanted.sources, "{} to {}", recording.id, caller.name());
-            }
-        }
-    }
-    // Of every dialect with recorded sources, whole and streamed.
-    let kinds: Vec<(&str, bool)> = told.keys().copied().collect();
-    let both = |name| [(name, false), (name, true)];
-    let wanted = [both("anthropic_messages"), both("gemini"), both("openai_responses")].concat();
-    assert!(wanted.iter().all(|kind| kinds.contains(kind)), "{told:?}");
-    assert!(kinds.contains(&("openai_chat", true)), "{told:?}");
 }
 
 fn numbers(usage: &Usage) -> (u64, u64, u64, u64) {

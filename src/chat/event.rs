@@ -4,7 +4,6 @@ use super::answer::Answer;
 use super::answer::Choice;
 use super::answer::Finish;
 use super::answer::Usage;
-use super::request::Citation;
 use super::request::Extra;
 use super::request::Part;
 use super::request::RawJson;
@@ -37,13 +36,6 @@ pub enum Event {
         choice: u64,
         /// The field.
         extra: Extra,
-    },
-    /// A source of the newest text.
-    Cited {
-        /// Which answer.
-        choice: u64,
-        /// The source.
-        citation: Citation,
     },
     /// More words.
     Text {
@@ -141,7 +133,6 @@ impl Event {
         match self {
             Event::TextStart { choice }
             | Event::TextExtra { choice, .. }
-            | Event::Cited { choice, .. }
             | Event::Text { choice, .. }
             | Event::Thinking { choice, .. }
             | Event::ThinkingSignature { choice, .. }
@@ -181,11 +172,10 @@ impl Assembler {
                 self.answer.extra = extra;
             }
             Event::TextStart { choice } => {
-                self.parts(choice).push(Part::text(String::new()));
+                self.parts(choice).push(Part::Text { text: String::new(), cache_marker: None, extra: Vec::new() });
             }
             Event::Text { choice, text } => newest_text(self.parts(choice)).0.push_str(&text),
             Event::TextExtra { choice, extra } => add_extra(newest_text(self.parts(choice)).1, extra),
-            Event::Cited { choice, citation } => newest_text(self.parts(choice)).2.push(citation),
             Event::Thinking { choice, text } => newest_thinking(self.parts(choice)).0.push_str(&text),
             Event::ThinkingSignature { choice, signature } => {
                 *newest_thinking(self.parts(choice)).1 = Some(signature);
@@ -278,7 +268,7 @@ fn part_events(choice: &Choice, events: &mut Vec<Event>) {
     let mut calls = 0;
     for part in &choice.parts {
         match part {
-            Part::Text { text, citations, extra, .. } => {
+            Part::Text { text, extra, .. } => {
                 if texts > 0 {
                     events.push(Event::TextStart { choice: index });
                 }
@@ -288,8 +278,6 @@ fn part_events(choice: &Choice, events: &mut Vec<Event>) {
                 events.extend(around.into_iter().map(told));
                 events.push(Event::Text { choice: index, text: text.clone() });
                 events.extend(within.into_iter().map(told));
-                let cited = |citation: &Citation| Event::Cited { choice: index, citation: citation.clone() };
-                events.extend(citations.iter().map(cited));
             }
             Part::Thinking { text, signature } => {
                 events.push(Event::Thinking { choice: index, text: text.clone() });
@@ -315,13 +303,13 @@ fn is_around(extra: &Extra) -> bool {
     extra.name.starts_with("message/")
 }
 
-fn newest_text(parts: &mut Vec<Part>) -> (&mut String, &mut Vec<Extra>, &mut Vec<Citation>) {
+fn newest_text(parts: &mut Vec<Part>) -> (&mut String, &mut Vec<Extra>) {
     let at = parts.iter().rposition(|part| matches!(part, Part::Text { .. })).unwrap_or_else(|| {
-        parts.push(Part::text(String::new()));
+        parts.push(Part::Text { text: String::new(), cache_marker: None, extra: Vec::new() });
         parts.len() - 1
     });
     match &mut parts[at] {
-        Part::Text { text, extra, citations, .. } => (text, extra, citations),
+        Part::Text { text, extra, .. } => (text, extra),
         _ => unreachable!("the position is that of a text"),
     }
 }
@@ -433,7 +421,7 @@ mod tests {
     fn whole_to_stream_to_whole_is_the_same() {
         let extra =
             |name: &str, value: &str| Extra { dialect: "openai_chat", name: name.into(), value: RawJson(value.into()) };
-        let text = |text: &str| Part::text(text);
+        let text = |text: &str| Part::Text { text: text.into(), cache_marker: None, extra: vec![] };
         let call = |id: &str| Part::ToolCall {
             id: id.into(),
             name: "f".into(),

@@ -1,7 +1,5 @@
 //! A chat request without a dialect.
 
-use std::ops::Range;
-
 /// Compact, valid JSON text that nobody on the way needs to understand: tool schemas, extra fields.
 /// Key order is that of the sender, because providers hash prompt prefixes.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
@@ -80,21 +78,6 @@ pub enum MediaSource {
 #[derive(Clone, Debug, PartialEq)]
 pub struct ImageDetail(pub String);
 
-/// A source with an address that an answer names for what it says.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Citation {
-    /// The dialect that told it: there its own words, which travel beside it, are truer.
-    pub dialect: &'static str,
-    /// The source's address.
-    pub url: String,
-    /// The source's name.
-    pub title: Option<String>,
-    /// The source's own words.
-    pub quote: Option<String>,
-    /// Which characters of the text it is named for; all of them where that is not told.
-    pub span: Option<Range<usize>>,
-}
-
 /// A piece of content.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Part {
@@ -104,8 +87,6 @@ pub enum Part {
         text: String,
         /// Provider prompt-cache marker (`cache_control`), kept where the target understands it.
         cache_marker: Option<RawJson>,
-        /// Where it comes from, as far as that has an address.
-        citations: Vec<Citation>,
         /// Citations or annotations, in the dialect that wrote them.
         extra: Vec<Extra>,
     },
@@ -187,13 +168,6 @@ pub enum Part {
         /// The whole part.
         json: RawJson,
     },
-}
-
-impl Part {
-    /// Words and nothing else.
-    pub fn text(text: impl Into<String>) -> Part {
-        Part::Text { text: text.into(), cache_marker: None, citations: Vec::new(), extra: Vec::new() }
-    }
 }
 
 /// A function the model may call.

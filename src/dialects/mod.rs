@@ -9,7 +9,6 @@
 pub mod anthropic_messages;
 mod base64;
 pub mod bedrock_converse;
-mod citations;
 pub mod cohere_chat;
 mod counting;
 mod fields;

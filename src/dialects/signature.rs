@@ -17,8 +17,6 @@ pub(super) enum Sealed {
     Signature,
     /// Redacted reasoning, where the encrypted content of an item is expected.
     Redacted,
-    /// Nothing: a source that another provider found, where the index of a search result is expected.
-    Source,
 }
 
 impl Sealed {
@@ -27,7 +25,6 @@ impl Sealed {
             Sealed::Item => "reasoning:",
             Sealed::Signature => "thinking:",
             Sealed::Redacted => "redacted:",
-            Sealed::Source => "source:",
         }
     }
 
@@ -59,10 +56,10 @@ mod tests {
 
     #[test]
     fn a_mark_is_known_by_its_kind_alone() {
-        for kind in [Sealed::Item, Sealed::Signature, Sealed::Redacted, Sealed::Source] {
+        for kind in [Sealed::Item, Sealed::Signature, Sealed::Redacted] {
             let marked = kind.mark("a:b");
             assert!(is_marked(&marked));
-            for other in [Sealed::Item, Sealed::Signature, Sealed::Redacted, Sealed::Source] {
+            for other in [Sealed::Item, Sealed::Signature, Sealed::Redacted] {
                 assert_eq!(other.of(&marked), (other == kind).then_some("a:b"));
                 assert_eq!(other.stands_in(format!("{{\"x\":\"{marked}\"}}").as_bytes()), other == kind);
             }

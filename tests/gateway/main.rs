@@ -12,7 +12,6 @@ mod api_keys;
 mod azure;
 mod caching;
 mod caller;
-mod citations;
 mod departures;
 mod envelopes;
 mod faults;

@@ -86,7 +86,7 @@ fn signatures_come_back_through_every_format() {
 /// A request of Gemini's whose second turn is what a caller was told.
 fn sent_back(told: Answer) -> Value {
     let parts = told.choices.into_iter().next().expect("an answer").parts;
-    let text = Part::text("go");
+    let text = Part::Text { text: "go".to_owned(), cache_marker: None, extra: Vec::new() };
     let message = |role, parts| Message { role, parts, name: None, plain: false, extra: Vec::new() };
     let messages = vec![message(Role::User, vec![text]), message(Role::Assistant, parts)];
     let request = Request { messages, ..Request::default() };

@@ -1,14 +1,11 @@
 //! Content blocks, in requests and answers.
 
 use super::super::base64;
-use super::super::citations::told_in;
 use super::super::fields;
 use super::super::fields::Keeper;
 use super::super::fields::ObjectWriter;
 use super::NAME;
-use super::citations;
 use super::thinking;
-use crate::chat::Citation;
 use crate::chat::Extra;
 use crate::chat::MediaSource;
 use crate::chat::Part;
@@ -47,15 +44,8 @@ pub(super) fn read_block(block: Value<'_, '_>, param: &str) -> Result<Part, Faul
 
 fn read_text(object: &JsonObject<'_, '_>) -> Option<Part> {
     let text = fields::string_of(object, "text")?.to_owned();
-    let (cache_marker, mut extra) = rest(object, &["type", "text"]);
-    let told = object.get("citations").and_then(|citations| citations.as_array());
-    if let Some(own) = told.as_ref().and_then(citations::without_foreign)
-        && let Some(kept) = extra.iter_mut().find(|extra| extra.name == "citations")
-    {
-        kept.value = RawJson(own);
-    }
-    let citations = told.iter().flat_map(|told| told.iter()).filter_map(citations::read).collect();
-    Some(Part::Text { text, cache_marker, citations, extra })
+    let (cache_marker, extra) = rest(object, &["type", "text"]);
+    Some(Part::Text { text, cache_marker, extra })
 }
 
 /// The cache marker and the fields that are not `known`.
@@ -146,7 +136,7 @@ fn read_tool_result(object: &JsonObject<'_, '_>, param: &str) -> Result<Option<P
 }
 
 pub(super) fn plain_text(text: &str) -> Part {
-    Part::text(text)
+    Part::Text { text: text.to_owned(), cache_marker: None, extra: Vec::new() }
 }
 
 /// A list of blocks being written.
@@ -179,7 +169,7 @@ impl Blocks {
     pub(super) fn add(&mut self, part: &Part, param: &str) -> Result<(), Fault> {
         match part {
             // An empty text is refused, and says nothing.
-            Part::Text { text, cache_marker, extra, .. } => {
+            Part::Text { text, cache_marker, extra } => {
                 if !text.is_empty() {
                     write_text(text, cache_marker.as_ref(), extra, self.next());
                 }
@@ -245,9 +235,7 @@ impl Blocks {
 /// Writes a part of an answer; false for what has no block.
 pub(super) fn write_answer_part(part: &Part, out: &mut Vec<u8>) -> bool {
     match part {
-        Part::Text { text, cache_marker, citations, extra } => {
-            write_cited_text(text, cache_marker.as_ref(), citations, extra, out);
-        }
+        Part::Text { text, cache_marker, extra } => write_text(text, cache_marker.as_ref(), extra, out),
         Part::Refusal(text) => write_text(text, None, &[], out),
         Part::ToolCall { id, name, arguments, cache_marker, extra } => {
             let arguments = fields::arguments_object(arguments);
@@ -262,20 +250,10 @@ pub(super) fn write_answer_part(part: &Part, out: &mut Vec<u8>) -> bool {
 }
 
 pub(super) fn write_text(text: &str, marker: Option<&RawJson>, extra: &[Extra], out: &mut Vec<u8>) {
-    write_cited_text(text, marker, &[], extra, out);
-}
-
-fn write_cited_text(text: &str, marker: Option<&RawJson>, sources: &[Citation], extra: &[Extra], out: &mut Vec<u8>) {
     let mut writer = ObjectWriter::open(out, extra, NAME);
     writer.string("type", "text");
     writer.string("text", text);
     writer.optional_text("cache_control", marker);
-    let mut told = told_in(NAME, sources).peekable();
-    if told.peek().is_some()
-        && let Some(out) = writer.field("citations")
-    {
-        fields::write_list(told, out, citations::write);
-    }
     writer.close();
 }
 

@@ -15,7 +15,6 @@
 mod answer;
 mod ask;
 pub(super) mod blocks;
-mod citations;
 mod count_tokens;
 mod fault;
 mod plain;
@@ -154,9 +153,8 @@ impl Dialect for AnthropicMessages {
         options: TargetOptions,
         out: &mut Vec<u8>,
     ) {
-        // Reasoning and sources of another provider's turn would be refused, so such a conversation is written anew.
-        let sealed_elsewhere = Sealed::Item.stands_in(raw) || Sealed::Source.stands_in(raw);
-        if sealed_elsewhere && request::write_anew(body, model, options, out) {
+        // Reasoning of another provider's turn would be refused, so such a conversation is written anew.
+        if Sealed::Item.stands_in(raw) && request::write_anew(body, model, options, out) {
             return;
         }
         splice::splice(raw, body, model, false, out);

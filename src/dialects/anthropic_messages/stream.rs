@@ -12,9 +12,7 @@ use super::super::fields::ObjectWriter;
 use super::NAME;
 use super::answer;
 use super::blocks;
-use super::citations;
 use super::fault;
-use crate::chat::Citation;
 use crate::chat::Event;
 use crate::chat::Extra;
 use crate::chat::Finish;
@@ -40,8 +38,6 @@ pub(super) struct Reader {
     parser: Parser,
     open: Option<Open>,
     calls: u64,
-    /// Sources of the block being streamed; they come before the words that they are named for.
-    sources: Vec<Citation>,
     /// The usage object so far, field by field: later events repeat some fields and leave out others.
     usage: Vec<(String, String)>,
 }
@@ -165,7 +161,6 @@ impl Reader {
                     let value = RawJson(format!("[{}]", json::raw(citation)));
                     let extra = Extra { dialect: NAME, name: "citations".to_owned(), value };
                     into.push(Event::TextExtra { choice: CHOICE, extra });
-                    self.sources.extend(citations::read(citation));
                 }
             }
             Some("input_json_delta") => {
@@ -186,7 +181,6 @@ impl Reader {
     }
 
     fn close_block(&mut self, into: &mut Vec<Event>) {
-        into.extend(self.sources.drain(..).map(|citation| Event::Cited { choice: CHOICE, citation }));
         match self.open.take() {
             Some(Open::Call { number, announced, told: false }) => {
                 into.push(Event::ToolArguments { choice: CHOICE, call: number, text: announced });
@@ -273,8 +267,6 @@ pub(super) struct Writer {
     /// Fields told after the start; they belong to the end.
     late: Vec<Extra>,
     open: Option<Block>,
-    /// Sources of a text that is not open yet.
-    sources: Vec<Citation>,
     blocks: u64,
     calls_tools: bool,
     failed: Option<Fault>,
@@ -343,12 +335,6 @@ impl Writer {
                 self.delta("text_delta", "text", text, out);
             }
             Event::TextExtra { extra, .. } => self.citations(extra, out),
-            Event::Cited { citation, .. } if citation.dialect != NAME => {
-                self.sources.push(citation.clone());
-                if self.open == Some(Block::Text) {
-                    self.cite(out);
-                }
-            }
             Event::Thinking { text, .. } if !text.is_empty() => {
                 self.open_thinking(out);
                 self.delta("thinking_delta", "thinking", text, out);
@@ -401,14 +387,6 @@ impl Writer {
 
     fn open_text(&mut self, out: &mut Vec<u8>) {
         self.open_block(Block::Text, out, |out| out.extend_from_slice(b"{\"type\":\"text\",\"text\":\"\"}"));
-        self.cite(out);
-    }
-
-    /// Tells the sources of the text that is open.
-    fn cite(&mut self, out: &mut Vec<u8>) {
-        for citation in std::mem::take(&mut self.sources) {
-            self.delta_of("citations_delta", "citation", out, |out| citations::write(&citation, out));
-        }
     }
 
     fn open_thinking(&mut self, out: &mut Vec<u8>) {

@@ -54,7 +54,7 @@ pub(super) fn read_block(block: Value<'_, '_>) -> Part {
 }
 
 pub(super) fn text_part(text: &str) -> Part {
-    Part::text(text)
+    Part::Text { text: text.to_owned(), cache_marker: None, extra: Vec::new() }
 }
 
 /// A call that the application must answer; those that the provider answers itself are of another type.
@@ -97,15 +97,13 @@ fn read_cited(cited: &JsonObject<'_, '_>) -> Option<Part> {
     }
     let mut extra: Vec<Extra> = Vec::new();
     let sources = cited.get("citations").and_then(|sources| sources.as_array());
-    let told = || sources.iter().flat_map(|sources| sources.iter());
-    for source in told().flat_map(citations::read) {
+    for source in sources.iter().flat_map(|sources| sources.iter()).flat_map(citations::read) {
         match extra.iter_mut().find(|known| known.dialect == source.dialect) {
             Some(known) => join_lists(&mut known.value.0, &source.value.0),
             None => extra.push(source),
         }
     }
-    let citations = told().filter_map(citations::with_address).collect();
-    Some(Part::Text { text: words, cache_marker: None, citations, extra })
+    Some(Part::Text { text: words, cache_marker: None, extra })
 }
 
 /// `[a]` and `[b]` to `[a,b]`.
@@ -194,10 +192,7 @@ mod tests {
         let parts = read(&answer(content, "end_turn")).choices.remove(0).parts;
         let value = RawJson(r#"[{"title":"t"},{"title":"u"}]"#.into());
         let sources = Extra { dialect: NAME, name: "citations".into(), value };
-        assert_eq!(
-            parts[0],
-            Part::Text { text: "ab".into(), cache_marker: None, citations: vec![], extra: vec![sources] }
-        );
+        assert_eq!(parts[0], Part::Text { text: "ab".into(), cache_marker: None, extra: vec![sources] });
         assert!(parts[1..].iter().all(|part| matches!(part, Part::Opaque { dialect: NAME, .. })), "{parts:?}");
     }
 

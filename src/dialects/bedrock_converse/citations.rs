@@ -1,11 +1,10 @@
 //! Sources of an answer. They are kept as Converse tells them; of places in documents Claude's own dialect
-//! knows as much, so its callers get those in its words. Sources with an address are told to everybody.
+//! knows as much, so its callers get those in its words.
 
 use super::super::anthropic_messages;
 use super::super::fields;
 use super::super::fields::ObjectWriter;
 use super::NAME;
-use crate::chat::Citation;
 use crate::chat::Extra;
 use crate::chat::RawJson;
 use crate::wire::json;
@@ -29,30 +28,15 @@ pub(super) fn read(citation: Value<'_, '_>) -> Vec<Extra> {
     read
 }
 
-/// A source with an address.
-pub(super) fn with_address(citation: Value<'_, '_>) -> Option<Citation> {
-    let citation = citation.as_object()?;
-    let web = fields::object_of(&fields::object_of(&citation, "location")?, "web")?;
-    let text = |object: &JsonObject<'_, '_>, name: &str| fields::string_of(object, name).map(str::to_owned);
-    let quote = Some(quote(&citation)).filter(|quote| !quote.is_empty());
-    let title = text(&citation, "title").or_else(|| text(&web, "domain"));
-    Some(Citation { dialect: NAME, url: text(&web, "url")?, title, quote, span: None })
-}
-
-/// The source's own words.
-fn quote(citation: &JsonObject<'_, '_>) -> String {
-    let cited = citation.get("sourceContent").and_then(|content| content.as_array());
-    let pieces = cited.iter().flat_map(|cited| cited.iter()).filter_map(|piece| piece.as_object());
-    pieces.filter_map(|piece| fields::string_of(&piece, "text").map(str::to_owned)).collect()
-}
-
 fn in_claudes_words(citation: &JsonObject<'_, '_>) -> Option<String> {
     let location = fields::object_of(citation, "location")?;
     let known = PLACES.iter().find_map(|names| Some((fields::object_of(&location, names.0)?, names)));
     let (place, (_, kind, start, end)) = known?;
     let number = |name: &str| fields::integer_of(&place, name);
     let (index, from, to) = (number("documentIndex")?, number("start")?, number("end")?);
-    let words = quote(citation);
+    let cited = citation.get("sourceContent").and_then(|content| content.as_array());
+    let pieces = cited.iter().flat_map(|cited| cited.iter()).filter_map(|piece| piece.as_object());
+    let words: String = pieces.filter_map(|piece| fields::string_of(&piece, "text")).collect();
     Some(fields::written(|out| {
         let mut writer = ObjectWriter::open(out, &[], NAME);
         writer.string("type", kind);
@@ -78,18 +62,6 @@ mod tests {
         let mut parser = Parser::new();
         let tape = parser.parse(&mut copy).expect("JSON");
         read(tape.as_value()).into_iter().map(|extra| (extra.dialect, extra.value.0)).collect()
-    }
-
-    #[test]
-    fn a_source_with_an_address_is_told_to_everybody() {
-        let read = |text: &str| {
-            let mut copy = text.as_bytes().to_vec();
-            with_address(Parser::new().parse(&mut copy).expect("JSON").as_value())
-        };
-        let web = r#"{"sourceContent":[{"text":"x"},{"text":"y"}],"location":{"web":{"url":"u","domain":"d"}}}"#;
-        let (title, quote) = (Some("d".to_owned()), Some("xy".to_owned()));
-        assert_eq!(read(web), Some(Citation { dialect: NAME, url: "u".into(), title, quote, span: None }));
-        assert_eq!(read(r#"{"location":{"documentChar":{"documentIndex":0,"start":1,"end":2}}}"#), None);
     }
 
     #[test]

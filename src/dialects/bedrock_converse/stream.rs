@@ -12,7 +12,6 @@ use super::NAME;
 use super::answer;
 use super::citations;
 use super::fault;
-use crate::chat::Citation;
 use crate::chat::Event;
 use crate::chat::Extra;
 use crate::chat::Part;
@@ -54,10 +53,7 @@ struct Open {
 enum Block {
     /// Begun by its number alone.
     Untold,
-    /// Its sources are told once its words are complete.
-    Text {
-        sources: Vec<Citation>,
-    },
+    Text,
     Thinking,
     /// Bytes of opaque thinking so far.
     Redacted(Vec<u8>),
@@ -171,9 +167,6 @@ impl Reader {
             Some(Block::Call { number, told: false }) => {
                 into.push(Event::ToolArguments { choice: CHOICE, call: number, text: "{}".to_owned() });
             }
-            Some(Block::Text { sources }) => {
-                into.extend(sources.into_iter().map(|citation| Event::Cited { choice: CHOICE, citation }));
-            }
             Some(Block::Redacted(bytes)) => {
                 let data = answer::redacted_data(&base64::encode(&bytes));
                 into.push(Event::Whole { choice: CHOICE, part: Part::RedactedThinking { data } });
@@ -193,17 +186,14 @@ fn grow(block: &mut Block, delta: Value<'_, '_>, into: &mut Vec<Event>) -> Optio
     let object = delta.as_object()?;
     let (kind, value) = object.iter().next()?;
     match (kind, &mut *block) {
-        ("text", Block::Untold | Block::Text { .. }) => {
+        ("text", Block::Untold | Block::Text) => {
             let text = value.as_str()?.to_owned();
             begin_text(block, into);
             into.extend((!text.is_empty()).then_some(Event::Text { choice: CHOICE, text }));
         }
-        ("citation", Block::Untold | Block::Text { .. }) => {
+        ("citation", Block::Untold | Block::Text) => {
             begin_text(block, into);
             into.extend(citations::read(value).into_iter().map(|extra| Event::TextExtra { choice: CHOICE, extra }));
-            if let Block::Text { sources } = block {
-                sources.extend(citations::with_address(value));
-            }
         }
         ("toolUse", Block::Call { number, told }) => {
             let text = fields::string_of(&value.as_object()?, "input").unwrap_or_default().to_owned();
@@ -235,7 +225,7 @@ fn within_bound(held: usize, more: usize) -> Option<()> {
 
 fn begin_text(block: &mut Block, into: &mut Vec<Event>) {
     if matches!(block, Block::Untold) {
-        *block = Block::Text { sources: Vec::new() };
+        *block = Block::Text;
         into.push(Event::TextStart { choice: CHOICE });
     }
 }

@@ -5,7 +5,6 @@ use super::super::fields::Keeper;
 use super::NAME;
 use crate::chat::Answer;
 use crate::chat::Choice;
-use crate::chat::Citation;
 use crate::chat::Extra;
 use crate::chat::Finish;
 use crate::chat::Part;
@@ -51,10 +50,8 @@ fn read_message(message: &JsonObject<'_, '_>, parts: &mut Vec<Part>) -> Option<(
         }
     }
     if let Some(citations) = message.get("citations").and_then(|citations| citations.as_array())
-        && let Some(Part::Text { extra, citations: sources, .. }) =
-            parts.iter_mut().rfind(|part| matches!(part, Part::Text { .. }))
+        && let Some(Part::Text { extra, .. }) = parts.iter_mut().rfind(|part| matches!(part, Part::Text { .. }))
     {
-        sources.extend(citations.iter().flat_map(read_sources));
         let list = fields::written(|out| fields::write_list(&citations, out, json::write_value));
         extra.push(citations_extra(list));
     }
@@ -78,27 +75,12 @@ fn read_piece(piece: Value<'_, '_>) -> Part {
 }
 
 fn text_part(text: &str) -> Part {
-    Part::text(text)
+    Part::Text { text: text.to_owned(), cache_marker: None, extra: Vec::new() }
 }
 
 /// A list of sources.
 pub(super) fn citations_extra(list: String) -> Extra {
     Extra { dialect: NAME, name: "citations".to_owned(), value: RawJson(list) }
-}
-
-/// The sources of one citation that have an address. What an application sends as a document or as a tool's
-/// result has one where its fields say so.
-pub(super) fn read_sources(citation: Value<'_, '_>) -> Vec<Citation> {
-    let Some(object) = citation.as_object() else { return Vec::new() };
-    let place = |name: &str| fields::integer_of(&object, name).and_then(|place| usize::try_from(place).ok());
-    let span = place("start").zip(place("end")).filter(|(start, end)| start < end).map(|(start, end)| start..end);
-    let sources = object.get("sources").and_then(|sources| sources.as_array());
-    let read = |source: Value<'_, '_>| {
-        let source = source.as_object()?;
-        let told = ["document", "tool_output"].iter().find_map(|name| fields::object_of(&source, name))?;
-        Some(Citation { span: span.clone(), ..super::super::citations::read(&told, NAME)? })
-    };
-    sources.iter().flat_map(|sources| sources.iter()).filter_map(read).collect()
 }
 
 /// A call, or as much of one as a stream begins with.
@@ -186,12 +168,8 @@ mod tests {
         .expect("an answer");
         let thinking = |text: &str| Part::Thinking { text: text.into(), signature: None };
         let choice = &answer.choices[0];
-        let text = Part::Text {
-            text: "a".into(),
-            cache_marker: None,
-            citations: vec![],
-            extra: vec![citations_extra("[{\"start\":0}]".into())],
-        };
+        let text =
+            Part::Text { text: "a".into(), cache_marker: None, extra: vec![citations_extra("[{\"start\":0}]".into())] };
         let (id, name, arguments) = ("c".into(), "f".into(), "{}".into());
         let call = Part::ToolCall { id, name, arguments, cache_marker: None, extra: vec![] };
         assert_eq!(choice.parts, [thinking("I will"), thinking("hm"), text, call]);
@@ -201,17 +179,6 @@ mod tests {
         assert_eq!(choice.logprobs, Some(RawJson(logprobs.into())));
         let usage = answer.usage.expect("told");
         assert_eq!((usage.input_tokens, usage.output_tokens, usage.cache_read_tokens), (1442, 29, Some(1040)));
-    }
-
-    #[test]
-    fn sources_have_an_address_where_the_application_gave_them_one() {
-        let mut copy = br#"{"start":2,"end":5,"text":"abc","sources":[{"type":"document","id":"d","document":{"title":"T","url":"u"}},{"type":"tool","id":"t","tool_output":{"url":"v"}},{"type":"document","id":"e","document":{"snippet":"s"}}]}"#.to_vec();
-        let read = read_sources(crate::wire::json::Parser::new().parse(&mut copy).expect("JSON").as_value());
-        let told = |url: &str, title: Option<&str>| {
-            let (url, title) = (url.to_owned(), title.map(str::to_owned));
-            Citation { dialect: NAME, url, title, quote: None, span: Some(2..5) }
-        };
-        assert_eq!(read, [told("u", Some("T")), told("v", None)]);
     }
 
     #[test]

@@ -103,11 +103,9 @@ impl Reader {
                 }
             }
             "citation-start" => {
-                let citation = message?.get("citations")?;
-                let extra = answer::citations_extra(format!("[{}]", json::raw(citation)));
+                let citation = message?.get("citations").map(json::raw)?;
+                let extra = answer::citations_extra(format!("[{citation}]"));
                 into.push(Event::TextExtra { choice: CHOICE, extra });
-                let cited = |citation| Event::Cited { choice: CHOICE, citation };
-                into.extend(answer::read_sources(citation).into_iter().map(cited));
             }
             "message-end" => end(&delta?, into)?,
             _ => {}

@@ -6,8 +6,6 @@ use super::super::fields;
 use super::super::fields::ObjectWriter;
 use super::NAME;
 use super::fault;
-use super::grounding;
-use super::grounding::Sources;
 use super::logprobs;
 use super::spelling;
 use super::stream::Chunks;
@@ -19,7 +17,6 @@ use crate::chat::Choice;
 use crate::chat::Event;
 use crate::chat::Extra;
 use crate::chat::Finish;
-use crate::chat::Part;
 use crate::chat::RawJson;
 use crate::chat::Usage;
 use crate::fault::Fault;
@@ -54,9 +51,7 @@ pub(super) fn read_answer(body: Value<'_, '_>) -> Result<Answer, Fault> {
             event => assembler.push(event),
         }
     }
-    let mut answer = assembler.so_far();
-    answer.choices.iter_mut().for_each(|choice| grounding::give_to_texts(&mut choice.parts));
-    Ok(answer)
+    Ok(assembler.so_far())
 }
 
 /// An answer, or a chunk of one: it has candidates, or says why it has none, or what it cost.
@@ -172,22 +167,7 @@ fn write_choice(choice: &Choice, out: &mut Vec<u8>) {
     {
         writer.text("logprobsResult", &result);
     }
-    if let Some(metadata) = grounding_of(&choice.parts) {
-        writer.text("groundingMetadata", &metadata);
-    }
     writer.close();
-}
-
-/// The sources of all texts, which are one for places in them.
-fn grounding_of(parts: &[Part]) -> Option<String> {
-    let (mut sources, mut said) = (Sources::default(), String::new());
-    for part in parts {
-        let Part::Text { text, citations, .. } = part else { continue };
-        let begins = said.len();
-        said.push_str(text);
-        citations.iter().for_each(|citation| sources.add(citation, grounding::Said { text: &said, begins }));
-    }
-    sources.written(&said)
 }
 
 /// Writes the content of a candidate; `parts` are its items.

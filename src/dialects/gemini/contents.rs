@@ -130,7 +130,7 @@ fn add_text(
         None => {}
     }
     if !text.is_empty() || !signed {
-        parts.push(Part::Text { text, cache_marker: None, citations: Vec::new(), extra });
+        parts.push(Part::Text { text, cache_marker: None, extra });
     }
 }
 

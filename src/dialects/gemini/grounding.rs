@@ -1,58 +1,42 @@
-//! Where an answer comes from. Gemini counts bytes of the answer's text, everybody else characters, so that
-//! the text has to be there.
+//! Where an answer comes from, in the words of OpenAI's format: `annotations` of the kind `url_citation`.
+//!
+//! Gemini counts bytes of the answer's text, OpenAI characters, so that the text has to be there.
 
-use super::NAME;
 use super::spelling;
-use crate::chat::Citation;
-use crate::chat::Part;
-use crate::dialects::citations::CITATIONS_MAX;
-use crate::dialects::fields;
-use crate::dialects::fields::ObjectWriter;
+use crate::chat::Extra;
+use crate::chat::RawJson;
 use crate::wire::json::JsonObject;
 use crate::wire::json::Value;
 use crate::wire::json::ValueAsScalar;
-use std::ops::Range;
 
-/// Kinds of sources that have an address for people.
-const KINDS: &[&str] = &["web", "maps"];
+/// Most annotations of one report.
+const ANNOTATIONS_MAX: usize = 512;
 
-/// The words of an answer so far.
-#[derive(Clone, Copy)]
-pub(super) struct Said<'a> {
-    /// All of them, which is what places point into.
-    pub(super) text: &'a str,
-    /// Where the newest text begins, in bytes.
-    pub(super) begins: usize,
-}
-
-/// The sources in `groundingMetadata`.
-pub(super) fn of_metadata(metadata: Value<'_, '_>, said: Said<'_>) -> Vec<Citation> {
-    let Some(metadata) = metadata.as_object() else { return Vec::new() };
-    let chunks = objects(&metadata, "groundingChunks");
-    let kind = |chunk: &JsonObject<'_, '_>| KINDS.iter().find_map(|kind| source(&spelling::object(chunk, kind)?));
-    let sources: Vec<Option<Citation>> = chunks.map(|chunk| kind(&chunk)).collect();
-    let mut cited = Vec::new();
+/// `groundingMetadata` of an answer whose text so far is `text`; `None` where it names no source.
+pub(super) fn of_metadata(metadata: Value<'_, '_>, text: &str) -> Option<Extra> {
+    let metadata = metadata.as_object()?;
+    let sources = objects(&metadata, "groundingChunks");
+    let sources: Vec<Option<Source<'_>>> = sources.map(|chunk| Source::of(&spelling::object(&chunk, "web")?)).collect();
+    let mut annotations = Vec::new();
     for support in objects(&metadata, "groundingSupports") {
         let segment = spelling::object(&support, "segment");
         let indices = spelling::get(&support, "groundingChunkIndices").and_then(|indices| indices.as_array());
         for index in indices.iter().flat_map(|indices| indices.iter()) {
             let place = index.as_u64().and_then(|index| usize::try_from(index).ok());
-            if let Some(Some(source)) = place.and_then(|place| sources.get(place)) {
-                let span = segment.as_ref().and_then(|segment| span(segment, said));
-                cited.push(Citation { span, ..source.clone() });
+            if let Some(source) = place.and_then(|place| sources.get(place)).and_then(Option::as_ref) {
+                annotations.push(source.annotation(segment.as_ref(), text));
             }
         }
     }
-    cited.truncate(CITATIONS_MAX);
-    cited
+    extra(annotations)
 }
 
-/// The sources in `citationMetadata`, which names what was recited.
-pub(super) fn of_citations(metadata: Value<'_, '_>, said: Said<'_>) -> Vec<Citation> {
-    let Some(metadata) = metadata.as_object() else { return Vec::new() };
+/// `citationMetadata`, which names what was recited.
+pub(super) fn of_citations(metadata: Value<'_, '_>, text: &str) -> Option<Extra> {
+    let metadata = metadata.as_object()?;
     let lists = ["citationSources", "citations"];
-    let cited = lists.into_iter().flat_map(|name| objects(&metadata, name)).take(CITATIONS_MAX);
-    cited.filter_map(|cited| Some(Citation { span: span(&cited, said), ..source(&cited)? })).collect()
+    let cited = lists.into_iter().flat_map(|name| objects(&metadata, name));
+    extra(cited.filter_map(|cited| Some(Source::of(&cited)?.annotation(Some(&cited), text))).collect())
 }
 
 fn objects<'tape, 'input>(
@@ -64,129 +48,35 @@ fn objects<'tape, 'input>(
     items.into_iter()
 }
 
-fn source(object: &JsonObject<'_, '_>) -> Option<Citation> {
-    let url = spelling::text(object, "uri")?.to_owned();
-    let title = spelling::text(object, "title").filter(|title| !title.is_empty()).map(str::to_owned);
-    Some(Citation { dialect: NAME, url, title, quote: None, span: None })
+fn extra(mut annotations: Vec<String>) -> Option<Extra> {
+    annotations.truncate(ANNOTATIONS_MAX);
+    let value = RawJson(format!("[{}]", annotations.join(",")));
+    let extra = Extra { dialect: "openai_chat", name: "message/annotations".to_owned(), value };
+    (!annotations.is_empty()).then_some(extra)
 }
 
-/// Where a segment stands in the newest text, in characters. Beginnings of zero are left out on the wire.
-fn span(segment: &JsonObject<'_, '_>, said: Said<'_>) -> Option<Range<usize>> {
-    let end = characters(said.text, spelling::integer(segment, "endIndex")?);
-    let start = spelling::integer(segment, "startIndex").map_or(0, |byte| characters(said.text, byte));
-    let begins = characters(said.text, said.begins as u64);
-    let span = start.saturating_sub(begins)..end.saturating_sub(begins);
-    (!span.is_empty()).then_some(span)
+struct Source<'input> {
+    uri: &'input str,
+    title: &'input str,
 }
 
-/// Gives the sources of the last text, whose places are those in all texts, to the texts that they stand in.
-pub(super) fn give_to_texts(parts: &mut [Part]) {
-    let mut texts: Vec<(&String, &mut Vec<Citation>)> = parts.iter_mut().filter_map(text_of).collect();
-    if texts.len() < 2 {
-        return;
-    }
-    let told = texts.last_mut().map(|(_, citations)| std::mem::take(*citations)).unwrap_or_default();
-    for citation in told {
-        let mut begins = 0;
-        let last = texts.len() - 1;
-        for (place, (text, citations)) in texts.iter_mut().enumerate() {
-            let ends = begins + text.chars().count();
-            if place == last || citation.span.as_ref().is_some_and(|span| span.start < ends) {
-                let within = |span: &Range<usize>| span.start.min(ends) - begins..span.end.min(ends) - begins;
-                let span = citation.span.as_ref().map(within);
-                citations.push(Citation { span, ..citation });
-                break;
-            }
-            begins = ends;
-        }
-    }
-}
-
-fn text_of(part: &mut Part) -> Option<(&String, &mut Vec<Citation>)> {
-    match part {
-        Part::Text { text, citations, .. } => Some((text, citations)),
-        _ => None,
-    }
-}
-
-/// The sources of one candidate for a caller, in the places that Gemini's clients look for them.
-#[derive(Default)]
-pub(super) struct Sources {
-    chunks: Vec<Citation>,
-    supports: Vec<Support>,
-}
-
-struct Support {
-    bytes: Range<usize>,
-    chunks: Vec<usize>,
-}
-
-impl Sources {
-    /// Adds a source of the newest text; those that were told in this dialect stand there already.
-    pub(super) fn add(&mut self, citation: &Citation, said: Said<'_>) {
-        if citation.dialect == NAME || self.chunks.len() >= CITATIONS_MAX {
-            return;
-        }
-        let same = |known: &Citation| known.url == citation.url && known.title == citation.title;
-        let chunk = self.chunks.iter().position(same).unwrap_or_else(|| {
-            self.chunks.push(citation.clone());
-            self.chunks.len() - 1
-        });
-        let newest = &said.text[said.begins..];
-        let bytes = match &citation.span {
-            Some(span) => said.begins + byte(newest, span.start)..said.begins + byte(newest, span.end),
-            None => said.begins..said.text.len(),
-        };
-        match self.supports.iter_mut().find(|support| support.bytes == bytes) {
-            Some(support) if support.chunks.contains(&chunk) => {}
-            Some(support) => support.chunks.push(chunk),
-            None => self.supports.push(Support { bytes, chunks: vec![chunk] }),
-        }
+impl<'input> Source<'input> {
+    fn of(object: &JsonObject<'_, 'input>) -> Option<Source<'input>> {
+        let title = spelling::text(object, "title").unwrap_or_default();
+        Some(Source { uri: spelling::text(object, "uri")?, title })
     }
 
-    /// `groundingMetadata` for an answer that says `text`; `None` without sources.
-    pub(super) fn written(&self, text: &str) -> Option<String> {
-        if self.chunks.is_empty() {
-            return None;
-        }
-        let some = self.supports.iter().filter(|support| !support.bytes.is_empty());
-        Some(fields::written(|out| {
-            let mut writer = ObjectWriter::open(out, &[], NAME);
-            fields::write_list(&self.chunks, writer.overrule("groundingChunks"), write_chunk);
-            let out = writer.overrule("groundingSupports");
-            fields::write_list(some, out, |support, out| write_support(support, text, out));
-            writer.close();
-        }))
+    /// Beginnings of zero are left out on the wire.
+    fn annotation(&self, segment: Option<&JsonObject<'_, '_>>, text: &str) -> String {
+        let at = |name: &str| segment.and_then(|segment| spelling::integer(segment, name));
+        let start = at("startIndex").map_or(0, |byte| characters(text, byte));
+        let end = at("endIndex").map_or_else(|| text.chars().count(), |byte| characters(text, byte));
+        format!(
+            "{{\"type\":\"url_citation\",\"url_citation\":{{\"start_index\":{start},\"end_index\":{end},\"title\":{},\"url\":{}}}}}",
+            spelling::quoted(self.title),
+            spelling::quoted(self.uri),
+        )
     }
-}
-
-fn write_chunk(source: &Citation, out: &mut Vec<u8>) {
-    let mut writer = ObjectWriter::open(out, &[], NAME);
-    let mut inner = ObjectWriter::open(writer.overrule("web"), &[], NAME);
-    inner.string("uri", &source.url);
-    inner.optional_string("title", source.title.as_deref());
-    inner.close();
-    writer.close();
-}
-
-fn write_support(support: &Support, text: &str, out: &mut Vec<u8>) {
-    let Range { start, end } = support.bytes;
-    let mut writer = ObjectWriter::open(out, &[], NAME);
-    let mut inner = ObjectWriter::open(writer.overrule("segment"), &[], NAME);
-    if start > 0 {
-        inner.integer("startIndex", start as u64);
-    }
-    inner.integer("endIndex", end as u64);
-    inner.string("text", text.get(start..end).unwrap_or_default());
-    inner.close();
-    let out = writer.overrule("groundingChunkIndices");
-    fields::write_list(&support.chunks, out, |chunk, out| fields::write_integer(*chunk as u64, out));
-    writer.close();
-}
-
-/// Where character number `character` begins.
-fn byte(text: &str, character: usize) -> usize {
-    text.char_indices().nth(character).map_or(text.len(), |(at, _)| at)
 }
 
 /// How many characters begin before byte number `byte`.
@@ -201,19 +91,19 @@ mod tests {
     use crate::wire::json::Parser;
     use serde_json::json;
 
-    const SAID: Said<'static> = Said { text: "é is Paris.", begins: 0 };
-
-    fn read(metadata: &serde_json::Value, of: fn(Value<'_, '_>, Said<'_>) -> Vec<Citation>) -> Vec<Citation> {
+    fn read(metadata: &serde_json::Value, of: fn(Value<'_, '_>, &str) -> Option<Extra>) -> Option<serde_json::Value> {
         let mut copy = metadata.to_string().into_bytes();
-        of(Parser::new().parse(&mut copy).expect("valid JSON").as_value(), SAID)
+        let extra = of(Parser::new().parse(&mut copy).expect("valid JSON").as_value(), "é is Paris.")?;
+        Some(serde_json::from_str(&extra.value.0).expect("valid JSON"))
     }
 
-    fn citation(span: Range<usize>, title: Option<&str>) -> Citation {
-        Citation { dialect: NAME, url: "u".into(), title: title.map(str::to_owned), quote: None, span: Some(span) }
+    fn citation(start: u64, end: u64, title: &str, url: &str) -> serde_json::Value {
+        let place = json!({"start_index": start, "end_index": end, "title": title, "url": url});
+        json!({"type": "url_citation", "url_citation": place})
     }
 
     #[test]
-    fn bytes_become_characters_and_supports_citations() {
+    fn bytes_become_characters_and_sources_citations() {
         let metadata = json!({
             "groundingChunks": [{"web": {"uri": "u", "title": "t"}}, {"retrievedContext": {"text": "x"}}],
             "groundingSupports": [
@@ -221,35 +111,12 @@ mod tests {
                 {"segment": {"startIndex": 6, "endIndex": 99}, "groundingChunkIndices": [0]},
             ],
         });
-        assert_eq!(read(&metadata, of_metadata), [citation(0..1, Some("t")), citation(5..11, Some("t"))]);
+        let wanted = json!([citation(0, 1, "t", "u"), citation(5, 11, "t", "u")]);
+        assert_eq!(read(&metadata, of_metadata), Some(wanted));
         let cited = json!({"citationSources": [{"startIndex": 3, "endIndex": 5, "uri": "u"}, {"license": "mit"}]});
-        assert_eq!(read(&cited, of_citations), [citation(2..4, None)]);
+        assert_eq!(read(&cited, of_citations), Some(json!([citation(2, 4, "", "u")])));
         for nothing in [json!({}), json!({"webSearchQueries": ["q"]}), json!([])] {
-            assert_eq!(read(&nothing, of_metadata), []);
+            assert_eq!(read(&nothing, of_metadata), None);
         }
-    }
-
-    #[test]
-    fn characters_become_bytes_and_citations_supports() {
-        let mut sources = Sources::default();
-        let told = |url: &str, span| Citation { dialect: "other", url: url.into(), title: None, quote: None, span };
-        let said = Said { text: "aé. é is", begins: 4 };
-        for citation in [told("u", Some(0..2)), told("v", Some(0..2)), told("u", None), told("u", Some(0..2))] {
-            sources.add(&citation, said);
-        }
-        sources.add(&citation(0..1, None), said);
-        let written: serde_json::Value =
-            serde_json::from_str(&sources.written(said.text).expect("sources")).expect("JSON");
-        assert_eq!(
-            written,
-            json!({
-                "groundingChunks": [{"web": {"uri": "u"}}, {"web": {"uri": "v"}}],
-                "groundingSupports": [
-                    {"segment": {"startIndex": 4, "endIndex": 7, "text": " é"}, "groundingChunkIndices": [0, 1]},
-                    {"segment": {"startIndex": 4, "endIndex": 10, "text": " é is"}, "groundingChunkIndices": [0]},
-                ],
-            })
-        );
-        assert_eq!(Sources::default().written("x"), None);
     }
 }

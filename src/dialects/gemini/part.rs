@@ -165,7 +165,7 @@ fn response_text(response: Value<'_, '_>) -> (String, bool) {
 }
 
 pub(super) fn plain_text(text: &str) -> Part {
-    Part::text(text)
+    Part::Text { text: text.to_owned(), cache_marker: None, extra: Vec::new() }
 }
 
 fn read_media(name: &str, object: &JsonObject<'_, '_>, value: Value<'_, '_>) -> Option<Part> {

@@ -16,7 +16,6 @@ use super::answer;
 use super::answer::Said;
 use super::fault;
 use super::grounding;
-use super::grounding::Sources;
 use super::logprobs;
 use super::part;
 use super::part::Piece;
@@ -111,8 +110,6 @@ struct Told {
     ratings: Option<Extra>,
     /// All words, for whatever points into them.
     text: String,
-    /// Where the newest of its texts begins.
-    newest_at: usize,
 }
 
 impl Chunks {
@@ -189,7 +186,6 @@ impl Chunks {
             finished: false,
             ratings: None,
             text: String::new(),
-            newest_at: 0,
         });
         Ok(self.choices.last_mut().expect("just pushed"))
     }
@@ -255,7 +251,6 @@ impl Chunks {
                 }
                 if std::mem::take(&mut told.interrupted) || after_text {
                     into.push(Event::TextStart { choice });
-                    told.newest_at = told.text.len();
                 }
                 told.text.push_str(&text);
                 into.push(Event::Text { choice, text });
@@ -284,7 +279,7 @@ impl Chunks {
     /// Everything of a candidate but its content.
     fn read_beside(&mut self, choice: u64, candidate: &JsonObject<'_, '_>, into: &mut Vec<Event>) -> Result<(), Fault> {
         let mut finish = None;
-        let mut cited = Vec::new();
+        let mut elsewhere = Vec::new();
         for (written, value) in candidate.iter().filter(|(_, value)| !value.is_null()) {
             match &*spelling::camel(written) {
                 "content" | "index" => {}
@@ -295,21 +290,17 @@ impl Chunks {
                     into.push(Event::ChoiceExtra { choice, extra: own(written, json::raw(value)) });
                 }
                 name => {
-                    let whole = self.whole;
-                    let told = self.told(choice)?;
-                    // A whole answer's texts are told before its sources, which are then given to theirs.
-                    let begins = if whole { 0 } else { told.newest_at };
-                    let said = grounding::Said { text: &told.text, begins };
-                    cited.extend(match name {
-                        "groundingMetadata" => grounding::of_metadata(value, said),
-                        "citationMetadata" => grounding::of_citations(value, said),
-                        _ => Vec::new(),
+                    let text = &self.told(choice)?.text;
+                    elsewhere.extend(match name {
+                        "groundingMetadata" => grounding::of_metadata(value, text),
+                        "citationMetadata" => grounding::of_citations(value, text),
+                        _ => None,
                     });
                     into.push(Event::ChoiceExtra { choice, extra: own(written, json::raw(value)) });
                 }
             }
         }
-        into.extend(cited.into_iter().map(|citation| Event::Cited { choice, citation }));
+        into.extend(elsewhere.into_iter().map(|extra| Event::ChoiceExtra { choice, extra }));
         let whole = self.whole;
         let told = self.told(choice)?;
         let word = finish.and_then(|word| Some((word, answer::finish_of(word)?)));
@@ -380,10 +371,6 @@ struct Telling {
     /// Calls told before those.
     calls_told: u64,
     logprobs: Vec<RawJson>,
-    /// All words, and where the newest of its texts begins.
-    text: String,
-    newest_at: usize,
-    sources: Sources,
     extra: Vec<Extra>,
     finish: Option<Finish>,
 }
@@ -412,16 +399,7 @@ impl EventWriter for Writer {
             Event::ThinkingSignature { choice, signature } => self.signature(*choice, signature, out),
             Event::ToolCall { choice, id, name, extra, .. } => self.call(*choice, id, name, extra),
             Event::ToolArguments { choice, call, text } => self.arguments(*choice, *call, text),
-            Event::TextStart { choice } => {
-                let telling = self.telling(*choice);
-                telling.newest_at = telling.text.len();
-                self.tell_calls(*choice, out);
-            }
-            Event::Cited { choice, citation } => {
-                let telling = self.telling(*choice);
-                let said = grounding::Said { text: &telling.text, begins: telling.newest_at };
-                telling.sources.add(citation, said);
-            }
+            Event::TextStart { choice } => self.tell_calls(*choice, out),
             Event::Whole { choice, part } => self.whole(*choice, part, out),
             Event::Logprobs { choice, json } => self.telling(*choice).logprobs.push(json.clone()),
             Event::ChoiceExtra { choice, extra } => self.choice_extra(*choice, extra),
@@ -448,9 +426,6 @@ impl Writer {
                 calls: Vec::new(),
                 calls_told: 0,
                 logprobs: Vec::new(),
-                text: String::new(),
-                newest_at: 0,
-                sources: Sources::default(),
                 extra: Vec::new(),
                 finish: None,
             });
@@ -495,7 +470,6 @@ impl Writer {
         }
         self.tell_calls(choice, out);
         let telling = self.telling(choice);
-        telling.text.push_str(text);
         let waiting = telling.signature.take_if(|(signed, _)| *signed == Signed::Text);
         let signature = waiting.map(|(_, signature)| signature);
         let mut part = Vec::new();
@@ -634,9 +608,6 @@ fn write_last(telling: &mut Telling, out: &mut Vec<u8>) {
     fields::write_integer(telling.index, writer.overrule("index"));
     if let Some(result) = logprobs::to_gemini(&telling.logprobs).filter(|_| !writer.is_kept("logprobsResult")) {
         writer.text("logprobsResult", &result);
-    }
-    if let Some(metadata) = telling.sources.written(&telling.text) {
-        writer.text("groundingMetadata", &metadata);
     }
     writer.close();
 }

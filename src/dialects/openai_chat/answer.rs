@@ -5,7 +5,6 @@ use super::super::fields;
 use super::super::fields::Keeper;
 use super::super::fields::ObjectWriter;
 use super::NAME;
-use super::annotations;
 use super::message;
 use crate::chat::Answer;
 use crate::chat::Choice;
@@ -45,9 +44,6 @@ pub(super) fn read_answer(body: Value<'_, '_>) -> Result<Answer, Fault> {
     answer.extra = keeper.extras;
     let read = |(place, choice)| read_choice(place, choice);
     answer.choices = choices.iter().enumerate().map(read).collect::<Result<_, _>>()?;
-    if let Some(first) = answer.choices.first_mut() {
-        annotations::attach(annotations::beside(&object), &mut first.parts);
-    }
     Ok(answer)
 }
 
@@ -171,7 +167,6 @@ fn read_message(message: &JsonObject<'_, '_>, parts: &mut Vec<Part>, keeper: &mu
         }
     }
     read_content(message.get("content"), parts, keeper);
-    annotations::attach(message.get("annotations").map(annotations::read).unwrap_or_default(), parts);
     let thought = message::thinking_text(parts).is_some();
     if thought && message.get("reasoning_content").is_none() {
         keeper.absent("message/reasoning_content");
@@ -224,7 +219,7 @@ pub(super) fn read_piece(piece: Value<'_, '_>) -> Part {
 }
 
 fn plain_text(text: &str) -> Part {
-    Part::text(text)
+    Part::Text { text: text.to_owned(), cache_marker: None, extra: Vec::new() }
 }
 
 /// Tokens; `keep` stores the object for a replay in this dialect.
@@ -327,9 +322,6 @@ fn write_message(choice: &Choice, out: &mut Vec<u8>) {
         writer.string("refusal", refusal);
     }
     message::write_tool_calls(parts, &mut writer);
-    if let Some(annotations) = annotations::of_parts(parts) {
-        writer.text("annotations", &annotations);
-    }
     writer.close();
 }
 

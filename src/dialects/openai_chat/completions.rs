@@ -254,7 +254,7 @@ fn read_choice(index: u64, choice: &JsonObject<'_, '_>) -> Choice {
         match (name, value.as_str()) {
             ("text", Some(text)) => {
                 let text = text.to_owned();
-                read.parts.push(Part::text(text));
+                read.parts.push(Part::Text { text, cache_marker: None, extra: Vec::new() });
             }
             ("finish_reason", Some(word)) => read.finish = answer::finish_of(word),
             ("logprobs", None) if !value.is_null() => read.logprobs = Some(RawJson(json::raw(value))),

@@ -46,7 +46,7 @@ fn read_text(object: &JsonObject<'_, '_>, param: &str) -> Result<Part, Fault> {
     }
     let missing = || fields::wrong_type(format!("{param}.text"), "a string");
     let text = text.ok_or_else(missing)?.to_owned();
-    Ok(Part::Text { text, cache_marker: cache_marker(object), citations: Vec::new(), extra: keeper.extras })
+    Ok(Part::Text { text, cache_marker: cache_marker(object), extra: keeper.extras })
 }
 
 /// Kept for providers of this dialect by the reader, and given to others by this.

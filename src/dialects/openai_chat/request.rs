@@ -321,7 +321,7 @@ fn read_content(content: Value<'_, '_>, param: &str, keeper: &mut Keeper) -> Res
 }
 
 fn plain_text(text: &str) -> Part {
-    Part::text(text)
+    Part::Text { text: text.to_owned(), cache_marker: None, extra: Vec::new() }
 }
 
 pub(super) fn write_request(

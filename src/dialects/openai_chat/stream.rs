@@ -10,12 +10,10 @@ use super::super::StreamOptions;
 use super::super::fields;
 use super::super::fields::ObjectWriter;
 use super::NAME;
-use super::annotations;
 use super::answer;
 use super::answer::Said;
 use super::fault;
 use super::message;
-use crate::chat::Citation;
 use crate::chat::Event;
 use crate::chat::Extra;
 use crate::chat::Part;
@@ -57,10 +55,6 @@ pub(super) struct Reader {
     reasons: bool,
     /// So is what it is sealed with.
     seals: bool,
-    /// Sources of each choice, which some tell before the text that they are about.
-    sources: Vec<(u64, Citation)>,
-    /// Sources beside the choices, which every chunk repeats.
-    beside: Vec<Citation>,
 }
 
 /// A tool call as the provider numbers it; its place among those of its choice is our number.
@@ -100,10 +94,6 @@ impl Reader {
             return Ok(());
         }
         self.read_envelope(chunk, into);
-        let beside = annotations::beside(chunk);
-        if !beside.is_empty() {
-            self.beside = beside;
-        }
         if let Some(choices) = some_choices {
             for (place, choice) in choices.iter().enumerate() {
                 let choice = choice.as_object().ok_or_else(|| fields::not_understood(NOT_UNDERSTOOD))?;
@@ -153,7 +143,6 @@ impl Reader {
             }
         }
         if let Some(finish) = fields::string_of(choice, "finish_reason").and_then(answer::finish_of) {
-            self.cite(index, into);
             into.push(Event::Finish { choice: index, finish });
         }
         Ok(())
@@ -183,10 +172,6 @@ impl Reader {
         }
         for (name, value) in delta.iter() {
             let empty = value.is_null() || value.as_array().is_some_and(|list| list.is_empty());
-            if name == "annotations" {
-                self.sources.extend(annotations::read(value).into_iter().map(|source| (choice, source)));
-                self.sources.truncate(TRACKED_MAX);
-            }
             if !empty && !DELTA_FIELDS.contains(&name) {
                 into.push(Event::ChoiceExtra { choice, extra: own(format!("message/{name}"), value) });
             }
@@ -211,13 +196,6 @@ impl Reader {
                 _ => {}
             }
         }
-    }
-
-    /// Tells the sources of a choice that is complete.
-    fn cite(&mut self, choice: u64, into: &mut Vec<Event>) {
-        let of_choice = self.sources.extract_if(.., |(of, _)| *of == choice).map(|(_, citation)| citation);
-        let cited = of_choice.chain(self.beside.drain(..)).map(|citation| Event::Cited { choice, citation });
-        into.extend(cited);
     }
 
     fn read_call(&mut self, choice: u64, call: &JsonObject<'_, '_>, into: &mut Vec<Event>) -> Result<(), Fault> {
@@ -327,16 +305,7 @@ pub(super) struct Writer {
     thoughts: Vec<(u64, String)>,
     /// Choices whose role was said.
     introduced: Vec<u64>,
-    /// The newest text of each choice.
-    texts: Vec<Newest>,
     usage: Option<Usage>,
-}
-
-/// A text being told, in characters of its message.
-struct Newest {
-    choice: u64,
-    begins: usize,
-    length: usize,
 }
 
 impl Writer {
@@ -347,7 +316,6 @@ impl Writer {
             pending: Vec::new(),
             thoughts: Vec::new(),
             introduced: Vec::new(),
-            texts: Vec::new(),
             usage: None,
         }
     }
@@ -442,27 +410,6 @@ impl Writer {
         &mut self.thoughts[at].1
     }
 
-    fn newest(&mut self, choice: u64) -> &mut Newest {
-        let at = self.texts.iter().position(|newest| newest.choice == choice).unwrap_or_else(|| {
-            self.texts.push(Newest { choice, begins: 0, length: 0 });
-            self.texts.len() - 1
-        });
-        &mut self.texts[at]
-    }
-
-    fn cited(&mut self, choice: u64, citation: &Citation, out: &mut Vec<u8>) {
-        if citation.dialect == NAME {
-            return;
-        }
-        self.introduce(choice, out);
-        let Newest { begins, length, .. } = *self.newest(choice);
-        self.delta(choice, out, |out| {
-            out.extend_from_slice(b"\"annotations\":[");
-            annotations::write(citation, begins, length, out);
-            out.push(b']');
-        });
-    }
-
     fn call(&mut self, choice: u64, call: u64, (id, name): (&str, &str), extra: &[Extra], out: &mut Vec<u8>) {
         self.introduce(choice, out);
         self.delta(choice, out, |out| {
@@ -548,15 +495,7 @@ impl EventWriter for Writer {
                 self.start(id, model, *created_s, extra);
                 self.introduce(0, out);
             }
-            Event::TextStart { choice } => {
-                let newest = self.newest(*choice);
-                newest.begins += std::mem::take(&mut newest.length);
-            }
-            Event::Text { choice, text } => {
-                self.newest(*choice).length += text.chars().count();
-                self.words(*choice, "content", text, out);
-            }
-            Event::Cited { choice, citation } => self.cited(*choice, citation, out),
+            Event::Text { choice, text } => self.words(*choice, "content", text, out),
             Event::Thinking { choice, text } => {
                 self.thought(*choice).push_str(text);
                 self.words(*choice, "reasoning_content", text, out);
@@ -584,8 +523,8 @@ impl EventWriter for Writer {
                 out.extend_from_slice(b"\n\n");
             }
             Event::End => self.end(out),
-            // What other dialects keep means nothing.
-            Event::TextExtra { .. } | Event::AnswerExtra(_) => {}
+            // Text is one here, and what other dialects keep means nothing.
+            Event::TextStart { .. } | Event::TextExtra { .. } | Event::AnswerExtra(_) => {}
         }
     }
 }

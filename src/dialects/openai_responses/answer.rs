@@ -448,7 +448,7 @@ mod tests {
         let answer = with_response(&format!(r#""status":"completed","output":[{text}]"#), read_answer).expect("good");
         let logprobs = answer.choices[0].logprobs.clone().expect("told");
         assert_eq!(own_logprobs(&logprobs).as_deref(), Some(list));
-        let part = Part::text("x");
+        let part = Part::Text { text: "x".into(), cache_marker: None, extra: vec![] };
         let choice = Choice { parts: vec![part], ..answer.choices[0].clone() };
         let foreign = Answer { choices: vec![choice], extra: vec![], ..answer };
         let written = fields::written(|out| write_answer(&foreign, out));

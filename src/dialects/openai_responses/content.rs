@@ -1,13 +1,10 @@
 //! Pieces of content: what a person, a tool or the model says in one message.
 
-use super::super::citations;
-use super::super::citations::URL_CITATION;
 use super::super::fields;
 use super::super::fields::Keeper;
 use super::super::fields::ObjectWriter;
 use super::super::media;
 use super::NAME;
-use crate::chat::Citation;
 use crate::chat::Extra;
 use crate::chat::ImageDetail;
 use crate::chat::MediaSource;
@@ -51,24 +48,7 @@ pub(super) fn read_text(object: &JsonObject<'_, '_>) -> Option<Part> {
         keeper.absent(name);
     }
     let text = fields::string_of(object, "text")?.to_owned();
-    let annotations = object.get("annotations").and_then(|list| list.as_array());
-    let sources = annotations.iter().flat_map(|list| list.iter()).filter_map(read_citation);
-    let citations = sources.take(citations::CITATIONS_MAX).collect();
-    Some(Part::Text { text, cache_marker: None, citations, extra: keeper.extras })
-}
-
-/// An annotation that is a source with an address.
-pub(super) fn read_citation(annotation: Value<'_, '_>) -> Option<Citation> {
-    let source = annotation.as_object()?;
-    citations::read(&source, NAME).filter(|_| fields::string_of(&source, "type") == Some(URL_CITATION))
-}
-
-/// An annotation for a source of a text of which there are `length` characters so far.
-pub(super) fn write_citation(citation: &Citation, length: usize, out: &mut Vec<u8>) {
-    let mut writer = ObjectWriter::open(out, &[], NAME);
-    writer.string("type", URL_CITATION);
-    citations::write(citation, 0, length, &mut writer);
-    writer.close();
+    Some(Part::Text { text, cache_marker: None, extra: keeper.extras })
 }
 
 /// A refusal that is nothing else.
@@ -176,21 +156,11 @@ fn write_text(kind: &str, text: &str, extra: &[Extra], out: &mut Vec<u8>) {
 }
 
 /// Writes a piece of text that the model said; log probabilities stand in answers only.
-pub(super) fn write_output_text(
-    text: &str,
-    sources: &[Citation],
-    extra: &[Extra],
-    logprobs: Option<&str>,
-    out: &mut Vec<u8>,
-) {
+pub(super) fn write_output_text(text: &str, extra: &[Extra], logprobs: Option<&str>, out: &mut Vec<u8>) {
     let mut writer = ObjectWriter::open(out, extra, NAME);
     writer.string("type", "output_text");
     writer.string("text", text);
-    if let Some(out) = writer.field("annotations") {
-        let length = text.chars().count();
-        let told = citations::told_in(NAME, sources);
-        fields::write_list(told, out, |citation, out| write_citation(citation, length, out));
-    }
+    writer.text("annotations", "[]");
     if let Some(logprobs) = logprobs {
         writer.text("logprobs", logprobs);
     }

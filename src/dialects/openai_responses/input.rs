@@ -79,7 +79,7 @@ pub(super) fn read(list: &JsonArray<'_, '_>) -> Result<Vec<Message>, Fault> {
 
 /// A plain text that somebody says.
 pub(super) fn plain(role: Role, text: &str) -> Message {
-    let part = Part::text(text);
+    let part = Part::Text { text: text.to_owned(), cache_marker: None, extra: Vec::new() };
     Message { role, parts: vec![part], name: None, plain: true, extra: Vec::new() }
 }
 
@@ -113,7 +113,7 @@ fn read_message(role: Role, object: &JsonObject<'_, '_>, param: &str) -> Result<
 
 fn read_content(value: Value<'_, '_>, param: &str) -> Result<(Vec<Part>, bool), Fault> {
     if let Some(text) = value.as_str() {
-        let part = Part::text(text);
+        let part = Part::Text { text: text.to_owned(), cache_marker: None, extra: Vec::new() };
         return Ok(((!text.is_empty()).then_some(part).into_iter().collect(), true));
     }
     let list = value.as_array().ok_or_else(|| fields::wrong_type(param, "a string or an array of parts"))?;

@@ -61,7 +61,7 @@ fn read_message(object: &JsonObject<'_, '_>, around: &mut Vec<Extra>) -> Option<
     let content = object.get("content")?;
     let mut parts = match content.as_str() {
         Some("") => return None,
-        Some(text) => vec![Part::text(text)],
+        Some(text) => vec![Part::Text { text: text.to_owned(), cache_marker: None, extra: Vec::new() }],
         None => {
             let piece = |piece: Value<'_, '_>| read_piece(&piece.as_object()?);
             content.as_array()?.iter().map(piece).collect::<Option<Vec<Part>>>()?
@@ -215,10 +215,8 @@ pub(super) fn write_message(parts: &[Part], around: &[Extra], naming: Option<Nam
 fn write_pieces(parts: &[Part], naming: Option<Naming<'_>>, out: &mut Vec<u8>) {
     let mut logprobs = naming.map(|naming| naming.logprobs);
     fields::write_list(parts, out, |part, out| match part {
-        Part::Text { text, citations, extra, .. } => {
-            // What is sent back to a provider names no sources: they are nothing to answer.
-            let told = naming.map_or(&[][..], |_| citations);
-            content::write_output_text(text, told, extra, logprobs, out);
+        Part::Text { text, extra, .. } => {
+            content::write_output_text(text, extra, logprobs, out);
             logprobs = logprobs.map(|_| "[]");
         }
         Part::Refusal(text) => content::write_refusal(text, out),

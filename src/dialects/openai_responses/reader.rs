@@ -11,7 +11,6 @@ use super::super::EventReader;
 use super::super::fields;
 use super::NAME;
 use super::answer;
-use super::content;
 use super::items;
 use super::items::MESSAGE;
 use super::reasoning;
@@ -106,7 +105,7 @@ impl Reader {
             "response.output_text.done" => self.end_text(index, said("text"), into)?,
             "response.output_text.annotation.added" => {
                 if let Some(annotation) = event.get("annotation") {
-                    self.annotate(index, &[annotation], into);
+                    self.annotate(index, &[json::raw(annotation)], into);
                 }
             }
             "response.content_part.done" => {
@@ -239,7 +238,7 @@ impl Reader {
         }
         self.end_text(index, fields::string_of(part, "text").filter(|text| !text.is_empty()), into)?;
         let all = part.get("annotations").and_then(|list| list.as_array());
-        let all: Vec<Value<'_, '_>> = all.iter().flat_map(|list| list.iter()).collect();
+        let all: Vec<String> = all.iter().flat_map(|list| list.iter()).map(json::raw).collect();
         let told = match self.state(index) {
             Some(State::Message { annotations, .. }) => *annotations,
             _ => all.len(),
@@ -250,14 +249,11 @@ impl Reader {
         Ok(())
     }
 
-    fn annotate(&mut self, index: u64, annotations: &[Value<'_, '_>], into: &mut Vec<Event>) {
+    fn annotate(&mut self, index: u64, annotations: &[String], into: &mut Vec<Event>) {
         if let Some(State::Message { annotations: told, .. }) = self.state(index) {
             *told += annotations.len();
-            let list =
-                fields::written(|out| fields::write_list(annotations, out, |one, out| json::write_value(*one, out)));
-            into.push(Event::TextExtra { choice: CHOICE, extra: own("annotations", list) });
-            let cited = |citation| Event::Cited { choice: CHOICE, citation };
-            into.extend(annotations.iter().copied().filter_map(content::read_citation).map(cited));
+            let extra = own("annotations", format!("[{}]", annotations.join(",")));
+            into.push(Event::TextExtra { choice: CHOICE, extra });
         }
     }
 

@@ -448,7 +448,7 @@ mod tests {
 
     fn asking(parts: Vec<Part>) -> Request {
         let message = |role, parts| Message { role, parts, name: None, plain: true, extra: vec![] };
-        let text = Part::text("x");
+        let text = Part::Text { text: "x".into(), cache_marker: None, extra: vec![] };
         Request {
             messages: vec![message(Role::User, vec![text]), message(Role::Assistant, parts)],
             ..Request::default()

@@ -24,7 +24,6 @@ use super::items::Naming;
 use super::items::REFUSAL;
 use super::reasoning;
 use super::reasoning::Native;
-use crate::chat::Citation;
 use crate::chat::Event;
 use crate::chat::Extra;
 use crate::chat::Finish;
@@ -209,15 +208,12 @@ impl Writer {
         if !matches!(event, Event::Thinking { .. } | Event::ThinkingSignature { .. }) {
             self.settle_thought(out);
         }
-        if !self.around.is_empty()
-            && !matches!(event, Event::TextExtra { .. } | Event::Cited { .. } | Event::Text { .. })
-        {
+        if !self.around.is_empty() && !matches!(event, Event::TextExtra { .. } | Event::Text { .. }) {
             self.open_text(out); // announced, and empty
         }
         match event {
             Event::TextStart { .. } => self.apart = true,
             Event::TextExtra { extra, .. } if extra.dialect == NAME => self.text_extra(extra, out),
-            Event::Cited { citation, .. } if citation.dialect != NAME => self.cited(citation, out),
             Event::Text { text, .. } => self.text(text, out),
             Event::Logprobs { json, .. } if !self.told_logprobs => {
                 self.logprobs(answer::own_logprobs(json), out);
@@ -239,7 +235,7 @@ impl Writer {
             return self.around.push(extra.clone());
         }
         match extra.name.as_str() {
-            "annotations" => self.annotations(&list_entries(&extra.value.0), out),
+            "annotations" => self.annotations(extra, out),
             // Told with their own text, they are not told again for all of it.
             "logprobs" if extra.value.0.len() > "[]".len() => {
                 self.logprobs(Some(extra.value.0.clone()), out);
@@ -249,22 +245,9 @@ impl Writer {
         }
     }
 
-    /// A source that was told in another dialect, of the text so far.
-    fn cited(&mut self, citation: &Citation, out: &mut Vec<u8>) {
+    fn annotations(&mut self, extra: &Extra, out: &mut Vec<u8>) {
         self.open_text(out);
-        let Some(Open { kind: Kind::Message { parts, .. }, .. }) = &self.open else {
-            return;
-        };
-        let Some(Part::Text { text, .. }) = parts.last() else {
-            return;
-        };
-        let length = text.chars().count();
-        let annotation = fields::written(|out| content::write_citation(citation, length, out));
-        self.annotations(&[annotation], out);
-    }
-
-    fn annotations(&mut self, added: &[String], out: &mut Vec<u8>) {
-        self.open_text(out);
+        let added = list_entries(&extra.value.0);
         let Some(Open { kind: Kind::Message { parts, .. }, .. }) = &mut self.open else {
             return;
         };
@@ -273,8 +256,8 @@ impl Writer {
             return;
         };
         let before = annotations_of(known).len();
-        keep_annotations(known, added);
-        for (number, annotation) in (before..).zip(added) {
+        keep_annotations(known, &added);
+        for (number, annotation) in (before..).zip(&added) {
             let number = number.to_string();
             let members = [("annotation_index", number.as_str()), ("annotation", annotation)];
             self.piece("response.output_text.annotation.added", Some(("content_index", place)), &members, out);
@@ -350,7 +333,7 @@ impl Writer {
             Some(Open { kind: Kind::Message { parts, .. }, .. }) if matches!(parts.last(), Some(Part::Text { .. }))
         );
         if !in_text || std::mem::take(&mut self.apart) {
-            self.open_part(Part::text(String::new()), out);
+            self.open_part(Part::Text { text: String::new(), cache_marker: None, extra: Vec::new() }, out);
         }
         self.apart = false;
     }
@@ -654,8 +637,7 @@ fn written_piece(kind: &str, text: &str) -> String {
 
 fn written_part(part: &Part, logprobs: &str) -> String {
     fields::written(|out| match part {
-        // Sources stand among the fields, as they were told.
-        Part::Text { text, extra, .. } => content::write_output_text(text, &[], extra, Some(logprobs), out),
+        Part::Text { text, extra, .. } => content::write_output_text(text, extra, Some(logprobs), out),
         Part::Refusal(text) => content::write_refusal(text, out),
         _ => out.extend_from_slice(b"null"),
     })
