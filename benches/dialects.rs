@@ -22,8 +22,12 @@ use ringgate::wire::sse::write_event;
 use std::hint::black_box;
 
 const MODEL: &str = "gpt-4o-mini-2024-07-18";
-const OPTIONS: TargetOptions =
-    TargetOptions { default_max_tokens: Some(1_024), inject_usage: false, legacy_max_tokens: false };
+const OPTIONS: TargetOptions = TargetOptions {
+    default_max_tokens: Some(1_024),
+    inject_usage: false,
+    legacy_max_tokens: false,
+    signed_reasoning: false,
+};
 
 const OPENAI_START: &str = r#"data: {"id":"chatcmpl-E4Rjs6IxaJVge9Ntk5keJsaeDy6vS","object":"chat.completion.chunk","created":1784728648,"model":"gpt-4o-mini-2024-07-18","service_tier":"default","system_fingerprint":null,"choices":[{"index":0,"delta":{"role":"assistant","content":"","refusal":null},"finish_reason":null}],"usage":null}
 

@@ -589,6 +589,24 @@ fn numbers(usage: &Usage) -> (u64, u64, u64, u64) {
     (usage.input_tokens, usage.output_tokens, cached(usage.cache_read_tokens), cached(usage.cache_write_tokens))
 }
 
+/// Snowflake tells it among details alone.
+#[test]
+fn reasoning_of_snowflake_is_not_lost() {
+    let of_snowflake = || recordings().into_iter().filter(|recording| recording.id.starts_with("snowflake "));
+    let sealed = |answer: &Answer| {
+        let parts = answer.choices.iter().flat_map(|choice| &choice.parts);
+        parts.filter(|part| matches!(part, Part::Thinking { signature: Some(_), .. })).count()
+    };
+    let answers =
+        of_snowflake().filter(|recording| recording.status == 200).filter_map(|recording| match recording.stream {
+            true => assembled(&events_of(recording.dialect, &recording.body)),
+            false => Some(read_answer(recording.dialect, &recording.body)),
+        });
+    let answers: Vec<Answer> = answers.collect();
+    assert!(answers.iter().any(|answer| !Digest::of(answer).thinking.is_empty()), "{}", answers.len());
+    assert!(answers.iter().any(|answer| sealed(answer) > 0));
+}
+
 #[test]
 fn a_translated_stream_keeps_its_meaning() {
     for recording in streams() {

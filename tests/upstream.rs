@@ -57,6 +57,7 @@ fn settings() -> Provider {
         kind: None,
         dialect: None,
         also_speaks: None,
+        api_version: None,
         base_url: None,
         api_key: None,
         api_keys: Vec::new(),

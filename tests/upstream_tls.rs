@@ -59,6 +59,7 @@ fn link(authority: &Authority, url: &str) -> ProviderLink {
         kind: None,
         dialect: None,
         also_speaks: None,
+        api_version: None,
         base_url: None,
         api_key: None,
         api_keys: Vec::new(),

@@ -36,8 +36,19 @@ pub struct Ask<'a> {
     /// Does the answer depend on, or lead to, something that the provider keeps and that changes? Such a
     /// request is never answered from the cache.
     pub stateful: bool,
+    /// What the provider keeps and the request goes on from: only who keeps it can serve the request.
+    pub goes_on_from: Option<Kept<'a>>,
     /// How vectors are wanted, where vectors are asked for.
     pub vectors: Option<VectorForm>,
+}
+
+/// Something that a provider keeps under an id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kept<'a> {
+    /// The caller's field that names it.
+    pub field: &'static str,
+    /// Its id.
+    pub id: &'a str,
 }
 
 /// How a vector is written.
@@ -52,6 +63,6 @@ pub enum VectorForm {
 impl Ask<'_> {
     /// The same facts without the parsed body, which need not outlive the judging.
     pub fn detached(&self) -> Ask<'static> {
-        Ask { model: Cow::Owned(self.model.to_string()), last_user_text: None, ..*self }
+        Ask { model: Cow::Owned(self.model.to_string()), last_user_text: None, goes_on_from: None, ..*self }
     }
 }

@@ -139,6 +139,8 @@ pub struct Provider {
     pub also_speaks: Option<Vec<String>>,
     /// Base URL without trailing slash; `None` = the kind's.
     pub base_url: Option<String>,
+    /// The version of Azure's older API, whose addresses name deployments; `None` = addresses as everywhere else.
+    pub api_version: Option<String>,
     /// The credential; `None` = none is sent, unless there are `api_keys`.
     pub api_key: Option<SecretString>,
     /// More credentials, in the operator's order.

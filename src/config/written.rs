@@ -175,6 +175,10 @@ pub struct Provider {
     /// with a version (`/v1`, `/v1beta`), or has one before `projects` or `publishers`, no other version is added to
     /// it. `http://` together with a credential is refused except towards a network of your own.
     pub base_url: Option<String>,
+    /// The version of Azure OpenAI's older API, such as `2024-10-21`. Each model is then asked at the address of its
+    /// deployment (`/openai/deployments/MODEL/…?api-version=…`), and `base_url` is that of the resource alone,
+    /// `https://RESOURCE.openai.azure.com`. Unset: the versionless API, `https://RESOURCE.openai.azure.com/openai/v1`.
+    pub api_version: Option<String>,
     /// Its credential: `env:NAME` for an environment variable, `file:PATH` for a file. Never the credential itself.
     /// None is sent unless set.
     pub api_key: Option<String>,

@@ -14,6 +14,7 @@ mod counting;
 mod fields;
 pub mod gemini;
 mod media;
+mod members;
 pub mod opaque;
 pub mod openai_chat;
 pub mod openai_responses;
@@ -96,6 +97,8 @@ pub struct TargetOptions {
     pub inject_usage: bool,
     /// The provider understands `max_completion_tokens` only (OpenAI) or `max_tokens` only (most others).
     pub legacy_max_tokens: bool,
+    /// Signed reasoning of earlier turns is told, to be put into the provider's words.
+    pub signed_reasoning: bool,
 }
 
 /// What the gateway must know of a whole answer that passes through unchanged.
@@ -301,8 +304,9 @@ pub trait Dialect: ProviderDialect {
     }
 
     /// What of a request cannot be said to a provider that is spoken to like this: fields that are left out,
-    /// or a refusal, because leaving it out would change the answer. Nothing, where the bytes pass.
-    fn left_unsaid(&self, _body: Value<'_, '_>) -> Result<Vec<Dropped>, Fault> {
+    /// or a refusal, because leaving it out would change the answer. Nothing, where the bytes pass. `model` is
+    /// the provider's.
+    fn left_unsaid(&self, _body: Value<'_, '_>, _model: &str) -> Result<Vec<Dropped>, Fault> {
         Ok(Vec::new())
     }
 

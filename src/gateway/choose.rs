@@ -4,7 +4,9 @@
 use super::deployment::Deployment;
 use super::deployment::Provider;
 use super::deployment::Route;
+use super::homes::Home;
 use crate::chat::Ask;
+use crate::chat::Kept;
 use crate::classify;
 use crate::config::RouteCache;
 use crate::config::Tier;
@@ -122,7 +124,7 @@ pub(super) fn find_way<'d>(deployment: &'d Deployment, model: &str, caller_diale
 
 fn named_provider<'m>(deployment: &Deployment, model: &'m str) -> Option<(usize, &'m str)> {
     let (name, rest) = model.split_once('/')?;
-    let provider = deployment.providers.iter().position(|provider| *provider.name == *name)?;
+    let provider = deployment.provider_called(name)?;
     (!rest.is_empty()).then_some((provider, rest))
 }
 
@@ -136,6 +138,37 @@ pub(super) fn plan(way: &Way<'_>, ask: &Ask<'_>) -> (Plan, Option<(Tier, f32)>) 
     let scored = route.strategy.wants_tier().then(|| complexity(ask));
     let situation = Situation { targets: &route.tiers, tier: scored.map(|(tier, _)| tier) };
     (route.strategy.plan(&situation), scored)
+}
+
+/// What is left of a plan for a request that goes on from what one provider keeps: the targets there alone,
+/// since everybody else would deny that there is such a thing.
+pub(super) fn at_home(
+    way: &Way<'_>,
+    plan: Plan,
+    deployment: &Deployment,
+    kept: Kept<'_>,
+    home: &Home,
+) -> Result<Plan, Fault> {
+    let is_home = |provider: usize| deployment.providers[provider].name == home.provider;
+    let mut left = Plan::default();
+    match way {
+        Way::Direct { provider, .. } if is_home(*provider) => return Ok(plan),
+        Way::Direct { .. } => {}
+        Way::Route { route, .. } => {
+            let planned = plan.as_slice().iter().map(|target| usize::from(*target));
+            let all = planned.chain(0..route.targets.len());
+            all.filter(|target| is_home(route.targets[*target].provider)).for_each(|target| left.push(target));
+        }
+    }
+    if !left.as_slice().is_empty() {
+        return Ok(left);
+    }
+    let (field, home) = (kept.field, &home.provider);
+    let message = format!(
+        "`{field}` names what the provider `{home}` keeps, and this `model` is not served there; name a model that is, or \
+         send the whole conversation as `input`"
+    );
+    Err(Fault::bad_field(field, message))
 }
 
 /// Tier and score from the words of the last user message; without words, `standard`.

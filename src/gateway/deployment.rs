@@ -7,7 +7,9 @@
 //! credential, because a reload does not mend a revoked one; and credentials that clouds gave for a while,
 //! by identity, because a reload does not make them worse.
 
+use super::homes::Home;
 use crate::chat::Usage;
+use crate::clock::Tick;
 use crate::config::AwsSource;
 use crate::config::Price;
 use crate::config::RouteCache;
@@ -17,6 +19,8 @@ use crate::config::Tier;
 use crate::dialects;
 use crate::dialects::Dialect;
 use crate::dialects::ProviderDialect;
+use crate::dialects::anthropic_messages::wrap_for_vertex;
+use crate::dialects::anthropic_messages::write_vertex_path;
 use crate::dialects::openai_chat::OpenAiChat;
 use crate::dialects::openai_chat::Quirks;
 use crate::fault::Fault;
@@ -28,12 +32,15 @@ use crate::identity::Identity;
 use crate::identity::InForce;
 use crate::identity::Source;
 use crate::identity::Trust;
+use crate::keys::Caller;
+use crate::keys::Chosen;
 use crate::keys::KeyRing;
 use crate::keys::ProviderKey;
 use crate::keys::ProviderKeys;
 use crate::limits::RequestRate;
 use crate::providers;
 use crate::providers::Credential;
+use crate::providers::Envelope;
 use crate::providers::KeyRules;
 use crate::providers::Kind;
 use crate::providers::Rates;
@@ -64,6 +71,9 @@ pub struct Provider {
     also_speaks: Vec<&'static dyn ProviderDialect>,
     /// Where it is, with its deadlines and pool bounds.
     pub link: ProviderLink,
+    /// The version of Azure's older API, where that is spoken.
+    api_version: Option<Arc<str>>,
+    envelope: Envelope,
     /// `host` and fixed headers, rendered once; may hold a secret, hence never printed.
     pub(super) fixed_head: Vec<u8>,
     /// Its credentials.
@@ -102,6 +112,29 @@ impl Provider {
             return Some(caller);
         }
         self.spoken().find_map(|own| caller.through(own))
+    }
+
+    /// Appends where it has what its dialect has at `path`; `model` is what is asked for there.
+    pub(super) fn write_path(&self, path: &str, model: Option<&str>, stream: bool, out: &mut Vec<u8>) {
+        let endpoint = &self.link.endpoint;
+        out.extend_from_slice(endpoint.path_prefix.as_bytes());
+        match (&self.api_version, self.envelope) {
+            (Some(version), _) => providers::azure::write_path(path, model, version, out),
+            (None, Envelope::Vertex) => write_vertex_path(path, model.unwrap_or_default(), stream, out),
+            (None, Envelope::Usual) => out.extend_from_slice(endpoint.below(path).as_bytes()),
+        }
+    }
+
+    /// Wraps the body that begins at `body_at` of `out` and goes to `path` as it wants it.
+    pub(super) fn wrap(&self, path: &str, out: &mut Vec<u8>, body_at: usize) {
+        if self.envelope == Envelope::Vertex {
+            wrap_for_vertex(path, out, body_at);
+        }
+    }
+
+    /// Are calls passed on to it unread? What is wrapped is read.
+    pub(super) fn passes_unread(&self) -> bool {
+        self.envelope == Envelope::Usual
     }
 
     /// What it speaks for a caller who speaks `caller`.
@@ -174,6 +207,18 @@ impl Provider {
         self.kind.is_none() || self.quirks.only_max_tokens
     }
 
+    /// The home of what was made with its key number `key` for `caller`.
+    pub(super) fn home(&self, key: usize, caller: &Caller) -> Home {
+        let (provider, scope) = (Arc::clone(&self.name), Arc::clone(&caller.scope));
+        Home { provider, key: self.keys.shared_name(key), scope }
+    }
+
+    /// Its key for a request about something of which `home` is known: the one that it was made with.
+    pub(super) fn key_at(&self, home: Option<&Home>, model: &str, now: Tick) -> Option<Chosen> {
+        let home = home.filter(|home| home.provider == self.name)?;
+        self.keys.called(&home.key, model, now)
+    }
+
     /// A fault in the provider's words, without any credential that they quote.
     pub(super) fn redacted(&self, mut fault: Fault) -> Fault {
         let redact = |text: &mut Cow<'static, str>| {
@@ -241,6 +286,11 @@ impl Deployment {
         })
     }
 
+    /// The index of the provider with this configured name.
+    pub(super) fn provider_called(&self, name: &str) -> Option<usize> {
+        self.providers.iter().position(|provider| *provider.name == *name)
+    }
+
     /// Does any route want vectors?
     pub fn wants_vectors(&self) -> bool {
         self.routes.iter().any(|route| route.cache.semantic)
@@ -257,16 +307,16 @@ impl Deployment {
         self.settings.request_log.as_ref().is_some_and(|log| log.bodies)
     }
 
-    /// What an answer cost: what its provider says, else what its tokens cost, if their price is known.
-    pub(super) fn cost(&self, provider: &Provider, model: &str, usage: &Usage) -> Option<f64> {
+    /// What an answer cost that came at this time: what its provider says, else what its tokens cost, if their price is known.
+    pub(super) fn cost(&self, provider: &Provider, model: &str, usage: &Usage, unix_ms: u64) -> Option<f64> {
         let told = usage.cost_usd.filter(|_| provider.reports_cost);
-        told.or_else(|| self.rates(provider, model, usage).map(|rates| rates.cost(usage)))
+        told.or_else(|| self.rates(provider, model, usage, unix_ms).map(|rates| rates.cost(usage)))
     }
 
     /// What a request with this usage is charged by: the operator's own price, else the catalogue's.
-    fn rates(&self, provider: &Provider, model: &str, usage: &Usage) -> Option<Rates> {
+    fn rates(&self, provider: &Provider, model: &str, usage: &Usage, unix_ms: u64) -> Option<Rates> {
         let own = self.own_price(&provider.name, model).map(Rates::configured);
-        own.or_else(|| catalogue::listing(provider.kind?, model)?.rates_for(usage))
+        own.or_else(|| catalogue::listing(provider.kind?, model)?.rates_for(usage, unix_ms))
     }
 
     /// The price that the operator named for `model` at `provider`.
@@ -338,6 +388,8 @@ fn provider(
         name: Arc::from(name.as_str()),
         dialect,
         also_speaks,
+        envelope: kind.filter(speaks).map_or(Envelope::Usual, |kind| kind.envelope),
+        api_version: api_version(written, dialect_name, &link.endpoint.path_prefix)?,
         fixed_head: fixed_head(&link.endpoint.authority, written),
         keys: keys(written, credential, &link.endpoint.authority, previous),
         identity: identity(written, &link.endpoint.authority, tls, previous)?,
@@ -351,6 +403,30 @@ fn provider(
         models: written.models.clone(),
         link,
     })
+}
+
+/// The older API of Azure is that of OpenAI's dialects, below the resource's own address.
+fn api_version(
+    written: &crate::config::Provider,
+    dialect: &str,
+    path_prefix: &str,
+) -> Result<Option<Arc<str>>, AssemblyError> {
+    let Some(version) = &written.api_version else { return Ok(None) };
+    let name = &written.name;
+    let known = providers::azure::VERSIONED_DIALECTS;
+    if !known.contains(&dialect) {
+        let known = known.join(" and ");
+        return Err(AssemblyError(format!(
+            "provider `{name}`: `api_version` is for the dialects {known}; leave it out"
+        )));
+    }
+    if path_prefix.ends_with("/openai") || path_prefix.ends_with("/v1") {
+        return Err(AssemblyError(format!(
+            "provider `{name}`: with `api_version`, `base_url` is \"https://RESOURCE.openai.azure.com\" without a path \
+             to the API; or leave `api_version` out and speak the versionless API"
+        )));
+    }
+    Ok(Some(Arc::from(version.as_str())))
 }
 
 fn dialect_named(dialect: &str, provider: &str) -> Result<&'static dyn ProviderDialect, AssemblyError> {
@@ -371,6 +447,8 @@ fn also_speaks(
         return names.iter().map(|name| dialect_named(name, &written.name)).collect();
     }
     let at_home = |kind: &&Kind| written.base_url.is_none() || kind.wants_address();
+    // Of the older API's versions only the last know more than chat completions.
+    let at_home = |kind: &&Kind| at_home(kind) && written.api_version.is_none();
     let usual = kind.filter(at_home).filter(|_| written.dialect.is_none());
     let names = usual.map_or(&[][..], |kind| kind.also_speaks);
     names.iter().map(|name| dialect_named(name, &written.name)).collect()

@@ -221,6 +221,10 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
             let (Some(key), Some(setback)) = (key, failure.setback) else { return Ok(Attempt::Failed(failure)) };
             tried.note(key);
             self.rest(provider, key, setback, now);
+            if request.home.is_some() && setback != Setback::Rejected {
+                // Another account's key would deny what this one's keeps.
+                return Ok(Attempt::Failed(failure));
+            }
             let random = self.ids.random() as u64;
             let next = provider.keys.choose(&model, tried, now, random).filter(|_| now < deadline);
             let Some(next) = next else {
@@ -337,8 +341,10 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         key: Option<Chosen>,
     ) -> Result<Rendered<'r>, Fault> {
         let provider = &request.deployment.providers[provider];
-        let any = || provider.keys.choose(model, Tried::default(), self.net.lately(), self.ids.random() as u64);
-        let key = key.or_else(any).ok_or_else(|| no_key(provider, model))?;
+        let now = self.net.lately();
+        let any = || provider.keys.choose(model, Tried::default(), now, self.ids.random() as u64);
+        let at_home = || provider.key_at(request.home.as_ref(), model, now);
+        let key = key.or_else(at_home).or_else(any).ok_or_else(|| no_key(provider, model))?;
         let mut bytes = self.memory.take();
         let clock = || self.net.unix_ms();
         let (body_at, dropped) = render(request, body, provider, key, model, &self.instance, clock, &mut bytes)?;
@@ -532,12 +538,12 @@ fn render(
         default_max_tokens: provider.default_max_tokens,
         inject_usage: request.ask.stream && !quirks.volunteers_usage,
         legacy_max_tokens: provider.legacy_max_tokens(),
+        signed_reasoning: quirks.details_reasoning,
     };
     out.extend_from_slice(b"POST ");
     let path_at = out.len();
-    out.extend_from_slice(provider.link.endpoint.path_prefix.as_bytes());
-    let path = dialect.path(model, request.ask.stream);
-    out.extend_from_slice(provider.link.endpoint.below(&path).as_bytes());
+    let usual_path = dialect.path(model, request.ask.stream);
+    provider.write_path(&usual_path, Some(model), request.ask.stream, out);
     let path = path_at..out.len();
     out.extend_from_slice(b" HTTP/1.1\r\n");
     out.extend_from_slice(&provider.fixed_head);
@@ -547,7 +553,7 @@ fn render(
     let body_at = open_body(out);
     let mut dropped;
     if let Some(passing) = provider.passing(request.dialect) {
-        dropped = passing.left_unsaid(parsed)?;
+        dropped = passing.left_unsaid(parsed, model)?;
         let raw = request.incoming.body;
         passing.splice_request(raw, parsed, &request.ask, model, options, out);
     } else {
@@ -561,6 +567,7 @@ fn render(
     if quirks.change_requests() {
         dropped.append(&mut openai_chat::adapt(out, body_at, &quirks));
     }
+    provider.wrap(&usual_path, out, body_at);
     close_body(body_at, out);
     if let Some((signer, unsigned)) = unsigned {
         signer.sign(&unsigned, "POST", &provider.link.endpoint.authority, path, body_at, out);

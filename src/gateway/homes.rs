@@ -1,5 +1,5 @@
-//! Where stateful things live: which provider keeps the response, file or batch behind an id, and for
-//! whom it was made.
+//! Where stateful things live: which provider keeps the response, file or batch behind an id, made with
+//! which of its keys and for whom.
 //!
 //! An id means something to one provider only, and no caller should have to remember which. So ids are
 //! learned as answers go by, process-wide, because the next call may reach another shard. The memory is
@@ -29,6 +29,8 @@ const SHELF_IDS_MAX: usize = 4096;
 pub struct Home {
     /// The provider that keeps it, by its configured name: a reload may renumber providers.
     pub provider: Arc<str>,
+    /// The name of the provider's key that it was made with: another account's would not find it.
+    pub key: Arc<str>,
     /// The cache scope of the key it was made for.
     pub scope: Arc<str>,
 }
@@ -54,12 +56,11 @@ impl Default for Homes {
 }
 
 impl Homes {
-    /// Remembers that `id` lives at `provider` and was made for `scope`. What cannot be an id is ignored.
-    pub fn learn(&self, id: &str, provider: &Arc<str>, scope: &Arc<str>) {
+    /// Remembers where `id` lives. What cannot be an id is ignored.
+    pub fn learn(&self, id: &str, home: Home) {
         if !is_id(id) {
             return;
         }
-        let home = Home { provider: Arc::clone(provider), scope: Arc::clone(scope) };
         let mut shelf = self.shelf(id).lock().unwrap_or_else(PoisonError::into_inner);
         if shelf.homes.insert(id.into(), home).is_some() {
             return;
@@ -113,18 +114,18 @@ mod tests {
 
     const HOMES_MAX: usize = SHELVES * SHELF_IDS_MAX;
 
-    fn arc(text: &str) -> Arc<str> {
-        Arc::from(text)
+    fn home(provider: &str) -> Home {
+        Home { provider: provider.into(), key: "k".into(), scope: "s".into() }
     }
 
     #[test]
     fn what_was_learned_is_found_and_newer_knowledge_wins() {
         let homes = Homes::default();
-        homes.learn("resp_0001", &arc("p"), &arc("s"));
-        homes.learn("resp_0001", &arc("q"), &arc("s"));
-        assert_eq!(homes.find("resp_0001"), Some(Home { provider: arc("q"), scope: arc("s") }));
+        homes.learn("resp_0001", home("p"));
+        homes.learn("resp_0001", home("q"));
+        assert_eq!(homes.find("resp_0001"), Some(home("q")));
         for stranger in ["resp_0002", "", "files", "resp_ 001", &"x".repeat(ID_BYTES_MAX + 1)] {
-            homes.learn("", &arc("p"), &arc("s"));
+            homes.learn("", home("p"));
             assert_eq!(homes.find(stranger), None, "{stranger}");
         }
     }
@@ -134,7 +135,7 @@ mod tests {
         let homes = Homes::default();
         let id = |number: usize| format!("file-{number:08}");
         for number in 0..2 * HOMES_MAX {
-            homes.learn(&id(number), &arc("p"), &arc("s"));
+            homes.learn(&id(number), home("p"));
         }
         let known = (0..2 * HOMES_MAX).filter(|number| homes.find(&id(*number)).is_some()).count();
         assert_eq!(known, HOMES_MAX);

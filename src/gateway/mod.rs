@@ -53,6 +53,7 @@ pub use stream::Translation;
 use crate::cache::ExactCache;
 use crate::cache::Keying;
 use crate::chat::Ask;
+use crate::chat::Kept;
 use crate::config::HalfClose;
 use crate::dialects::Dialect;
 use crate::embed::Companion;
@@ -198,6 +199,8 @@ struct Request<'r> {
     caller: &'r Caller,
     dialect: &'static dyn Dialect,
     ask: Ask<'static>,
+    /// Who keeps what the request goes on from, where that is known.
+    home: Option<Home>,
     /// Is a stream wanted as one JSON list?
     listed: bool,
     rules: CacheRules,
@@ -341,6 +344,9 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
     /// Serves a judged request whose body has arrived.
     pub async fn serve(&self, mut visit: Visit, incoming: Incoming<'_>, client: &mut Client<'_, N::Stream>) {
         visit.story.bytes_in = incoming.body.len() as u64;
+        let named = receive::deployment(incoming.head.path(incoming.bytes));
+        let body = named.and_then(|model| opaque::with_model(&incoming, &model, &self.parser));
+        let incoming = Incoming { body: body.as_deref().unwrap_or(incoming.body), ..incoming };
         match visit.surface {
             Surface::Chat(dialect) => self.serve_chat(dialect, visit, incoming, client).await,
             Surface::Models(path) => Box::pin(self.serve_models(path, visit, incoming, client)).await,
@@ -498,7 +504,9 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         story.route = way.route_index();
         let rules = rules::cache_rules(way.cache(), incoming.head, incoming.bytes)?;
         let allowance = grant.allowance;
-        let request = Request { incoming, deployment, caller, dialect, ask: ask.detached(), listed, rules, allowance };
+        let home = ask.goes_on_from.map(|kept| self.home_of(kept, caller, deployment)).transpose()?.flatten();
+        let detached = ask.detached();
+        let request = Request { incoming, deployment, caller, dialect, ask: detached, home, listed, rules, allowance };
 
         if self.give_estimate(&request, body, &way, &ask, client, story).await {
             return Ok(None);
@@ -513,10 +521,27 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
                 Fault::new(Kind::Timeout, "no cached answer, and only-if-cached forbids asking a provider").into()
             );
         }
-        let (plan, complexity) = choose::plan(&way, &ask);
+        let (mut plan, complexity) = choose::plan(&way, &ask);
         story.complexity = complexity;
+        if let (Some(kept), Some(home)) = (ask.goes_on_from, &request.home) {
+            plan = choose::at_home(&way, plan, deployment, kept, home)?;
+        }
         let first = self.rendered(&request, body, &way, &plan);
         Ok(Some(Box::new(Errand { request, way, plan, first: Some(first), remembrance })))
+    }
+
+    /// Who keeps what a request goes on from, if that is known; a refusal where it is another caller's.
+    fn home_of(&self, kept: Kept<'_>, caller: &Caller, deployment: &Deployment) -> Result<Option<Home>, Fault> {
+        let home = self.shared.homes.find(kept.id);
+        let home = home.filter(|home| deployment.provider_called(&home.provider).is_some());
+        match home {
+            Some(home) if !opaque::may_come_back(caller, &home) => {
+                let field = kept.field;
+                let message = format!("`{field}` names what was made for another key; go on from this key's own");
+                Err(Fault { param: Some(field.to_owned()), ..Fault::new(Kind::ModelNotAllowed, message) })
+            }
+            home => Ok(home),
+        }
     }
 
     /// A caller that vanished because the drain's deadline ended its connection is still there to be told.

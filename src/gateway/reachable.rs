@@ -6,7 +6,6 @@
 
 use super::deployment::Deployment;
 use super::deployment::Provider;
-use crate::chat::Usage;
 use crate::providers;
 use crate::providers::Rates;
 use crate::providers::catalogue;
@@ -32,6 +31,8 @@ pub struct Reachable {
     pub priced_by: Option<Source>,
     /// What requests with more than so many input tokens cost, where that differs.
     pub long: Option<(u64, Rates)>,
+    /// Prices of busy hours, where the catalogue's hold.
+    pub peak: Option<(&'static [(u64, u64)], Rates)>,
     /// Tokens it can hold.
     pub context: Option<u64>,
     /// Longest answer, tokens.
@@ -84,7 +85,7 @@ impl Deployment {
     fn row(&self, asked: &str, route: &str, provider: &Provider, model: &str) -> Reachable {
         let listing = provider.kind.and_then(|kind| catalogue::listing(kind, model));
         let own = self.own_price(&provider.name, model).map(Rates::configured);
-        let known = listing.and_then(|listing| listing.rates_for(&Usage::default()));
+        let known = listing.and_then(|listing| listing.rates());
         let priced_by = match (provider.reports_cost, own, known) {
             (true, ..) => Some(Source::Provider),
             (false, Some(_), _) => Some(Source::Configuration),
@@ -99,6 +100,7 @@ impl Deployment {
             rates: own.or(known),
             priced_by,
             long: listing.and_then(|listing| listing.long()).filter(|_| own.is_none()),
+            peak: listing.and_then(|listing| listing.peak()).filter(|_| own.is_none()),
             context: listing.and_then(|listing| listing.context),
             max_output: listing.and_then(|listing| listing.max_output),
             can: listing.map(|listing| listing.can.iter().map(|can| can.word()).collect()).unwrap_or_default(),
@@ -136,6 +138,7 @@ pub fn json(rows: &[Reachable]) -> String {
             "priced_by": row.priced_by.map(Source::word),
             "prices": row.rates.map(rates),
             "long_requests": row.long.map(|(tokens, long)| json!({ "above_tokens": tokens, "prices": rates(long) })),
+            "busy_hours": row.peak.map(|(hours, peak)| json!({ "hours_utc": hours, "prices": rates(peak) })),
             "context_tokens": row.context,
             "max_output_tokens": row.max_output,
             "capabilities": row.can,

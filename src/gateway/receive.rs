@@ -62,6 +62,25 @@ const MOUNTS: &[(&str, &dyn Dialect)] = &[
     ("/genai", &dialects::gemini::Gemini),
 ];
 
+/// Below it, Azure's clients name a deployment, and behind it what they want of it. Their version of the API
+/// stands in the query, and means nothing here.
+const DEPLOYMENTS: &str = "/openai/deployments/";
+
+/// What is found where behind a deployment's name, the longest first.
+const OF_DEPLOYMENT: &[(&str, &str)] = &[
+    ("/chat/completions", "/v1/chat/completions"),
+    ("/completions", "/v1/completions"),
+    ("/embeddings", "/v1/embeddings"),
+    ("/audio/speech", "/v1/audio/speech"),
+    ("/audio/transcriptions", "/v1/audio/transcriptions"),
+    ("/audio/translations", "/v1/audio/translations"),
+    ("/images/generations", "/v1/images/generations"),
+    ("/images/edits", "/v1/images/edits"),
+];
+
+/// What Azure's clients look for beside their deployments.
+const OF_RESOURCE: &[(&str, &str)] = &[("/openai/responses", "/v1/responses"), ("/openai/models", "/v1/models")];
+
 /// The dialect in which even the refusal of `path` must be written.
 pub(super) fn dialect_of(path: &str) -> &'static dyn Dialect {
     let (rest, mounted) = unmounted(path);
@@ -132,14 +151,30 @@ fn models_below(path: &str) -> Option<(ModelPath, &str)> {
     None
 }
 
-/// The path below its mount, and the mount's dialect.
+/// The path below its mount, and the mount's dialect. Azure's paths are OpenAI's under other names.
 pub(super) fn unmounted(path: &str) -> (&str, Option<&'static dyn Dialect>) {
+    let of_resource = || OF_RESOURCE.iter().find(|(known, _)| *known == path).map(|(_, own)| *own);
+    if let Some(own) = of_deployment(path).map(|(_, own)| own).or_else(of_resource) {
+        return (own, Some(&dialects::openai_chat::OpenAiChat));
+    }
     for (mount, dialect) in MOUNTS {
         if let Some(rest) = path.strip_prefix(mount).filter(|rest| rest.starts_with('/')) {
             return (rest, Some(*dialect));
         }
     }
     (path, None)
+}
+
+/// The deployment that a path of Azure's names, and what is wanted of it by its usual path.
+fn of_deployment(path: &str) -> Option<(&str, &'static str)> {
+    let below = path.strip_prefix(DEPLOYMENTS)?;
+    let known = |(wanted, own): &(&str, &'static str)| Some((below.strip_suffix(*wanted)?, *own));
+    OF_DEPLOYMENT.iter().find_map(known).filter(|(name, _)| !name.is_empty())
+}
+
+/// The model that a path of Azure's names: its deployment.
+pub(super) fn deployment(path: &str) -> Option<Cow<'_, str>> {
+    of_deployment(path).map(|(name, _)| percent::decode(name))
 }
 
 fn only(allowed: bool, methods: &'static str, surface: Surface) -> Result<Surface, Fault> {
@@ -206,6 +241,14 @@ mod tests {
         assert_eq!(name(Method::Post, "/genai/v1beta/models/a/b:generateContent"), "gemini");
         assert_eq!(name(Method::Get, "/v1beta/models/gemini:generateContent"), "method_not_allowed");
         assert_eq!(name(Method::Post, "/v1/models/gemini:somethingElse"), "not_found");
+        assert_eq!(name(Method::Post, "/openai/deployments/gpt/chat/completions"), "openai_chat");
+        assert_eq!(name(Method::Post, "/openai/deployments/gpt/embeddings"), "openai_embeddings");
+        assert_eq!(name(Method::Post, "/openai/deployments/tts/audio/speech"), "opaque openai_chat");
+        assert_eq!(name(Method::Post, "/openai/responses"), "openai_responses");
+        assert_eq!(name(Method::Get, "/openai/models"), "models");
+        assert_eq!(name(Method::Post, "/openai/deployments//chat/completions"), "not_found");
+        assert_eq!(name(Method::Post, "/openai/deployments/gpt/nothing"), "not_found");
+        assert_eq!(name(Method::Post, "/deployments/gpt/chat/completions"), "not_found");
         assert_eq!(name(Method::Get, "/v1beta/models"), "gemini models");
         assert_eq!(name(Method::Get, "/genai/v1beta/models/gemini-2"), "gemini models");
         assert_eq!(name(Method::Get, "/genai/v1/models"), "gemini models");

@@ -193,11 +193,12 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
     /// Remembers which provider keeps an answer that the caller may come back to by its id: before it has it,
     /// because it may come back at once.
     fn learn_home(&self, answer: &[u8], request: &Request<'_>, story: &Story) {
-        let Some(provider) = story.provider.map(|index| &request.deployment.providers[index]) else { return };
+        let (Some(provider), Some(key)) = (story.provider, story.key) else { return };
+        let provider = &request.deployment.providers[provider];
         if provider.passing(request.dialect).is_some_and(|passing| passing.keeps_answers())
             && let Some(id) = answer_id(answer)
         {
-            self.shared.homes.learn(&id, &provider.name, &request.caller.scope);
+            self.shared.homes.learn(&id, provider.home(key, request.caller));
         }
     }
 

@@ -29,7 +29,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
     /// What the answer cost, if that is known.
     pub(super) fn cost(&self, request: &Request<'_>, story: &Story) -> Option<f64> {
         let provider = &request.deployment.providers[story.provider?];
-        request.deployment.cost(provider, story.model.as_deref()?, story.usage.as_ref()?)
+        request.deployment.cost(provider, story.model.as_deref()?, story.usage.as_ref()?, self.net.unix_ms())
     }
 
     /// Puts a sound answer where it will be found, and tells everybody who waited for it.

@@ -158,6 +158,16 @@ impl ProviderKeys {
             .or_else(|| self.first_to_return(model).filter(|_| tried == Tried::default()))
     }
 
+    /// The key called `name`, for what was made with it and may be found by it alone. Even while it is
+    /// limited: the provider's own refusal is a truer answer than that another account knows no such thing.
+    /// `None` where it is gone, rejected or not for this model.
+    pub fn called(&self, name: &str, model: &str, now: Tick) -> Option<Chosen> {
+        let (index, key) = self.candidates(model, Tried::default()).find(|(_, key)| *key.name == *name)?;
+        let word = key.word.load(Ordering::Relaxed);
+        let is_rejected = word & REJECTED != 0 && until(word) > now;
+        (!is_rejected).then_some(Chosen { index, word })
+    }
+
     /// A rejected key whose time has come. Its word is moved on at once, so that of all requests in the
     /// process one finds out whether it works again.
     fn due(&self, model: &str, tried: Tried, now: Tick) -> Option<Chosen> {
@@ -245,6 +255,11 @@ impl ProviderKeys {
     /// The name of key number `index`; empty where no credential is sent.
     pub fn name(&self, index: usize) -> &str {
         self.keys.get(index).map_or("", |key| &key.name)
+    }
+
+    /// The same, to be kept.
+    pub fn shared_name(&self, index: usize) -> Arc<str> {
+        self.keys.get(index).map_or_else(Arc::default, |key| Arc::clone(&key.name))
     }
 
     /// Takes every credential out of a provider's words: some quote what they refuse.

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 /// Prefixes by which one provider names where a model runs; the price does not depend on which.
-const REGIONS: &[&str] = &["us.", "eu.", "apac.", "au.", "jp.", "ca.", "us-gov."];
+const REGIONS: &[&str] = &["us.", "eu.", "apac.", "au.", "jp.", "ca.", "in.", "us-gov."];
 
 /// What a model can.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -55,6 +55,7 @@ pub struct Listing {
     cache_write: Option<f64>,
     reasoning: Option<f64>,
     above: Option<Above>,
+    peak: Option<Peak>,
     /// Tokens of input and output that it can hold.
     pub context: Option<u64>,
     /// Longest answer, tokens.
@@ -72,6 +73,26 @@ struct Above {
     rates: Rates,
 }
 
+/// Rates of busy hours.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+struct Peak {
+    /// Beginnings and ends, on working days.
+    hours_utc: Vec<(u64, u64)>,
+    #[serde(flatten)]
+    rates: Rates,
+}
+
+impl Peak {
+    /// Is it one of those hours? Holidays count as working days: nobody publishes them with the prices.
+    fn holds(&self, unix_ms: u64) -> bool {
+        const HOUR_MS: u64 = 3_600_000;
+        let (hour, day) = (unix_ms / HOUR_MS % 24, unix_ms / (24 * HOUR_MS));
+        // The first day of all was a Thursday; days are counted from Monday.
+        let weekday = (day + 3) % 7;
+        weekday < 5 && self.hours_utc.iter().any(|(from, to)| (*from..*to).contains(&hour))
+    }
+}
+
 impl Listing {
     /// What it costs, unless that is unknown.
     pub fn rates(&self) -> Option<Rates> {
@@ -84,10 +105,17 @@ impl Listing {
         self.above.map(|above| (above.tokens, above.rates))
     }
 
-    /// What a request with this usage is charged by: all its tokens at the higher rates where it is long.
-    pub fn rates_for(&self, usage: &Usage) -> Option<Rates> {
-        let above = self.above.filter(|above| usage.input_tokens > above.tokens);
-        above.map(|above| above.rates).or_else(|| self.rates())
+    /// In which hours of working days, UTC, what is charged, where that differs.
+    pub fn peak(&self) -> Option<(&[(u64, u64)], Rates)> {
+        self.peak.as_ref().map(|peak| (&*peak.hours_utc, peak.rates))
+    }
+
+    /// What a request with this usage is charged by at this time: all its tokens at the higher rates where it is
+    /// long, or where the hour is busy.
+    pub fn rates_for(&self, usage: &Usage, unix_ms: u64) -> Option<Rates> {
+        let above = self.above.filter(|above| usage.input_tokens > above.tokens).map(|above| above.rates);
+        let peak = self.peak.as_ref().filter(|peak| peak.holds(unix_ms)).map(|peak| peak.rates);
+        above.or(peak).or_else(|| self.rates())
     }
 }
 
@@ -96,6 +124,7 @@ impl Listing {
 struct Catalogue {
     as_of: String,
     like: BTreeMap<String, String>,
+    aliases: BTreeMap<String, BTreeMap<String, String>>,
     models: BTreeMap<String, BTreeMap<String, Listing>>,
 }
 
@@ -115,7 +144,12 @@ pub fn models(kind: &Kind) -> impl Iterator<Item = (&'static str, &'static Listi
 
 /// What is known of `model` at a provider of this kind.
 pub fn listing(kind: &str, model: &str) -> Option<&'static Listing> {
+    let kind = CATALOGUE.like.get(kind).map_or(kind, String::as_str);
     let models = of_kind(kind)?;
+    // The resource that an ARN names is its last part.
+    let model = model.strip_prefix("arn:").and_then(|arn| arn.rsplit('/').next()).unwrap_or(model);
+    let alias = CATALOGUE.aliases.get(kind).and_then(|aliases| aliases.get(model));
+    let model = alias.map_or(model, String::as_str);
     named(models, model).or_else(|| {
         let elsewhere = REGIONS.iter().find_map(|region| model.strip_prefix(region))?;
         named(models, elsewhere)
@@ -201,8 +235,24 @@ mod tests {
             ("groq", "moonshotai/kimi-k2-instruct-0905", Some(1.0)),
             ("cohere", "command-r-08-2024", Some(0.15)),
             ("cohere", "command-r-03-2024", Some(0.5)),
+            ("bedrock", "arn:aws:bedrock:us-east-1::foundation-model/anthropic.claude-opus-5-5", Some(4.4)),
+            (
+                "bedrock",
+                "arn:aws:bedrock:eu-west-1:1:inference-profile/global.anthropic.claude-sonnet-4-5-20250929-v1:0",
+                Some(3.0),
+            ),
+            ("bedrock", "arn:aws:bedrock:eu-west-1:1:application-inference-profile/a1b2c3", None),
+            ("bedrock", "amazon.titan-embed-text-v2:0", Some(0.02)),
             ("deepseek", "deepseek-chat", None),
+            ("deepseek", "deepseek-flash", Some(0.15)),
             ("mistral", "mistral-large-latest", None),
+            ("mistral", "magistral-medium-latest", None),
+            ("mistral", "magistral-medium-2509", Some(2.0)),
+            ("mistral", "mistral-medium-latest", Some(1.5)),
+            ("vertex", "gemini-flash-latest", Some(0.75)),
+            ("together", "moonshotai/Kimi-K3", Some(3.0)),
+            ("fireworks", "accounts/fireworks/models/kimi-k3", Some(3.0)),
+            ("zai", "glm-5.3-flash", Some(0.15)),
             ("nobody", "gpt-4o", None),
         ] {
             assert_eq!(input(kind, model), wanted, "{kind}: {model}");
@@ -214,8 +264,32 @@ mod tests {
     fn long_requests_are_charged_by_their_own_rates() {
         let sonnet = listing("anthropic", "claude-sonnet-4-5").expect("a well-known model");
         let usage = |input_tokens| Usage { input_tokens, ..Usage::default() };
-        let input = |tokens| sonnet.rates_for(&usage(tokens)).map(|rates| rates.input);
+        let input = |tokens| sonnet.rates_for(&usage(tokens), 0).map(|rates| rates.input);
         assert_eq!((input(200_000), input(200_001)), (Some(3.0), Some(6.0)));
+    }
+
+    #[test]
+    fn busy_hours_of_working_days_have_rates_of_their_own() {
+        const HOUR_MS: u64 = 3_600_000;
+        let flash = listing("deepseek", "deepseek-flash").expect("a well-known model");
+        // 2026-11-23 was a Monday.
+        let monday = 20_780 * 24 * HOUR_MS;
+        for (day, hour, wanted) in [
+            (0, 0, 0.15),
+            (0, 1, 0.3),
+            (0, 3, 0.3),
+            (0, 4, 0.15),
+            (0, 9, 0.3),
+            (0, 10, 0.15),
+            (4, 6, 0.3),
+            (5, 6, 0.15),
+            (6, 6, 0.15),
+            (7, 6, 0.3),
+        ] {
+            let now = monday + (day * 24 + hour) * HOUR_MS + HOUR_MS - 1;
+            let rates = flash.rates_for(&Usage::default(), now).expect("a price");
+            assert!((rates.input - wanted).abs() < 1e-9, "day {day}, {hour}:59: {}", rates.input);
+        }
     }
 
     /// Anthropic counts what its cache read and wrote beside the input, and we count it in: either way it
@@ -230,7 +304,7 @@ mod tests {
         let tape = parser.parse(&mut copy).expect("valid JSON");
         let answer = AnthropicMessages.read_answer(tape.as_value()).expect("an answer");
         let usage = answer.usage.expect("numbers");
-        let rates = listing("anthropic", "claude-haiku-4-5-20251001").and_then(|it| it.rates_for(&usage));
+        let rates = listing("anthropic", "claude-haiku-4-5-20251001").and_then(|it| it.rates_for(&usage, 0));
         let cost = rates.expect("a well-known model").cost(&usage);
         assert!((cost - (3.0 + 1000.0 * 1.25 + 2000.0 * 0.1 + 10.0 * 5.0) / 1e6).abs() < 1e-12, "{cost}");
     }
@@ -257,7 +331,20 @@ mod tests {
                     assert_eq!(above.rates.cache_write.is_some(), usual.cache_write.is_some(), "{told}");
                     assert!(listing.context.is_none_or(|context| context >= above.tokens), "{told}");
                 }
+                if let Some(peak) = &listing.peak {
+                    let usual = listing.rates().expect("a busy hour is dearer than something");
+                    assert!(peak.rates.input > usual.input && peak.rates.output > usual.output, "{told}");
+                    assert_eq!(peak.rates.cache_read.is_some(), usual.cache_read.is_some(), "{told}");
+                    assert!(peak.hours_utc.iter().all(|(from, to)| from < to && *to <= 24), "{told}");
+                    assert!(listing.above.is_none(), "{told}: which of the two would hold?");
+                }
                 assert!(listing.max_output.is_none_or(|most| most <= listing.context.unwrap_or(u64::MAX)), "{told}");
+            }
+        }
+        for (kind, aliases) in &CATALOGUE.aliases {
+            for (alias, model) in aliases {
+                let models = &CATALOGUE.models[kind];
+                assert!(models.contains_key(model) && !models.contains_key(alias), "{kind}: {alias}");
             }
         }
         for like in CATALOGUE.like.values() {

@@ -28,6 +28,7 @@ mod refusal;
 pub mod snowflake;
 pub mod together;
 pub mod vertex;
+pub mod vertex_anthropic;
 pub mod vertex_express;
 pub mod vllm;
 pub mod xai;
@@ -52,6 +53,15 @@ pub enum Credential {
     None,
 }
 
+/// How requests of a dialect are addressed and wrapped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Envelope {
+    /// As the dialect says.
+    Usual,
+    /// As Vertex AI takes those of other makers' models.
+    Vertex,
+}
+
 /// What is known of a provider before anybody configures it.
 #[derive(Clone, Copy, Debug)]
 pub struct Kind {
@@ -66,6 +76,8 @@ pub struct Kind {
     pub dialect: &'static str,
     /// Dialects that it speaks besides, at its usual address.
     pub also_speaks: &'static [&'static str],
+    /// How requests of its dialect are wrapped.
+    pub envelope: Envelope,
     /// How it wants the credential.
     pub credential: Credential,
     /// The environment variable people keep its key in.
@@ -91,6 +103,7 @@ pub const OPENAI_LIKE: Kind = Kind {
     base_url: "",
     dialect: "openai_chat",
     also_speaks: &[],
+    envelope: Envelope::Usual,
     credential: Credential::Bearer,
     key_variable: None,
     headers: &[],
@@ -125,6 +138,7 @@ pub const ALL: &[&Kind] = &[
     &cohere::KIND,
     &gemini::KIND,
     &vertex::KIND,
+    &vertex_anthropic::KIND,
     &vertex_express::KIND,
     &azure::KIND,
     &mistral::KIND,

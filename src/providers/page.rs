@@ -150,6 +150,9 @@ fn adapted(quirks: &Quirks) -> String {
     for (from, to) in quirks.renamed_in_messages {
         said.push(format!("`{from}` of messages becomes `{to}`"));
     }
+    if quirks.details_reasoning {
+        said.push("`thinking_blocks` of messages become `reasoning_details`".to_owned());
+    }
     if quirks.volunteers_usage {
         said.push("tokens of streams come unasked, so `stream_options` is not added".to_owned());
     }

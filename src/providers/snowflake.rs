@@ -10,7 +10,7 @@ pub const KIND: Kind = Kind {
     title: "Snowflake Cortex",
     base_url: "https://ACCOUNT.snowflakecomputing.com/api/v2/cortex/v1",
     key_variable: Some("SNOWFLAKE_PAT"),
-    quirks: Quirks { silent_finish: true, ..Quirks::NONE },
+    quirks: Quirks { details_reasoning: true, silent_finish: true, ..Quirks::NONE },
     note: "`base_url` names your account",
     ..OPENAI_LIKE
 };

@@ -5,6 +5,7 @@ use crate::caller::Answer;
 use crate::caller::body;
 use crate::caller::get;
 use crate::caller::post;
+use crate::caller::post_to;
 use crate::caller::stream_body;
 use crate::on_both_drivers;
 use crate::process::Driver;
@@ -19,6 +20,7 @@ use crate::provider::Seen;
 use crate::provider::answer;
 use crate::provider::delta;
 use crate::provider::echo;
+use crate::provider::json_answer;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -35,6 +37,7 @@ on_both_drivers! {
     keys_are_kept_to_their_models,
     other_formats_say_the_same_about_keys,
     calls_that_pass_unread_keep_to_one_key_while_it_works,
+    a_conversation_keeps_to_the_key_that_it_began_with,
     a_key_that_is_quoted_in_the_middle_of_a_stream_is_taken_out,
     a_reload_forgets_nothing_about_a_key,
 }
@@ -285,6 +288,41 @@ fn calls_that_pass_unread_keep_to_one_key_while_it_works(driver: Driver) {
     assert!(!told.text().contains(SECRETS[0]), "{}", told.text());
     assert_eq!(call().status, 200, "the next call knows");
     assert_eq!([0, 1, 2].map(|key| count(&provider, key)), [7, 1, 0]);
+    assert_no_key_is_shown(&gateway);
+}
+
+fn a_conversation_keeps_to_the_key_that_it_began_with(driver: Driver) {
+    let (folder, limited) = (folder(), Arc::new(AtomicBool::new(false)));
+    let is_limited = Arc::clone(&limited);
+    let provider = Provider::start_at_any_path(move |seen, peer| {
+        if is_limited.load(Ordering::SeqCst) {
+            return peer.send(refusal(429, "retry-after: 1\r\n"));
+        }
+        let response = r#"{"id":"resp_of_KEY","object":"response","created_at":1,"status":"completed","model":"m","output":[{"type":"message","id":"msg_1","role":"assistant","status":"completed","content":[{"type":"output_text","text":"x","annotations":[]}]}]}"#;
+        peer.send(json_answer(200, &response.replace("KEY", &number(seen).to_string())));
+    });
+    let keys = listed(folder.path(), &["", "", ""]);
+    let lines = format!("also_speaks = [\"openai_responses\"]\n{keys}");
+    let gateway = Setup::new(driver).provider("p", &provider, &lines).start();
+    let say =
+        |fields: &str| gateway.ask(&post_to("/v1/responses", "", &format!(r#"{{"model":"m","input":"x"{fields}}}"#)));
+    let mut begun: Vec<String> =
+        (0..60).map(|_| say(r#","store":true"#).json()["id"].as_str().expect("an id").to_owned()).collect();
+    begun.sort_unstable();
+    begun.dedup();
+    assert_eq!(begun, ["resp_of_0", "resp_of_1", "resp_of_2"]);
+    for id in &begun {
+        for turn in 0..8 {
+            let next = say(&format!(r#","previous_response_id":"{id}","metadata":{{"turn":"{turn}"}}"#));
+            assert_eq!((next.status, next.json()["id"].as_str()), (200, Some(id.as_str())), "the same key");
+        }
+        let read = gateway.ask(&get(&format!("/v1/responses/{id}"), ""));
+        assert_eq!(read.json()["id"].as_str(), Some(id.as_str()), "also where it is only read");
+    }
+    limited.store(true, Ordering::SeqCst);
+    let count = provider.count();
+    let told = say(r#","previous_response_id":"resp_of_1""#);
+    assert_eq!((told.status, provider.count()), (429, count + 1), "no other key is asked: {}", told.text());
     assert_no_key_is_shown(&gateway);
 }
 

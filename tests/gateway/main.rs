@@ -9,6 +9,7 @@
 #![allow(unreachable_pub, reason = "one binary, many modules")]
 
 mod api_keys;
+mod azure;
 mod caching;
 mod caller;
 mod departures;
@@ -30,6 +31,7 @@ mod responses;
 mod surfaces;
 mod tls;
 mod vectors;
+mod vertex;
 
 /// Makes a test of each function for either kernel interface.
 macro_rules! on_both_drivers {

@@ -2,6 +2,7 @@
 //! Cohere's chat, for callers of every dialect.
 
 use crate::caller::Answer;
+use crate::caller::body;
 use crate::caller::post;
 use crate::caller::post_to;
 use crate::on_both_drivers;
@@ -33,6 +34,8 @@ on_both_drivers! {
     a_kept_answer_of_bedrock_is_told_again_in_every_form,
     who_joins_a_binary_stream_hears_all_of_it,
     a_rejected_credential_is_told_without_its_words,
+    profiles_are_named_in_the_path_and_priced_by_their_model,
+    bedrock_embeds_in_its_makers_words,
     cohere_answers_callers_of_both_dialects,
     cohere_streams_to_callers_of_both_dialects,
 }
@@ -474,6 +477,68 @@ fn a_rejected_credential_is_told_without_its_words(driver: Driver) {
     let fault = told.fault();
     assert!(fault.message.contains("`bedrock` rejects the gateway's credential"), "{fault:?}");
     assert!(fault.message.contains("check aws") && !told.text().contains(TOKEN), "{fault:?}");
+}
+
+fn profiles_are_named_in_the_path_and_priced_by_their_model(driver: Driver) {
+    let provider = Provider::start(|_, peer| whole_converse(peer));
+    let (gateway, _secrets) = bedrock(driver, &provider, None, false);
+    let cost = |model: &str| {
+        let told = gateway.ask(&post("", &body(&format!("bedrock/{model}"), "x")));
+        assert_eq!(told.status, 200, "{}", told.text());
+        let seen = provider.seen().pop().expect("it arrived");
+        assert_signed(&seen);
+        assert_eq!(seen.line(), format!("POST /model/{}/converse", model.replace(':', "%3A").replace('/', "%2F")));
+        told.field("x-ringgate-cost-usd").map(str::to_owned)
+    };
+    let by_name = cost("eu.anthropic.claude-sonnet-4-5-20250929-v1:0");
+    assert!(by_name.is_some());
+    let arn =
+        "arn:aws:bedrock:eu-central-1:123456789012:inference-profile/eu.anthropic.claude-sonnet-4-5-20250929-v1:0";
+    assert_eq!(cost(arn), by_name);
+    assert_ne!(cost("global.anthropic.claude-sonnet-4-5-20250929-v1:0"), by_name, "it costs less");
+    assert_eq!(cost("arn:aws:bedrock:eu-central-1:123456789012:application-inference-profile/a1b2c3"), None);
+}
+
+fn bedrock_embeds_in_its_makers_words(driver: Driver) {
+    let provider = Provider::start(|seen, peer| match seen.line().as_str() {
+        "POST /model/amazon.titan-embed-text-v2%3A0/invoke" if seen.text().contains("bad") => {
+            let body = r#"{"message":"Malformed input request"}"#;
+            peer.send(answer(400, "application/json", "x-amzn-errortype: ValidationException\r\n", body));
+        }
+        "POST /model/amazon.titan-embed-text-v2%3A0/invoke" => {
+            peer.send(json_answer(200, r#"{"embedding":[0.5,-2.0,0.25],"inputTextTokenCount":4}"#));
+        }
+        "POST /model/cohere.embed-v4%3A0/invoke" => {
+            peer.send(json_answer(200, r#"{"id":"i","embeddings":{"float":[[0.5],[0.25]]},"texts":["a","b"]}"#));
+        }
+        other => panic!("{other}"),
+    });
+    let (gateway, _secrets) = bedrock(driver, &provider, None, false);
+    let ask = |model: &str, fields: &str| {
+        gateway.ask(&post_to("/v1/embeddings", "", &format!(r#"{{"model":"bedrock/{model}",{fields}}}"#)))
+    };
+    const TITAN: &str = "amazon.titan-embed-text-v2:0";
+    let one = ask(TITAN, r#""input":"a","encoding_format":"base64","dimensions":256"#);
+    assert_eq!(
+        (one.status, one.json()["data"][0]["embedding"].as_str()),
+        (200, Some("AAAAPwAAAMAAAIA+")),
+        "{}",
+        one.text()
+    );
+    assert_eq!(one.json()["usage"]["prompt_tokens"], 4);
+    assert_signed(&provider.only());
+    assert_eq!(provider.only().json(), json!({"inputText": "a", "dimensions": 256}));
+    let two = ask("cohere.embed-v4:0", r#""input":["a","b"]"#);
+    assert_eq!((two.status, &two.json()["data"][1]["embedding"]), (200, &json!([0.25])), "{}", two.text());
+    for (model, fields, param) in
+        [(TITAN, r#""input":["a","b"]"#, "input"), ("amazon.nova-lite-v1:0", r#""input":"a""#, "model")]
+    {
+        let refused = ask(model, fields);
+        assert_eq!((refused.status, refused.fault().param.as_str()), (400, param), "{}", refused.text());
+    }
+    let bad = ask(TITAN, r#""input":"bad""#);
+    assert_eq!((bad.status, bad.fault().message.as_str()), (400, "Malformed input request"));
+    assert_eq!(provider.count(), 3);
 }
 
 fn cohere(driver: Driver, provider: &Provider) -> Gateway {

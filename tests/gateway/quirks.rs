@@ -23,6 +23,7 @@ use serde_json::Value;
 on_both_drivers! {
     what_a_provider_refuses_is_left_out_and_told,
     translated_requests_are_adapted_too,
+    signed_thoughts_make_the_round_through_a_messages_caller,
     usage_is_not_asked_of_who_volunteers_it,
     a_key_travels_in_the_header_of_its_provider,
     an_end_without_a_reason_is_accepted_of_who_never_says_one,
@@ -72,6 +73,43 @@ fn translated_requests_are_adapted_too(driver: Driver) {
     assert!(ids[0] == ids[1] && ids[0].as_str().is_some_and(|id| id.len() == 9), "{sent}");
     assert_eq!((&sent["max_tokens"], sent.get("max_completion_tokens")), (&Value::from(9), None));
     assert_eq!(sent.get("user"), None);
+}
+
+/// Claude behind Snowflake wants its signed thoughts back in a tool loop, whoever carried them.
+fn signed_thoughts_make_the_round_through_a_messages_caller(driver: Driver) {
+    let provider = Provider::start(|_, peer| {
+        let details = r#"[{"type":"reasoning.text","text":"hm","signature":"c2ln","format":"anthropic-claude-v1","index":0,"id":"reasoning-text-1"}]"#;
+        let call = r#"[{"id":"toolu_1","type":"function","function":{"name":"f","arguments":"{}"}}]"#;
+        let message =
+            format!(r#"{{"role":"assistant","content":"","reasoning_details":{details},"tool_calls":{call}}}"#);
+        let choice = format!(r#"{{"index":0,"message":{message},"finish_reason":""}}"#);
+        peer.send(json_answer(
+            200,
+            &format!(r#"{{"id":"i","object":"chat.completion","created":1,"model":"m","choices":[{choice}]}}"#),
+        ));
+    });
+    let gateway = start(driver, "snowflake", &provider, "");
+    let ask = |messages: &Value| {
+        let body = serde_json::json!({"model": "m", "max_tokens": 9, "messages": messages, "tools": [{"name": "f", "input_schema": {"type": "object"}}]});
+        gateway.ask(&post_to("/v1/messages", "", &body.to_string()))
+    };
+    let mut messages = serde_json::json!([{"role": "user", "content": "x"}]);
+    let told = ask(&messages);
+    let content = told.json()["content"].clone();
+    assert_eq!(
+        content[0],
+        serde_json::json!({"type": "thinking", "thinking": "hm", "signature": "c2ln"}),
+        "{}",
+        told.text()
+    );
+    let turns = messages.as_array_mut().expect("a list");
+    turns.push(serde_json::json!({"role": "assistant", "content": content}));
+    turns.push(serde_json::json!({"role": "user", "content": [{"type": "tool_result", "tool_use_id": "toolu_1", "content": "r"}]}));
+    assert_eq!(ask(&messages).status, 200);
+    let sent = provider.seen().pop().expect("it arrived").json()["messages"][1].clone();
+    let detail = &sent["reasoning_details"][0];
+    assert_eq!((detail["text"].as_str(), detail["signature"].as_str()), (Some("hm"), Some("c2ln")), "{sent}");
+    assert_eq!(sent.get("thinking_blocks"), None, "{sent}");
 }
 
 fn usage_is_not_asked_of_who_volunteers_it(driver: Driver) {

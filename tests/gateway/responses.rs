@@ -9,6 +9,7 @@ use crate::on_both_drivers;
 use crate::process::Driver;
 use crate::process::Gateway;
 use crate::process::Setup;
+use crate::process::key;
 use crate::process::until;
 use crate::provider::Peer;
 use crate::provider::Provider;
@@ -36,6 +37,8 @@ on_both_drivers! {
     odd_names_of_fields_stay_in_their_header,
     a_broken_stream_says_so_and_has_no_end,
     failed_responses_are_failures,
+    a_conversation_goes_on_where_it_began,
+    a_limited_key_goes_on_from_its_own_alone,
     remembered_answers_are_told_in_this_dialect,
     a_stored_answer_keeps_its_id_and_a_conversation_is_never_remembered,
 }
@@ -716,6 +719,101 @@ fn failed_responses_are_failures(driver: Driver) {
         let response = if stream { completed(&answer) } else { answer.json() };
         assert_eq!(output_text(&response), "instead");
     }
+}
+
+/// Answers with ids of its own, and knows nobody else's.
+fn keeper(name: &'static str) -> Provider {
+    Provider::start_at_any_path(move |seen, peer| {
+        let asked = seen.json();
+        let previous = asked["previous_response_id"].as_str().or(asked["conversation"]["id"].as_str());
+        if previous.is_some_and(|id| !id.ends_with(name)) {
+            let denied = r#"{"error":{"message":"not found here","type":"invalid_request_error","code":null}}"#;
+            return peer.send(json_answer(400, denied));
+        }
+        if asked["input"] == "down" {
+            return peer.send(json_answer(500, r#"{"error":{"message":"down"}}"#));
+        }
+        let is_conversation = seen.line().contains("/conversations");
+        let id = if is_conversation { format!("conv_0001{name}") } else { format!("resp_0001{name}") };
+        let mut response = reasoning_response();
+        response["id"] = id.into();
+        let streamed = format!(
+            "event: response.completed\ndata: {}\n\n",
+            json!({"type": "response.completed", "response": response})
+        );
+        if seen.wants_stream() {
+            send_stream(peer, &streamed)
+        } else {
+            peer.send(json_answer(200, &response.to_string()))
+        }
+    })
+}
+
+fn a_conversation_goes_on_where_it_began(driver: Driver) {
+    let [a, b] = ["a", "b"].map(keeper);
+    let chat = Provider::start(|_, peer| peer.send(json_answer(200, CHAT_ANSWER)));
+    let tables = [("a", "openai_responses", &a), ("b", "openai_responses", &b), ("c", "openai_chat", &chat)];
+    let tables = tables.map(|(name, dialect, provider)| speaking(name, dialect, provider, "")).concat();
+    let gateway = Setup::new(driver)
+        .tables(&tables)
+        .route("m", "\"a\", \"b/other\"", "")
+        .route("translated", "\"c\", \"b\"", "")
+        .route("elsewhere", "\"a\", \"c\"", "")
+        .start();
+    let say = |model: &str, fields: &str| ask(&gateway, &format!(r#"{{"model":"{model}","input":"x",{fields}}}"#));
+    let by = |answer: &Answer| answer.field("x-ringgate-provider").map(str::to_owned);
+    for stream in ["false", "true"] {
+        let begun = say("b/first", &format!(r#""stream":{stream}"#));
+        assert_eq!((begun.status, by(&begun).as_deref()), (200, Some("b")), "{}", begun.text());
+        for model in ["m", "translated", "b/m"] {
+            let fields = format!(r#""previous_response_id":"resp_0001b","stream":{stream},"n":"{model}""#);
+            let next = say(model, &fields);
+            assert_eq!((next.status, by(&next).as_deref()), (200, Some("b")), "{model}: {}", next.text());
+            assert_eq!(next.field("x-ringgate-attempts"), Some("1"));
+        }
+    }
+    assert_eq!(b.seen().iter().filter(|seen| seen.json()["model"] == "other").count(), 2, "by its name in the route");
+    // Conversations are made by a call of their own.
+    let lines = "x-ringgate-provider: b\r\n";
+    assert_eq!(gateway.ask(&post_to("/v1/conversations", lines, "{}")).status, 200);
+    assert_eq!(by(&say("m", r#""conversation":{"id":"conv_0001b"}"#)).as_deref(), Some("b"));
+    // Nobody else is asked about it, whatever becomes of it.
+    let before = (a.count(), chat.count());
+    let down = ask(&gateway, r#"{"model":"m","input":"down","previous_response_id":"resp_0001b"}"#);
+    assert_eq!((down.status, down.fault().message.contains("down")), (500, true), "{}", down.text());
+    for model in ["elsewhere", "a/m"] {
+        let refused = say(model, r#""previous_response_id":"resp_0001b""#);
+        let fault = refused.fault();
+        assert_eq!((refused.status, fault.param.as_str()), (400, "previous_response_id"), "{model}");
+        assert!(fault.message.contains("`b`") && fault.message.contains("model"), "{}", fault.message);
+    }
+    assert_eq!((a.count(), chat.count()), before);
+    // What nobody remembers goes the usual way.
+    let unknown = say("m", r#""previous_response_id":"resp_unknown""#);
+    assert_eq!((unknown.status, unknown.fault().message.contains("not found here")), (400, true), "{}", unknown.text());
+    assert_eq!(a.count(), before.0 + 1);
+}
+
+fn a_limited_key_goes_on_from_its_own_alone(driver: Driver) {
+    let provider = keeper("p");
+    let gateway = Setup::new(driver)
+        .tables(&speaking("p", "openai_responses", &provider, ""))
+        .key("narrow", &key(1), "models = [\"m\"]")
+        .key("other", &key(2), "models = [\"m\"]")
+        .key("all", &key(3), "")
+        .route("m", "\"p\"", "")
+        .start();
+    let say = |number: u8, fields: &str| {
+        let body = format!(r#"{{"model":"m","input":"x"{fields}}}"#);
+        gateway.ask(&post_to(PATH, &format!("authorization: Bearer {}\r\n", key(number).secret), &body))
+    };
+    let next = r#","previous_response_id":"resp_0001p""#;
+    assert_eq!(say(1, "").status, 200);
+    let refused = say(2, next);
+    let fault = refused.fault();
+    assert_eq!((refused.status, fault.param.as_str()), (403, "previous_response_id"), "{}", fault.message);
+    assert_eq!(say(1, next).status, 200);
+    assert_eq!(say(3, next).status, 200);
 }
 
 fn remembered_answers_are_told_in_this_dialect(driver: Driver) {

@@ -12,7 +12,8 @@ import json
 from provider import Answer
 from provider import json_answer
 
-PATH = "/v1/chat/completions"
+# Azure names the model, its deployment, in the path.
+PATH = r"(/v1|/openai/deployments/(?P<model>[^/]+))/chat/completions"
 ENVELOPE = {"id": "chatcmpl-scripted", "created": 1_700_000_000, "model": "scripted-1", "system_fingerprint": "fp_1"}
 USAGE = {
     "prompt_tokens": 11,

@@ -19,6 +19,8 @@ import threading
 import urllib.parse
 
 KEY = "provider-key"
+# Where clients put their key, besides `authorization`.
+KEY_HEADERS = ["x-api-key", "x-goog-api-key", "api-key"]
 MODELS = ["case-listed-a", "case-listed-b"]
 
 
@@ -121,7 +123,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.play(json_answer({"error": {"message": f"no such path: {path.path}"}}, 404))
         headers = {name.lower(): value for name, value in self.headers.items()}
         key = headers.get("authorization", "").removeprefix("Bearer ")
-        key = key or headers.get("x-api-key") or headers.get("x-goog-api-key", "")
+        key = key or next((headers[name] for name in KEY_HEADERS if name in headers), "")
         if key != KEY:
             return self.play(json_answer(dialect.REFUSAL_OF_KEY, 401))
         model = urllib.parse.unquote(match.groupdict().get("model") or body["model"])

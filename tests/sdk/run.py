@@ -40,6 +40,9 @@ SUITES = [
     Suite("chat"),
     Suite("chat", folder="openai-2"),
     Suite("chat", folder="openai-1"),
+    Suite("azure"),
+    Suite("azure", folder="openai-2"),
+    Suite("azure", folder="openai-1"),
     Suite("messages"),
     Suite("responses"),
     Suite("responses", folder="openai-2"),
@@ -120,6 +123,13 @@ dialect = "openai_responses"
 base_url = "{provider}/v1"
 api_key = "env:PROVIDER_KEY"
 
+[[providers]]
+name = "azure-mock"
+kind = "azure"
+base_url = "{provider}"
+api_version = "2024-10-21"
+api_key = "env:PROVIDER_KEY"
+
 # Port 1 is open nowhere.
 [[providers]]
 name = "nobody"
@@ -144,6 +154,10 @@ targets = ["nobody", "mock/case-plain@failover"]
 model = "cross-*"
 caller = "gemini"
 targets = ["mock"]
+
+[[routes]]
+model = "azure-*"
+targets = ["azure-mock"]
 
 [[routes]]
 model = "google-*"

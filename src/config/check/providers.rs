@@ -20,6 +20,9 @@ use std::time::Duration;
 /// What a provider's name may hold besides letters and digits; no `/`, which separates it from a model.
 const PROVIDER_PUNCTUATION: &str = "._-";
 
+/// Longest version of an API.
+const API_VERSION_BYTES_MAX: usize = 64;
+
 /// Headers that the gateway writes itself: framing, routing and connection would break or be forged.
 const OWN_HEADERS: &[&str] = &[
     "host",
@@ -88,6 +91,7 @@ impl Check<'_, '_> {
                 base_url.as_ref().is_some_and(|url| url.host != Host::Name)
             }),
             base_url: base_url.map(|url| url.text),
+            api_version: self.api_version(provider, &spot.key("api_version")),
             api_key: self.api_key(provider, spot),
             api_keys: self.api_keys(provider, spot),
             rejected_key_retry: Duration::from_millis(provider.rejected_key_retry_ms),
@@ -123,6 +127,17 @@ impl Check<'_, '_> {
 
     fn base_url(&mut self, text: &str, spot: &Spot<'_>) -> Option<BaseUrl> {
         parse_base_url(text).map_err(|why| self.refuse(spot, why)).ok()
+    }
+
+    /// It stands in a query, so it is what versions are: a date, perhaps with a word behind it.
+    fn api_version(&mut self, provider: &written::Provider, spot: &Spot<'_>) -> Option<String> {
+        let version = provider.api_version.as_deref()?;
+        let is_part = |one: u8| one.is_ascii_alphanumeric() || one == b'-';
+        if version.is_empty() || version.len() > API_VERSION_BYTES_MAX || !version.bytes().all(is_part) {
+            let form = "must be a version of Azure's API, such as \"2024-10-21\" or \"2025-04-01-preview\"";
+            self.refuse(spot, form);
+        }
+        Some(version.to_owned())
     }
 
     fn clear_text_credential(&mut self, provider: &written::Provider, url: Option<&BaseUrl>, spot: &Spot<'_>) {

@@ -128,6 +128,7 @@ mod tests {
                 has_media: true,
                 has_response_format: true,
                 stateful: false,
+                goes_on_from: None,
                 vectors: None,
             };
             assert_eq!(ask.expect("good"), wanted);

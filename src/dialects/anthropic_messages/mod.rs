@@ -21,8 +21,11 @@ mod plain;
 mod request;
 mod stream;
 pub(super) mod thinking;
+mod vertex;
 
 pub use count_tokens::AnthropicCountTokens;
+pub use vertex::wrap_for_vertex;
+pub use vertex::write_vertex_path;
 
 use super::AnswerFacts;
 use super::Dialect;

@@ -136,6 +136,7 @@ mod tests {
                 has_media: true,
                 has_response_format: true,
                 stateful: false,
+                goes_on_from: None,
                 vectors: None,
             };
             assert_eq!(ask.expect("good"), wanted);

@@ -170,6 +170,9 @@ fn read_message(message: &JsonObject<'_, '_>, parts: &mut Vec<Part>, keeper: &mu
     if thought && message.get("reasoning_content").is_none() {
         keeper.absent("message/reasoning_content");
     }
+    if message::thinking_blocks(parts).is_some() && message.get("thinking_blocks").is_none() {
+        keeper.absent("message/thinking_blocks");
+    }
     for name in ["role", "refusal"].into_iter().filter(|name| message.get(*name).is_none()) {
         keeper.absent(format!("message/{name}"));
     }

@@ -165,6 +165,7 @@ mod tests {
                 has_media: false,
                 has_response_format: true,
                 stateful: false,
+                goes_on_from: None,
                 vectors: None,
             };
             assert_eq!(ask.expect("good"), wanted);

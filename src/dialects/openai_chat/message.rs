@@ -270,7 +270,36 @@ pub(super) fn read_thinking(message: &JsonObject<'_, '_>) -> Vec<Part> {
     let text = ["reasoning_content", "reasoning"]
         .into_iter()
         .find_map(|name| fields::string_of(message, name).filter(|text| !text.is_empty()));
+    let details = read_details(message);
+    let is_sealed = |part: &Part| !matches!(part, Part::Thinking { signature: None, .. });
+    if text.is_none() || details.iter().any(is_sealed) && thinking_text(&details).as_deref() == text {
+        return details;
+    }
     text.map(|text| Part::Thinking { text: text.to_owned(), signature: None }).into_iter().collect()
+}
+
+/// Reasoning in `reasoning_details`, where those who serve models of several makers put it, its signature
+/// included.
+pub(super) fn read_details(message: &JsonObject<'_, '_>) -> Vec<Part> {
+    let details = message.get("reasoning_details").and_then(|details| details.as_array());
+    let objects = details.iter().flat_map(|details| details.iter()).filter_map(|detail| detail.as_object());
+    objects.filter_map(|detail| read_detail(&detail)).collect()
+}
+
+fn read_detail(detail: &JsonObject<'_, '_>) -> Option<Part> {
+    let said = |name: &str| fields::string_of(detail, name).filter(|text| !text.is_empty()).map(str::to_owned);
+    let is_claudes = fields::string_of(detail, "format").is_some_and(|format| format.starts_with("anthropic"));
+    match fields::string_of(detail, "type")? {
+        "reasoning.text" => {
+            let signature = said("signature").filter(|_| is_claudes);
+            let text = said("text").or_else(|| signature.is_some().then(String::new))?;
+            Some(Part::Thinking { text, signature })
+        }
+        "reasoning.summary" => Some(Part::Thinking { text: said("summary")?, signature: None }),
+        // What others sealed means nothing without the rest of their item.
+        "reasoning.encrypted" if is_claudes => Some(Part::RedactedThinking { data: said("data")? }),
+        _ => None,
+    }
 }
 
 /// One of the `thinking_blocks`.

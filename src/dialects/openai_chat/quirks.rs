@@ -8,6 +8,10 @@
 //! answer goes to the provider, whose refusal is the honest one.
 
 use super::super::Dropped;
+use super::super::members::Member;
+use super::super::members::elements;
+use super::super::members::members;
+use super::super::signature;
 use std::borrow::Cow;
 use std::ops::Range;
 
@@ -30,6 +34,8 @@ pub struct Quirks {
     pub renamed_in_messages: &'static [(&'static str, &'static str)],
     /// Takes only ids of tool calls that are exactly this many letters and digits.
     pub call_id_length: Option<usize>,
+    /// Takes signed reasoning of Claude's as `reasoning_details`, as it tells it.
+    pub details_reasoning: bool,
     /// Ends answers without ever saying why.
     pub silent_finish: bool,
 }
@@ -45,6 +51,7 @@ impl Quirks {
         refused_in_messages: &[],
         renamed_in_messages: &[],
         call_id_length: None,
+        details_reasoning: false,
         silent_finish: false,
     };
 
@@ -53,6 +60,7 @@ impl Quirks {
         self.only_max_tokens
             || self.only_system
             || self.call_id_length.is_some()
+            || self.details_reasoning
             || [self.refused, self.refused_in_messages].iter().any(|names| !names.is_empty())
             || [self.renamed, self.renamed_in_messages].iter().any(|names| !names.is_empty())
     }
@@ -125,6 +133,9 @@ fn edit_message(body: &[u8], message: &Range<usize>, quirks: &Quirks, edits: &mu
     }
     let members = members(body, message.start);
     let renamed = |member: &Member| {
+        if quirks.details_reasoning && member.name(body) == BLOCKS {
+            return Some(DETAILS);
+        }
         let names = quirks.renamed_in_messages.iter();
         names.filter(|(from, _)| from.as_bytes() == member.name(body)).map(|(_, to)| *to).next()
     };
@@ -147,6 +158,9 @@ fn edit_message(body: &[u8], message: &Range<usize>, quirks: &Quirks, edits: &mu
             (b"role", b"\"developer\"") if quirks.only_system => {
                 edits.push((member.value.clone(), Cow::Borrowed("\"system\"")));
             }
+            (BLOCKS, [b'[', ..]) if quirks.details_reasoning => {
+                edits.push((member.value.clone(), Cow::Owned(details(body, member.value.start))));
+            }
             (b"tool_call_id", _) => edit_call_id(body, member, quirks, edits),
             (b"tool_calls", [b'[', ..]) if quirks.call_id_length.is_some() => {
                 for call in elements(body, member.value.start).iter().filter(|call| body[call.start] == b'{') {
@@ -158,6 +172,34 @@ fn edit_message(body: &[u8], message: &Range<usize>, quirks: &Quirks, edits: &mu
             _ => {}
         }
     }
+}
+
+/// Where this gateway and others put signed reasoning, and where those who serve models of several makers do.
+const BLOCKS: &[u8] = b"thinking_blocks";
+const DETAILS: &str = "reasoning_details";
+
+/// The blocks in the list that opens at `open` as details. What another provider sealed would be refused.
+fn details(body: &[u8], open: usize) -> String {
+    let mut written = Vec::new();
+    for block in elements(body, open).iter().filter(|block| body[block.start] == b'{') {
+        let members = members(body, block.start);
+        let value = |name: &[u8]| {
+            let member = members.iter().find(|member| member.name(body) == name)?;
+            std::str::from_utf8(&body[member.value.clone()]).ok()
+        };
+        let index = written.len();
+        let format = "\"format\":\"anthropic-claude-v1\"";
+        match (value(b"thinking"), value(b"signature"), value(b"data")) {
+            (Some(text), Some(signature), _) if !signature::is_marked(signature) => written.push(format!(
+                "{{\"type\":\"reasoning.text\",\"text\":{text},\"signature\":{signature},{format},\"index\":{index}}}"
+            )),
+            (None, _, Some(data)) if !signature::is_marked(data) => {
+                written.push(format!("{{\"type\":\"reasoning.encrypted\",\"data\":{data},{format},\"index\":{index}}}"))
+            }
+            _ => {}
+        }
+    }
+    format!("[{}]", written.join(","))
 }
 
 fn edit_call_id(body: &[u8], member: &Member, quirks: &Quirks, edits: &mut Edits) {
@@ -192,23 +234,6 @@ fn note(field: String, member: &Member, body: &[u8], dropped: &mut Vec<Dropped>)
     }
 }
 
-/// A key with its quotes, and its value.
-struct Member {
-    key: Range<usize>,
-    value: Range<usize>,
-}
-
-impl Member {
-    /// As it is written; a name with escapes is nobody's.
-    fn name<'b>(&self, body: &'b [u8]) -> &'b [u8] {
-        &body[self.key.start + 1..self.key.end - 1]
-    }
-
-    fn is_null(&self, body: &[u8]) -> bool {
-        &body[self.value.clone()] == b"null"
-    }
-}
-
 /// What to cut out so that member number `place` is gone with one comma.
 fn without(members: &[Member], place: usize, kept: &dyn Fn(&Member) -> bool) -> Range<usize> {
     if members[..place].iter().any(kept) {
@@ -216,79 +241,6 @@ fn without(members: &[Member], place: usize, kept: &dyn Fn(&Member) -> bool) -> 
     }
     let end = members.get(place + 1).map_or(members[place].value.end, |next| next.key.start);
     members[place].key.start..end
-}
-
-/// The members of the object whose brace is the first one from `at`.
-fn members(body: &[u8], at: usize) -> Vec<Member> {
-    let mut members = Vec::new();
-    let Some(open) = memchr::memchr(b'{', &body[at..]) else { return members };
-    let mut at = past_space(body, at + open + 1);
-    while body.get(at) == Some(&b'"') {
-        let key = at..past_value(body, at);
-        let colon = past_space(body, key.end);
-        let value_at = past_space(body, colon + 1);
-        let value = value_at..past_value(body, value_at);
-        at = past_comma(body, value.end);
-        members.push(Member { key, value });
-    }
-    members
-}
-
-/// The elements of the array that opens at `open`.
-fn elements(body: &[u8], open: usize) -> Vec<Range<usize>> {
-    let mut elements = Vec::new();
-    let mut at = past_space(body, open + 1);
-    while at < body.len() && body[at] != b']' {
-        let element = at..past_value(body, at);
-        if element.is_empty() {
-            break;
-        }
-        at = past_comma(body, element.end);
-        elements.push(element);
-    }
-    elements
-}
-
-fn past_space(body: &[u8], from: usize) -> usize {
-    let rest = body.get(from..).unwrap_or_default();
-    from + rest.iter().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r')).count()
-}
-
-fn past_comma(body: &[u8], from: usize) -> usize {
-    let at = past_space(body, from);
-    if body.get(at) == Some(&b',') { past_space(body, at + 1) } else { at }
-}
-
-/// The end of the value that begins at `from`.
-fn past_value(body: &[u8], from: usize) -> usize {
-    let mut depth = 0_usize;
-    let mut at = from;
-    while let Some(byte) = body.get(at) {
-        match byte {
-            b'"' => at = past_string(body, at),
-            b'{' | b'[' => (depth, at) = (depth + 1, at + 1),
-            b'}' | b']' if depth == 0 => return at,
-            b'}' | b']' => (depth, at) = (depth - 1, at + 1),
-            b',' | b' ' | b'\t' | b'\n' | b'\r' if depth == 0 => return at,
-            _ => at += 1,
-        }
-        if depth == 0 && matches!(body.get(at - 1), Some(b'"' | b'}' | b']')) {
-            return at;
-        }
-    }
-    at
-}
-
-fn past_string(body: &[u8], quote: usize) -> usize {
-    let mut at = quote + 1;
-    while let Some(found) = body.get(at..).and_then(|rest| memchr::memchr2(b'"', b'\\', rest)) {
-        at += found;
-        if body[at] == b'"' {
-            return at + 1;
-        }
-        at += 2;
-    }
-    body.len()
 }
 
 #[cfg(test)]
@@ -306,6 +258,7 @@ mod tests {
         refused_in_messages: &["reasoning_content", "refusal"],
         renamed_in_messages: &[("thoughts", "thinking")],
         call_id_length: Some(9),
+        details_reasoning: true,
         silent_finish: false,
     };
 
@@ -365,6 +318,15 @@ mod tests {
         }
         let quiet = r#"{"user":null,"messages":[{"refusal":null,"reasoning_content":"","content":"x"}]}"#;
         assert_eq!(adapted(quiet), (r#"{"messages":[{"content":"x"}]}"#.to_owned(), Vec::new()));
+    }
+
+    #[test]
+    fn signed_reasoning_goes_back_as_it_came() {
+        let body = r#"{"messages":[{"role":"assistant","thinking_blocks":[{"type":"thinking","thinking":"a \"b\"","signature":"sig"},{"type":"thinking","thinking":"c","signature":"gemini:x"},{"type":"redacted_thinking","data":"d"}]}]}"#;
+        let wanted = r#"{"messages":[{"role":"assistant","reasoning_details":[{"type":"reasoning.text","text":"a \"b\"","signature":"sig","format":"anthropic-claude-v1","index":0},{"type":"reasoning.encrypted","data":"d","format":"anthropic-claude-v1","index":1}]}]}"#;
+        assert_eq!(adapted(body), (wanted.to_owned(), Vec::new()));
+        let both = r#"{"messages":[{"reasoning_details":[1],"thinking_blocks":[{"type":"thinking"}]}]}"#;
+        assert_eq!(adapted(both).0, r#"{"messages":[{"reasoning_details":[1]}]}"#);
     }
 
     #[test]

@@ -333,7 +333,7 @@ pub(super) fn write_request(
     let mut dropped = Losses::default();
     let mut writer = ObjectWriter::open(out, &request.extra, NAME);
     json::write_string(model, writer.overrule("model"));
-    write_messages(request, writer.overrule("messages"), &mut dropped)?;
+    write_messages(request, options, writer.overrule("messages"), &mut dropped)?;
     write_tools(request, &mut writer)?;
     write_bound(request, options, &mut writer);
     writer.optional_number("temperature", request.temperature);
@@ -513,7 +513,12 @@ fn write_tool(tool: &Tool, out: &mut Vec<u8>) {
     writer.close();
 }
 
-fn write_messages(request: &Request, out: &mut Vec<u8>, dropped: &mut Losses) -> Result<(), Fault> {
+fn write_messages(
+    request: &Request,
+    options: TargetOptions,
+    out: &mut Vec<u8>,
+    dropped: &mut Losses,
+) -> Result<(), Fault> {
     out.push(b'[');
     let mut first = true;
     for (place, message) in request.messages.iter().enumerate() {
@@ -521,7 +526,7 @@ fn write_messages(request: &Request, out: &mut Vec<u8>, dropped: &mut Losses) ->
             if !std::mem::take(&mut first) {
                 out.push(b',');
             }
-            write_turn(message, turn, place, out, dropped)?;
+            write_turn(message, turn, place, options, out, dropped)?;
         }
     }
     out.push(b']');
@@ -570,6 +575,7 @@ fn write_turn(
     message: &Message,
     turn: Turn<'_>,
     place: usize,
+    options: TargetOptions,
     out: &mut Vec<u8>,
     dropped: &mut Losses,
 ) -> Result<(), Fault> {
@@ -590,7 +596,7 @@ fn write_turn(
         match part {
             Part::ToolCall { .. } => {}
             Part::Refusal(text) => writer.string("refusal", text),
-            // Kept fields say it for callers of this dialect; providers of it refuse what they do not know.
+            // Kept fields say it for callers of this dialect; most providers of it refuse what they do not know.
             Part::Thinking { .. } | Part::RedactedThinking { .. } => {}
             // What the model did with tools of its provider is no part of the conversation elsewhere.
             Part::Opaque { dialect, .. } if *dialect != NAME && message.role == Role::Assistant => {
@@ -604,6 +610,9 @@ fn write_turn(
     }
     writer.optional_string("name", message.name.as_deref());
     message::write_tool_calls(&message.parts, &mut writer);
+    if let Some(blocks) = message::thinking_blocks(&message.parts).filter(|_| options.signed_reasoning) {
+        writer.text("thinking_blocks", &blocks);
+    }
     writer.close();
     Ok(())
 }

@@ -54,6 +54,10 @@ pub(super) struct Reader {
     /// Which of the fields that stand in every chunk were told.
     repeated: Vec<&'static str>,
     calls: Vec<Call>,
+    /// Reasoning is told in a field of its own.
+    reasons: bool,
+    /// So is what it is sealed with.
+    seals: bool,
 }
 
 /// A tool call as the provider numbers it; its place among those of its choice is our number.
@@ -154,8 +158,10 @@ impl Reader {
     fn read_delta(&mut self, choice: u64, delta: &JsonObject<'_, '_>, into: &mut Vec<Event>) -> Result<(), Fault> {
         let words = |name: &str| fields::string_of(delta, name).filter(|text| !text.is_empty()).map(str::to_owned);
         if let Some(text) = words("reasoning_content").or_else(|| words("reasoning")) {
+            self.reasons = true;
             into.push(Event::Thinking { choice, text });
         }
+        self.read_details(choice, delta, into);
         read_blocks(choice, delta, into);
         if let Some(text) = words("content") {
             into.push(Event::Text { choice, text });
@@ -180,6 +186,25 @@ impl Reader {
             }
         }
         Ok(())
+    }
+
+    /// What those who serve models of several makers tell of reasoning: the words only where they stand in no
+    /// other field, the seal only where it does not stand in `thinking_blocks`, as in an answer that was told
+    /// by this gateway before.
+    fn read_details(&mut self, choice: u64, delta: &JsonObject<'_, '_>, into: &mut Vec<Event>) {
+        self.seals |= delta.get("thinking_blocks").is_some();
+        for part in message::read_details(delta) {
+            match part {
+                Part::Thinking { text, signature } => {
+                    let untold = !self.reasons && !text.is_empty();
+                    into.extend(untold.then_some(Event::Thinking { choice, text }));
+                    let unsealed = signature.filter(|_| !self.seals);
+                    into.extend(unsealed.map(|signature| Event::ThinkingSignature { choice, signature }));
+                }
+                part if !self.seals => into.push(Event::Whole { choice, part }),
+                _ => {}
+            }
+        }
     }
 
     fn read_call(&mut self, choice: u64, call: &JsonObject<'_, '_>, into: &mut Vec<Event>) -> Result<(), Fault> {
@@ -646,6 +671,41 @@ mod tests {
 
     fn delta(delta: &str) -> String {
         format!(r#"{{"id":"i","model":"m","choices":[{{"index":0,"delta":{delta}}}]}}"#)
+    }
+
+    #[test]
+    fn reasoning_is_found_among_its_details_and_told_once() {
+        let detail = |fields: &str| {
+            delta(&format!(
+                r#"{{"reasoning_details":[{{"type":"reasoning.text","format":"anthropic-claude-v1"{fields}}}]}}"#
+            ))
+        };
+        let told = |events: &[Event]| {
+            let (mut thought, mut signatures) = (String::new(), Vec::new());
+            for event in events {
+                match event {
+                    Event::Thinking { text, .. } => thought.push_str(text),
+                    Event::ThinkingSignature { signature, .. } => signatures.push(signature.clone()),
+                    _ => {}
+                }
+            }
+            (thought, signatures)
+        };
+        let wanted = ("I see".to_owned(), vec!["sig".to_owned()]);
+        let (first, last) = (detail(r#","text":"I ""#), detail(r#","text":"see","signature":"sig""#));
+        assert_eq!(told(&read(&[&first, &last])), wanted, "Snowflake's way");
+        let both = r#"{"reasoning":"I see","reasoning_details":[{"type":"reasoning.text","text":"I see"}]}"#;
+        let seal = detail(r#","text":"","signature":"sig""#);
+        assert_eq!(told(&read(&[&delta(both), &seal])), wanted, "OpenRouter's way");
+        let block = delta(r#"{"thinking_blocks":[{"type":"thinking","thinking":"I see","signature":"sig"}]}"#);
+        assert_eq!(
+            told(&read(&[&delta(r#"{"reasoning_content":"I see"}"#), &block, &seal])),
+            wanted,
+            "the gateway's way"
+        );
+        let foreign =
+            r#"{"reasoning_details":[{"type":"reasoning.encrypted","data":"x","format":"openai-responses-v1"}]}"#;
+        assert_eq!(told(&read(&[&delta(foreign)])), (String::new(), vec![]));
     }
 
     #[test]

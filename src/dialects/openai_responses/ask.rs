@@ -3,6 +3,7 @@
 use super::super::fields;
 use super::items;
 use crate::chat::Ask;
+use crate::chat::Kept;
 use crate::fault::Fault;
 use crate::wire::json::JsonArray;
 use crate::wire::json::JsonObject;
@@ -35,8 +36,13 @@ pub(super) fn read_ask<'input>(body: Value<'_, 'input>) -> Result<Ask<'input>, F
                 ask.has_response_format =
                     format.is_some_and(|format| fields::string_of(&format, "type") != Some("text"));
             }
+            "previous_response_id" => ask.goes_on_from = kept("previous_response_id", value.into_string()),
             // Conversations grow and background work goes on: the same words later are another request.
-            "conversation" => ask.stateful = true,
+            "conversation" => {
+                ask.stateful = true;
+                let id = value.as_object().and_then(|conversation| fields::string_of(&conversation, "id"));
+                ask.goes_on_from = kept("conversation", value.into_string().or(id));
+            }
             "background" => ask.stateful |= fields::boolean(value, name)?,
             _ => fields::refuse_upstream_field(name)?,
         }
@@ -47,6 +53,10 @@ pub(super) fn read_ask<'input>(body: Value<'_, 'input>) -> Result<Ask<'input>, F
         return Err(Fault::bad_field("input", "`input` is required and must not be empty"));
     }
     Ok(ask)
+}
+
+fn kept<'input>(field: &'static str, id: Option<&'input str>) -> Option<Kept<'input>> {
+    id.map(|id| Kept { field, id })
 }
 
 /// Is there something to answer that the provider keeps?
@@ -164,6 +174,7 @@ mod tests {
                 has_media: true,
                 has_response_format: true,
                 stateful: false,
+                goes_on_from: None,
                 vectors: None,
             };
             assert_eq!(ask.expect("good"), wanted);
@@ -197,6 +208,22 @@ mod tests {
         for last in [r#"{"role":"assistant","content":"a"}"#, r#"{"type":"item_reference","id":"i"}"#] {
             judged(&format!(r#"{{"model":"m","input":[{{"role":"user","content":"x"}},{last}]}}"#), |ask| {
                 assert_eq!(ask.expect("good").last_user_text, None, "{last}");
+            });
+        }
+    }
+
+    #[test]
+    fn what_a_request_goes_on_from_is_known_by_its_field() {
+        for (fields, wanted) in [
+            (r#""previous_response_id":"resp_1""#, Some(("previous_response_id", "resp_1"))),
+            (r#""conversation":"conv_1""#, Some(("conversation", "conv_1"))),
+            (r#""conversation":{"id":"conv_1"}"#, Some(("conversation", "conv_1"))),
+            (r#""conversation":{"id":7},"input":"x""#, None),
+            (r#""previous_response_id":null,"input":"x""#, None),
+        ] {
+            judged(&format!(r#"{{"model":"m",{fields}}}"#), |ask| {
+                let kept = ask.expect("good").goes_on_from;
+                assert_eq!(kept.map(|kept| (kept.field, kept.id)), wanted, "{fields}");
             });
         }
     }

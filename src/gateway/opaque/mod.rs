@@ -12,6 +12,8 @@ mod whom;
 
 pub use paths::Endpoint;
 pub(super) use paths::endpoint;
+pub(super) use said::with_model;
+pub(super) use whom::may_come_back;
 
 use super::Gateway;
 use super::Incoming;
@@ -25,7 +27,9 @@ use super::forward;
 use super::forward::Failure;
 use super::forward::Unserved;
 use super::forward::Vanished;
+use super::homes::Home;
 use super::recall::Remembrance;
+use super::receive;
 use super::rules;
 use super::story::Ending;
 use super::story::Story;
@@ -60,8 +64,10 @@ struct Call<'r> {
     caller: &'r Caller,
     method: &'static str,
     /// Below the provider's base URL, query included.
-    target: Vec<u8>,
+    target: String,
     said: Said,
+    /// Where something lives that the request names by id.
+    home: Option<Home>,
     allowance: Option<Allowance>,
 }
 
@@ -101,10 +107,13 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         story: &mut Story,
         allowance: &mut Option<Allowance>,
     ) -> Result<(), Unserved> {
-        let path = super::receive::unmounted(incoming.head.path(incoming.bytes)).0;
+        let asked = incoming.head.path(incoming.bytes);
+        let path = receive::unmounted(asked).0;
         let method = paths::method_name(incoming.head.method)?;
-        let mut target = endpoint.upstream_path(path)?.as_bytes().to_vec();
-        paths::write_query(incoming.head.query(incoming.bytes), &mut target);
+        let mut target = endpoint.upstream_path(path)?.to_owned();
+        // Behind a deployment's name it holds the version of Azure's API.
+        let query = incoming.head.query(incoming.bytes).filter(|_| receive::deployment(asked).is_none());
+        paths::write_query(query, &mut target);
         let said = Said::read(&incoming, &self.parser)?;
         story.requested_model = said.model.as_deref().map(|model| self.model_names.shared(model));
 
@@ -124,12 +133,12 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         story.route = route;
 
         let allowance = grant.allowance;
-        let call = Call { endpoint, incoming, deployment, caller, method, target, said, allowance };
+        let call = Call { endpoint, incoming, deployment, caller, method, target, said, home, allowance };
         let (exchange, provider, key) = self.ask_unread(&call, &candidates, client, story).await?;
         match exchange.status() {
             200..=299 => {
                 deployment.providers[provider].keys.accepted(key);
-                Box::pin(self.relay_unread(exchange, &call, provider, client, story)).await
+                Box::pin(self.relay_unread(exchange, &call, (provider, key.index()), client, story)).await
             }
             _ => Box::pin(self.refused_unread(exchange, &call, (provider, key), client, story)).await,
         }
@@ -148,9 +157,10 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
             let provider = &call.deployment.providers[*index];
             let total = rules::total_timeout(provider.link.timeouts.total, call.incoming.head, call.incoming.bytes)?;
             let before = self.net.now();
-            // What was made with one key is often to be found by that one alone: always the first that is fit.
+            // What was made with one key is often to be found by that one alone: it, or always the first that is fit.
             let asked = model.as_deref().unwrap_or_default();
-            let Some(key) = provider.keys.choose(asked, Tried::default(), before, 0) else {
+            let at_home = provider.key_at(call.home.as_ref(), asked, before);
+            let Some(key) = at_home.or_else(|| provider.keys.choose(asked, Tried::default(), before, 0)) else {
                 last = forward::no_key(provider, asked);
                 continue;
             };
@@ -216,8 +226,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         let mut out = self.memory.take();
         out.extend_from_slice(call.method.as_bytes());
         out.push(b' ');
-        out.extend_from_slice(provider.link.endpoint.path_prefix.as_bytes());
-        out.extend_from_slice(&call.target);
+        provider.write_path(&call.target, model, false, &mut out);
         out.extend_from_slice(b" HTTP/1.1\r\n");
         write_fixed_head(&provider.fixed_head, &mut out);
         out.extend_from_slice(provider.keys.line(key));

@@ -59,7 +59,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         &self,
         mut exchange: Box<Exchange<N>>,
         call: &Call<'_>,
-        provider: usize,
+        (provider, key): (usize, usize),
         client: &mut Client<'_, N::Stream>,
         story: &mut Story,
     ) -> Result<(), Unserved> {
@@ -80,7 +80,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         self.memory.give(head);
         let _under_way = is_events.then(|| self.recorder.stream());
 
-        let passed = self.pass(&mut exchange, call, provider, more, &mut watch, &mut out, client, story).await;
+        let passed = self.pass(&mut exchange, call, (provider, key), more, &mut watch, &mut out, client, story).await;
         self.take_down(&watch, call, provider, story);
         match passed {
             Ok(()) => story.ending = Ending::Answered,
@@ -107,7 +107,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         &self,
         exchange: &mut Exchange<N>,
         call: &Call<'_>,
-        provider: &Provider,
+        (provider, key): (&Provider, usize),
         mut more: bool,
         watch: &mut Watch,
         out: &mut Vec<u8>,
@@ -123,7 +123,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
             if ready > 0 {
                 let rest = out.split_off(ready);
                 watch.look(out, &self.parser, story);
-                self.learn(watch, call, provider);
+                self.learn(watch, call, provider, key);
                 client.push(&self.net, out).await.map_err(|_| Interrupted::Vanished)?;
                 out.extend_from_slice(&rest);
             }
@@ -131,7 +131,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
             more = self.next_piece(exchange, &provider.name, out, client, story).await?;
         }
         watch.look(out, &self.parser, story);
-        self.learn(watch, call, provider);
+        self.learn(watch, call, provider, key);
         client.end_stream(&self.net, out).await.map_err(|_| Interrupted::Vanished)
     }
 
@@ -203,7 +203,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
 
     /// Remembers the ids that an answer has told so far: before the caller has them, because it may come back
     /// at once.
-    fn learn(&self, watch: &mut Watch, call: &Call<'_>, provider: &Provider) {
+    fn learn(&self, watch: &mut Watch, call: &Call<'_>, provider: &Provider, key: usize) {
         if watch.ids().count() == watch.learned() {
             return;
         }
@@ -213,7 +213,8 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
             homes.any(|home| home.scope == call.caller.scope)
         };
         if creates(watch, call) || comes_back() {
-            watch.ids().for_each(|id| self.shared.homes.learn(id, &provider.name, &call.caller.scope));
+            let home = provider.home(key, call.caller);
+            watch.ids().for_each(|id| self.shared.homes.learn(id, home.clone()));
         }
         watch.note_learned();
     }
@@ -229,7 +230,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
             .model
             .as_deref()
             .zip(story.usage.as_ref())
-            .and_then(|(model, usage)| call.deployment.cost(provider, model, usage));
+            .and_then(|(model, usage)| call.deployment.cost(provider, model, usage, self.net.unix_ms()));
     }
 
     /// Hands a refusal on: as it is where it is in the caller's envelope, else in one.

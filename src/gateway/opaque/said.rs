@@ -9,6 +9,7 @@ use crate::dialects::opaque;
 use crate::fault::Fault;
 use crate::fault::Kind;
 use crate::wire::http1::Known;
+use crate::wire::json;
 use crate::wire::json::Parser;
 use crate::wire::multipart;
 use std::cell::RefCell;
@@ -81,6 +82,31 @@ impl Said {
     }
 }
 
+/// `incoming`'s body with `model` as its model, whatever it says itself: what the path names counts. `None`
+/// where it cannot be read, which is for others to say.
+pub(in crate::gateway) fn with_model(
+    incoming: &Incoming<'_>,
+    model: &str,
+    parser: &RefCell<Parser>,
+) -> Option<Vec<u8>> {
+    let is_object = incoming.body.trim_ascii_start().starts_with(b"{");
+    let said = if is_object { said_in_json(incoming.body, parser) } else { Said::read(incoming, parser) };
+    let said = said.ok()?;
+    let mut out = Vec::with_capacity(incoming.body.len() + model.len() + 16);
+    if said.model.is_some() || !matches!(said.form, Form::Json) {
+        said.write(incoming.body, Some(model), parser, &mut out);
+        return Some(out);
+    }
+    let (before, after) = incoming.body.split_at(memchr::memchr(b'{', incoming.body)? + 1);
+    let is_empty = after.trim_ascii_start().starts_with(b"}");
+    out.extend_from_slice(before);
+    out.extend_from_slice(b"\"model\":");
+    json::write_string(model, &mut out);
+    out.extend_from_slice(if is_empty { b"" } else { b"," });
+    out.extend_from_slice(after);
+    Some(out)
+}
+
 /// `application/json`, `application/…+json`, with parameters or without.
 fn is_json(content_type: &[u8]) -> bool {
     let kind = content_type.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
@@ -126,6 +152,29 @@ mod tests {
         let (said, mut out) = (said(content_type, body).expect("readable"), Vec::new());
         said.write(body.as_bytes(), Some("other"), &RefCell::new(Parser::new()), &mut out);
         String::from_utf8(out).expect("text")
+    }
+
+    #[test]
+    fn the_paths_model_counts() {
+        let named = |content_type: &str, body: &str| {
+            let bytes = format!("POST /v1/x HTTP/1.1\r\nhost: h\r\n{content_type}\r\n");
+            let mut head = RequestHead::default();
+            parse_request_head(bytes.as_bytes(), &HeadLimits::default(), &mut head);
+            let incoming = Incoming { head: &head, bytes: bytes.as_bytes(), body: body.as_bytes() };
+            let body = with_model(&incoming, "a\"b", &RefCell::new(Parser::new()))?;
+            Some(String::from_utf8(body).expect("text"))
+        };
+        for (body, wanted) in [
+            (r#"{"model":"m","x":1}"#, r#"{"model":"a\"b","x":1}"#),
+            (r#" { "x":1}"#, r#" {"model":"a\"b", "x":1}"#),
+            ("{ }", r#"{"model":"a\"b" }"#),
+        ] {
+            assert_eq!(named(JSON, body).as_deref(), Some(wanted));
+        }
+        for unreadable in ["{", "[1]", "7"] {
+            assert_eq!(named(JSON, unreadable), None, "{unreadable}");
+        }
+        assert_eq!(named("", "x").as_deref(), Some("x"));
     }
 
     const JSON: &str = "content-type: Application/JSON; charset=utf-8\r\n";

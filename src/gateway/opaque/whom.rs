@@ -47,7 +47,7 @@ pub(super) fn permit(caller: &Caller, endpoint: &Endpoint, wish: &Wish<'_>) -> R
         // Told in full by the common admission.
         return if caller.may_use(model) { Ok(()) } else { Err(super::super::admit::model_refused(model)) };
     }
-    if wish.subject.is_some_and(|home| home.scope == caller.scope) && wish.model.is_none() {
+    if wish.subject.is_some_and(|home| may_come_back(caller, home)) && wish.model.is_none() {
         return Ok(());
     }
     let advice = if endpoint.model_decides { "name one of them as `model`, or " } else { "" };
@@ -58,6 +58,12 @@ pub(super) fn permit(caller: &Caller, endpoint: &Endpoint, wish: &Wish<'_>) -> R
              for a key that may use all (\"*\")"
         ),
     ))
+}
+
+/// May `caller` come back to what lives at `home`? Everything that the providers' accounts hold is open to
+/// who may use all models.
+pub(in crate::gateway) fn may_come_back(caller: &Caller, home: &Home) -> bool {
+    may_use_all(caller) || home.scope == caller.scope
 }
 
 /// Providers to be asked in order; the next one only where the one before could not be reached.
@@ -81,7 +87,7 @@ pub(super) fn candidates(
         }
         return Ok((route, found));
     }
-    if let Some(home) = wish.home.and_then(|home| position(deployment, home.provider.as_bytes()))
+    if let Some(home) = wish.home.and_then(|home| deployment.provider_called(&home.provider))
         && serves(deployment, endpoint, home)
     {
         if found.is_empty() && wish.model.is_none() {
@@ -146,7 +152,8 @@ fn position(deployment: &Deployment, name: &[u8]) -> Option<usize> {
 }
 
 fn serves(deployment: &Deployment, endpoint: &Endpoint, provider: usize) -> bool {
-    endpoint.providers.iter().any(|dialect| deployment.providers[provider].speaks(dialect))
+    let provider = &deployment.providers[provider];
+    provider.passes_unread() && endpoint.providers.iter().any(|dialect| provider.speaks(dialect))
 }
 
 /// `openai/gpt-x` asked of the provider `openai` is its model `gpt-x`.

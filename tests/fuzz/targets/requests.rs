@@ -47,7 +47,7 @@ pub fn beside(name: &str, bytes: &[u8]) {
     let dialect = *found.expect("a format beside the dialects");
     let _not_json = parsed(bytes, |body| {
         judge(dialect, bytes, body);
-        if let Err(fault) = dialect.left_unsaid(body) {
+        if let Err(fault) = dialect.left_unsaid(body, "m") {
             refused(&fault);
         }
         if let Some(estimate) = dialect.estimate(body) {
@@ -56,7 +56,7 @@ pub fn beside(name: &str, bytes: &[u8]) {
         for provider in dialects::of_providers() {
             let Some(other) = dialect.through(provider.name()) else { continue };
             let Ok(ask) = other.read_ask(body) else { continue };
-            if let Err(fault) = other.left_unsaid(body) {
+            if let Err(fault) = other.left_unsaid(body, "m") {
                 refused(&fault);
                 continue;
             }
@@ -133,7 +133,12 @@ fn adapted(body: &[u8]) {
 }
 
 fn translated(provider: &dyn ProviderDialect, request: &Request, model: &str) {
-    let options = TargetOptions { default_max_tokens: Some(4096), inject_usage: true, legacy_max_tokens: false };
+    let options = TargetOptions {
+        default_max_tokens: Some(4096),
+        inject_usage: true,
+        legacy_max_tokens: false,
+        signed_reasoning: true,
+    };
     for options in [TargetOptions::default(), options] {
         let mut out = b"before".to_vec();
         match provider.write_request(request, model, options, &mut out) {

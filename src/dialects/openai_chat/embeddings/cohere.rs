@@ -1,6 +1,8 @@
 //! Cohere: `/v2/embed`, which wants to know what the vectors are for.
 
 use super::super::super::fields;
+use super::super::super::fields::ObjectWriter;
+use super::NAME;
 use super::NOT_UNDERSTOOD;
 use super::elsewhere::Elsewhere;
 use super::elsewhere::Vectors;
@@ -13,10 +15,10 @@ use serde_json::value::RawValue;
 pub(super) const COHERE: Elsewhere = Elsewhere {
     provider: "cohere_chat",
     fields: &["dimensions", "input_type", "truncate"],
+    refuse: |_, _| Ok(()),
     path,
     write_request,
     read_answer,
-    read_fault: fields::read_error_body,
 };
 
 /// Demanded, and unknown to OpenAI's callers; whoever means queries says so in a field of that name.
@@ -27,28 +29,27 @@ fn path(_model: &str) -> String {
 }
 
 fn write_request(object: &JsonObject<'_, '_>, texts: &[&str], model: &str, out: &mut Vec<u8>) {
-    out.extend_from_slice(b"{\"model\":");
-    json::write_string(model, out);
-    out.extend_from_slice(b",\"input_type\":");
-    json::write_string(fields::string_of(object, "input_type").unwrap_or(INPUT_TYPE), out);
-    out.extend_from_slice(b",\"embedding_types\":[\"float\"]");
-    if let Some(truncate) = fields::string_of(object, "truncate") {
-        out.extend_from_slice(b",\"truncate\":");
-        json::write_string(truncate, out);
-    }
+    write_fields(object, texts, Some(model), out);
+}
+
+/// The request, with the model where that stands in the body.
+pub(super) fn write_fields(object: &JsonObject<'_, '_>, texts: &[&str], model: Option<&str>, out: &mut Vec<u8>) {
+    let mut writer = ObjectWriter::open(out, &[], NAME);
+    writer.optional_string("model", model);
+    writer.string("input_type", fields::string_of(object, "input_type").unwrap_or(INPUT_TYPE));
+    writer.text("embedding_types", "[\"float\"]");
+    writer.optional_string("truncate", fields::string_of(object, "truncate"));
     if let Some(dimensions) = fields::integer_of(object, "dimensions") {
-        out.extend_from_slice(b",\"output_dimension\":");
-        fields::write_integer(dimensions, out);
+        writer.integer("output_dimension", dimensions);
     }
-    out.extend_from_slice(b",\"texts\":");
-    fields::write_list(texts, out, |text, out| json::write_string(text, out));
-    out.push(b'}');
+    fields::write_list(texts, writer.overrule("texts"), |text, out| json::write_string(text, out));
+    writer.close();
 }
 
 #[derive(Deserialize)]
 struct Answer<'raw> {
     #[serde(borrow)]
-    embeddings: ByType<'raw>,
+    embeddings: &'raw RawValue,
     #[serde(default)]
     meta: Option<Meta>,
 }
@@ -71,13 +72,20 @@ struct Units {
     input_tokens: Option<f64>,
 }
 
-fn read_answer(raw: &[u8]) -> Result<Vectors<'_>, Fault> {
-    let answer: Answer<'_> = serde_json::from_slice(raw).map_err(|_| fields::not_understood(NOT_UNDERSTOOD))?;
+pub(super) fn read_answer(raw: &[u8]) -> Result<Vectors<'_>, Fault> {
+    let broken = |_| fields::not_understood(NOT_UNDERSTOOD);
+    let answer: Answer<'_> = serde_json::from_slice(raw).map_err(broken)?;
+    let told = answer.embeddings.get();
+    // Elsewhere than at Cohere itself the types may be left out where there is one.
+    let vectors = match told.starts_with('[') {
+        true => serde_json::from_str(told).map_err(broken)?,
+        false => serde_json::from_str::<ByType<'_>>(told).map_err(broken)?.float,
+    };
     let units = answer.meta.and_then(|meta| meta.billed_units);
     // Its numbers are doubles that hold whole ones.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     let tokens = units.and_then(|units| units.input_tokens).map(|tokens| tokens.max(0.0) as u64);
-    Ok(Vectors { vectors: answer.embeddings.float, tokens })
+    Ok(Vectors { vectors, tokens })
 }
 
 #[cfg(test)]

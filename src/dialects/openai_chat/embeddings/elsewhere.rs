@@ -9,13 +9,16 @@ use super::super::super::Dropped;
 use super::super::super::EventFacts;
 use super::super::super::EventReader;
 use super::super::super::EventWriter;
+use super::super::super::HeadField;
 use super::super::super::ProviderDialect;
 use super::super::super::ReadWhole;
 use super::super::super::ReplayTemplate;
 use super::super::super::StreamOptions;
 use super::super::super::TargetOptions;
 use super::super::super::fields;
+use super::super::super::of_provider;
 use super::OpenAiEmbeddings;
+use super::bedrock;
 use super::cohere;
 use super::gemini;
 use super::write_base64;
@@ -39,10 +42,11 @@ pub(super) struct Elsewhere {
     pub(super) provider: &'static str,
     /// Fields of a request that it is told, beside the model, the input and how vectors are written.
     pub(super) fields: &'static [&'static str],
+    /// What else it cannot do: for this model, with these texts.
+    pub(super) refuse: fn(&str, &[&str]) -> Result<(), Fault>,
     pub(super) path: fn(&str) -> String,
     pub(super) write_request: fn(&JsonObject<'_, '_>, &[&str], &str, &mut Vec<u8>),
     pub(super) read_answer: fn(&[u8]) -> Result<Vectors<'_>, Fault>,
-    pub(super) read_fault: fn(u16, &[u8]) -> Fault,
 }
 
 /// What a provider answered.
@@ -53,7 +57,7 @@ pub(super) struct Vectors<'raw> {
     pub(super) tokens: Option<u64>,
 }
 
-const ALL: &[&Elsewhere] = &[&gemini::GEMINI, &cohere::COHERE];
+const ALL: &[&Elsewhere] = &[&gemini::GEMINI, &cohere::COHERE, &bedrock::BEDROCK];
 
 /// How providers of the dialect called `provider` are asked, if not in OpenAI's words.
 pub(super) fn of(provider: &str) -> Option<&'static dyn Dialect> {
@@ -101,7 +105,13 @@ impl ProviderDialect for Elsewhere {
     }
 
     fn read_fault(&self, status: u16, body: &[u8]) -> Fault {
-        (self.read_fault)(status, body)
+        self.read_refusal(status, &|_| None, body)
+    }
+
+    /// As its providers' answers to everything else are read.
+    fn read_refusal(&self, status: u16, field: &HeadField<'_>, body: &[u8]) -> Fault {
+        of_provider(self.provider)
+            .map_or_else(|| fields::read_error_body(status, body), |dialect| dialect.read_refusal(status, field, body))
     }
 
     fn answer_facts(&self, body: Value<'_, '_>) -> Result<AnswerFacts, Fault> {
@@ -118,9 +128,9 @@ impl Dialect for Elsewhere {
         provider == self.provider
     }
 
-    fn left_unsaid(&self, body: Value<'_, '_>) -> Result<Vec<Dropped>, Fault> {
+    fn left_unsaid(&self, body: Value<'_, '_>, model: &str) -> Result<Vec<Dropped>, Fault> {
         let object = fields::body_object(body)?;
-        texts(&object)?;
+        (self.refuse)(model, &texts(&object)?)?;
         let said = |name: &str| matches!(name, "model" | "input" | "encoding_format") || self.fields.contains(&name);
         let unsaid = object.iter().filter(|(name, value)| !said(name) && !value.is_null());
         Ok(unsaid.map(|(name, _)| Dropped { field: name.to_owned() }).collect())
@@ -251,11 +261,20 @@ pub(super) mod tests {
 
     /// What `provider` is asked for `model-1`, and what had to be left out.
     pub(in super::super) fn asked(provider: &str, body: &str) -> Result<(serde_json::Value, Vec<String>), Fault> {
+        asked_of(provider, "model-1", body)
+    }
+
+    /// The same for `model`.
+    pub(in super::super) fn asked_of(
+        provider: &str,
+        model: &str,
+        body: &str,
+    ) -> Result<(serde_json::Value, Vec<String>), Fault> {
         let dialect = of(provider).expect("a known provider");
         parsed(body, |value| {
-            let unsaid = dialect.left_unsaid(value)?;
+            let unsaid = dialect.left_unsaid(value, model)?;
             let (ask, mut out) = (dialect.read_ask(value)?, Vec::new());
-            dialect.splice_request(body.as_bytes(), value, &ask, "model-1", TargetOptions::default(), &mut out);
+            dialect.splice_request(body.as_bytes(), value, &ask, model, TargetOptions::default(), &mut out);
             let names = unsaid.into_iter().map(|dropped| dropped.field).collect();
             Ok((serde_json::from_slice(&out).expect("what we write is JSON"), names))
         })
@@ -278,12 +297,12 @@ pub(super) mod tests {
 
     #[test]
     fn only_those_with_words_of_their_own_are_asked_in_them() {
-        for provider in ["gemini", "cohere_chat"] {
+        for provider in ["gemini", "cohere_chat", "bedrock_converse"] {
             let found = OpenAiEmbeddings.through(provider).expect("known");
             assert_eq!((found.name(), found.family()), (OpenAiEmbeddings.name(), OpenAiEmbeddings.family()));
             assert!(found.served_by(provider) && !OpenAiEmbeddings.served_by(provider));
         }
-        for provider in ["openai_chat", "openai_responses", "anthropic_messages", "bedrock_converse"] {
+        for provider in ["openai_chat", "openai_responses", "anthropic_messages"] {
             assert!(OpenAiEmbeddings.through(provider).is_none(), "{provider}");
         }
     }

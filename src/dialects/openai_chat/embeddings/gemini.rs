@@ -13,10 +13,10 @@ use serde_json::value::RawValue;
 pub(super) const GEMINI: Elsewhere = Elsewhere {
     provider: "gemini",
     fields: &["dimensions", "task_type"],
+    refuse: |_, _| Ok(()),
     path,
     write_request,
     read_answer,
-    read_fault: fields::read_error_body,
 };
 
 fn path(model: &str) -> String {

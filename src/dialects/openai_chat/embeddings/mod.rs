@@ -6,6 +6,7 @@
 //! stay where they stand. And OpenAI's SDKs ask for `base64` without being told to, which half of all
 //! compatible servers ignore: a vector that came in the other form than was asked for is rewritten.
 
+mod bedrock;
 mod cohere;
 mod elsewhere;
 mod gemini;

@@ -1,0 +1,71 @@
+//! Messages as Vertex AI takes them: the model stands in the path, and the body says instead by which version of
+//! the API it is meant.
+
+use super::super::members::members;
+use crate::wire::percent;
+
+const VERSION: &str = "\"anthropic_version\":\"vertex-2023-10-16\"";
+const MESSAGES: &str = "/v1/messages";
+const COUNT: &str = "/v1/messages/count_tokens";
+
+/// Appends where Vertex has what Anthropic has at `path`.
+pub fn write_vertex_path(path: &str, model: &str, stream: bool, out: &mut Vec<u8>) {
+    let (path, model, verb) = match path {
+        COUNT => ("/models/", "count-tokens", ":rawPredict"),
+        MESSAGES if stream => ("/models/", model, ":streamRawPredict"),
+        MESSAGES => ("/models/", model, ":rawPredict"),
+        other => (other, "", ""),
+    };
+    out.extend_from_slice(path.as_bytes());
+    percent::encode(model.as_bytes(), b"@", out);
+    out.extend_from_slice(verb.as_bytes());
+}
+
+/// Makes the body that begins at `start` of `out`, and goes to `path`, one for Vertex: every byte but those of
+/// the model stays.
+pub fn wrap_for_vertex(path: &str, out: &mut Vec<u8>, start: usize) {
+    let body = &out[start..];
+    let members = members(body, 0);
+    let named = |name: &[u8]| members.iter().find(|member| member.name(body) == name);
+    if named(b"anthropic_version").is_some() {
+        return;
+    }
+    let Some(model) = named(b"model") else { return };
+    // A count needs the model all the same, since its path names none.
+    let (at, text) = match path {
+        COUNT => (model.key.start..model.key.start, format!("{VERSION},")),
+        _ => (model.key.start..model.value.end, VERSION.to_owned()),
+    };
+    out.splice(start + at.start..start + at.end, text.into_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_model_goes_into_the_path() {
+        let path = |path: &str, stream| {
+            let mut out = Vec::new();
+            write_vertex_path(path, "claude-sonnet-4-5@20250929", stream, &mut out);
+            String::from_utf8(out).expect("ASCII")
+        };
+        assert_eq!(path(MESSAGES, false), "/models/claude-sonnet-4-5@20250929:rawPredict");
+        assert_eq!(path(MESSAGES, true), "/models/claude-sonnet-4-5@20250929:streamRawPredict");
+        assert_eq!(path(COUNT, false), "/models/count-tokens:rawPredict");
+    }
+
+    #[test]
+    fn the_version_stands_where_the_model_stood() {
+        let wrapped = |path: &str, body: &str| {
+            let mut out = format!("head{body}").into_bytes();
+            wrap_for_vertex(path, &mut out, 4);
+            String::from_utf8(out).expect("text").replacen("head", "", 1)
+        };
+        let body = r#"{ "max_tokens":9, "model" : "m","messages":[{"model":"x"}]}"#;
+        let wanted = r#"{ "max_tokens":9, "anthropic_version":"vertex-2023-10-16","messages":[{"model":"x"}]}"#;
+        assert_eq!(wrapped(MESSAGES, body), wanted);
+        let wanted = r#"{"anthropic_version":"vertex-2023-10-16","model":"m"}"#;
+        assert_eq!(wrapped(COUNT, r#"{"model":"m"}"#), wanted);
+    }
+}
