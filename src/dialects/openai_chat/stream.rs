@@ -56,6 +56,8 @@ pub(super) struct Reader {
     calls: Vec<Call>,
     /// Reasoning is told in a field of its own.
     reasons: bool,
+    /// Or it was told in details first, and a field of its own repeats it.
+    details: bool,
     /// So is what it is sealed with.
     seals: bool,
 }
@@ -157,7 +159,9 @@ impl Reader {
 
     fn read_delta(&mut self, choice: u64, delta: &JsonObject<'_, '_>, into: &mut Vec<Event>) -> Result<(), Fault> {
         let words = |name: &str| fields::string_of(delta, name).filter(|text| !text.is_empty()).map(str::to_owned);
-        if let Some(text) = words("reasoning_content").or_else(|| words("reasoning")) {
+        if let Some(text) = words("reasoning_content").or_else(|| words("reasoning"))
+            && !self.details
+        {
             self.reasons = true;
             into.push(Event::Thinking { choice, text });
         }
@@ -197,6 +201,7 @@ impl Reader {
             match part {
                 Part::Thinking { text, signature } => {
                     let untold = !self.reasons && !text.is_empty();
+                    self.details |= untold;
                     into.extend(untold.then_some(Event::Thinking { choice, text }));
                     let unsealed = signature.filter(|_| !self.seals);
                     into.extend(unsealed.map(|signature| Event::ThinkingSignature { choice, signature }));
