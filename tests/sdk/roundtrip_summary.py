@@ -137,7 +137,13 @@ def of_chat(answer):
         told.say("thought", block.get("thinking"))
         told.seal(block.get("signature") or block.get("data"))
     if "thinking_blocks" not in extra:
-        told.say("thought", extra.get("reasoning_content") or extra.get("reasoning"))
+        # Who serves models of several makers has details beside the words, or in place of them.
+        details = extra.get("reasoning_details") or []
+        detailed = "".join(detail.get("text") or detail.get("summary") or "" for detail in details)
+        told.say("thought", extra.get("reasoning_content") or extra.get("reasoning") or detailed)
+        for detail in details:
+            if (detail.get("format") or "").startswith("anthropic"):
+                told.seal(detail.get("signature") or detail.get("data"))
     pieces = message.content if isinstance(message.content, list) else [{"type": "text", "text": message.content}]
     for piece in pieces:
         if piece["type"] == "thinking":
