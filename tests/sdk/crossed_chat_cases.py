@@ -131,7 +131,10 @@ DIFFERENCES = {
     "whole, error-html": chat_cases.DIFFERENCES["whole, error-html"],
     "whole, cut-whole": chat_cases.failed(OWN_TROUBLE, CLOSED),
     "streamed, no-events": failed_before_content(INCOMPLETE, chat_cases.UNFINISHED),
-    "streamed, no-done": broken(INCOMPLETE, chat_cases.UNFINISHED, stream__chunks=6, stream__usage=[]),
+    # A translated answer is called finished when its stream is complete, and not before.
+    "streamed, no-done": broken(
+        INCOMPLETE, chat_cases.UNFINISHED, stream__chunks=5, stream__usage=[], stream__choices__0__finish=[]
+    ),
     "streamed, no-finish": broken(INCOMPLETE, chat_cases.UNFINISHED),
     "streamed, cut-early": failed_before_content(BEFORE_CONTENT, CLOSED),
     "streamed, cut-late": broken(OWN_TROUBLE, CLOSED),

@@ -125,8 +125,8 @@ DIFFERENCES = {
     "whole, error-html": messages_cases.DIFFERENCES["whole, error-html"],
     "whole, cut-whole": messages_cases.failed(OWN_TROUBLE, CLOSED),
     "streamed, no-events": messages_cases.DIFFERENCES["streamed, no-events"],
-    # How an answer ends is told with its numbers, which OpenAI's dialect sends last.
-    "streamed, no-done": messages_cases.DIFFERENCES["streamed, no-stop"].but(events=PLAIN[:-2]),
+    # A translated answer is called finished when its stream is complete, and not before.
+    "streamed, no-done": messages_cases.DIFFERENCES["streamed, no-stop"].but(events=PLAIN[:-3]),
     "streamed, no-finish": of_other(
         "streamed, no-finish", "the provider ended its stream without finishing the answer"
     ),
