@@ -8,7 +8,11 @@ use criterion::Criterion;
 use criterion::Throughput;
 use criterion::criterion_group;
 use criterion::criterion_main;
+use ringgate::chat::Event;
+use ringgate::dialects;
 use ringgate::dialects::Dialect;
+use ringgate::dialects::EventReader;
+use ringgate::dialects::EventWriter;
 use ringgate::dialects::ProviderDialect;
 use ringgate::dialects::StreamOptions;
 use ringgate::dialects::TargetOptions;
@@ -16,6 +20,7 @@ use ringgate::dialects::anthropic_messages::AnthropicMessages;
 use ringgate::dialects::openai_chat::OpenAiChat;
 use ringgate::fault::Fault;
 use ringgate::wire::json::Parser;
+use ringgate::wire::json::Value;
 use ringgate::wire::sse::EVENT_BYTES_MAX;
 use ringgate::wire::sse::Splitter;
 use ringgate::wire::sse::write_event;
@@ -47,6 +52,26 @@ data: {"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text
 
 "#;
 
+const BEDROCK_START: &str = r#"event: messageStart
+data: {"p":"abcdef","role":"assistant"}
+
+"#;
+const BEDROCK_EVENT: &str = r#"event: contentBlockDelta
+data: {"contentBlockIndex":0,"delta":{"text":" Paris, which"},"p":"abcdefghijklmnop"}
+
+"#;
+const COHERE_START: &str = r#"event: message-start
+data: {"id":"01Xf6SmUVY1mDrSwFc5RsY3n","type":"message-start","delta":{"message":{"role":"assistant","content":[],"tool_plan":"","tool_calls":[],"citations":[]}}}
+
+event: content-start
+data: {"type":"content-start","index":0,"delta":{"message":{"content":{"type":"text","text":""}}}}
+
+"#;
+const COHERE_EVENT: &str = r#"event: content-delta
+data: {"type":"content-delta","index":0,"delta":{"message":{"content":{"text":" Paris, which"}}}}
+
+"#;
+
 fn requests(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("request");
     let mut out = Vec::new();
@@ -60,13 +85,6 @@ fn requests(criterion: &mut Criterion) {
             bench.iter(|| {
                 out.clear();
                 OpenAiChat.splice_request(black_box(&body), value, &ask, MODEL, OPTIONS, &mut out);
-            });
-        });
-        group.bench_function(BenchmarkId::new("openai_to_anthropic", name), |bench| {
-            bench.iter(|| {
-                out.clear();
-                let request = OpenAiChat.read_request(black_box(value)).expect("the bodies are chats");
-                AnthropicMessages.write_request(&request, MODEL, OPTIONS, &mut out).expect("nothing stands in the way")
             });
         });
     }
@@ -103,37 +121,124 @@ fn unchanged_events(criterion: &mut Criterion) {
     group.finish();
 }
 
-fn translated_events(criterion: &mut Criterion) {
-    let mut group = criterion.benchmark_group("event");
-    let ways: [(_, &dyn Dialect, &dyn Dialect, _, _); 2] = [
-        ("openai_to_anthropic", &OpenAiChat, &AnthropicMessages, OPENAI_START, OPENAI_EVENT),
-        ("anthropic_to_openai", &AnthropicMessages, &OpenAiChat, ANTHROPIC_START, ANTHROPIC_EVENT),
-    ];
-    for (name, from, to, start, event) in ways {
-        let (mut reader, mut writer) = (from.event_reader(), to.event_writer(StreamOptions::default()));
-        let (mut events, mut out) = (Vec::new(), Vec::new());
-        let mut splitter = Splitter::new(EVENT_BYTES_MAX);
-        let mut pass = |bytes: &str, out: &mut Vec<u8>| {
-            out.clear();
-            let fed = splitter.feed(bytes.as_bytes(), |event| {
-                reader.read(event.name, event.data, &mut events)?;
-                events.drain(..).for_each(|event| writer.write(&event, out));
-                Ok::<(), Fault>(())
+/// A request of 1 KB from callers of every dialect to providers of every other one.
+fn translated_requests(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("request_1_kb");
+    let [(_, chat), ..] = bodies::shapes();
+    let request = read(&OpenAiChat, &chat, |dialect, body| dialect.read_request(body));
+    let mut out = Vec::new();
+    for caller in dialects::ALL {
+        let mut body = Vec::new();
+        caller.write_request(&request, MODEL, OPTIONS, &mut body).expect("every dialect can say it");
+        for provider in dialects::of_providers().filter(|provider| provider.name() != caller.name()) {
+            let mut copy = body.clone();
+            let tape = Parser::new().parse(&mut copy).expect("what was written is JSON");
+            group.bench_function(format!("{}_to_{}", caller.name(), provider.name()), |bench| {
+                bench.iter(|| {
+                    out.clear();
+                    let request = caller.read_request(black_box(tape.as_value())).expect("it was read before");
+                    provider.write_request(&request, MODEL, OPTIONS, &mut out).expect("every dialect can say it")
+                });
             });
-            fed.expect("the events are well formed");
-        };
-        pass(start, &mut out);
-        pass(event, &mut out);
-        group.throughput(Throughput::Bytes(event.len() as u64));
-        group.bench_function(name, |bench| {
-            bench.iter(|| {
-                pass(black_box(event), &mut out);
-                assert!(!out.is_empty());
-            });
-        });
+        }
     }
     group.finish();
 }
 
-criterion_group!(benches, requests, unchanged_events, translated_events);
+fn read<T>(
+    dialect: &'static dyn Dialect,
+    body: &[u8],
+    read: impl FnOnce(&'static dyn Dialect, Value<'_, '_>) -> Result<T, Fault>,
+) -> T {
+    let mut copy = body.to_vec();
+    let tape = Parser::new().parse(&mut copy).expect("the bodies are JSON");
+    read(dialect, tape.as_value()).expect("the bodies are chats")
+}
+
+/// One event of text from providers of every dialect to callers of every other one.
+fn translated_events(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("event");
+    for provider in dialects::of_providers() {
+        let (start, event) = sample(provider);
+        for caller in dialects::ALL.iter().filter(|caller| caller.name() != provider.name()) {
+            let mut telling = Telling::begin(provider, *caller, &start);
+            group.bench_function(format!("{}_to_{}", provider.name(), caller.name()), |bench| {
+                bench.iter(|| {
+                    if telling.told == ANSWER_EVENTS {
+                        telling = Telling::begin(provider, *caller, &start);
+                    }
+                    assert!(!telling.pass(black_box(&event)).is_empty());
+                });
+            });
+        }
+    }
+    group.finish();
+}
+
+/// Events of one answer: some dialects keep what was said, to say it again at the end.
+const ANSWER_EVENTS: usize = 500;
+
+/// An answer under way from one dialect to another.
+struct Telling {
+    reader: Box<dyn EventReader>,
+    writer: Box<dyn EventWriter>,
+    splitter: Splitter,
+    events: Vec<Event>,
+    out: Vec<u8>,
+    told: usize,
+}
+
+impl Telling {
+    fn begin(provider: &'static dyn ProviderDialect, caller: &'static dyn Dialect, start: &str) -> Self {
+        let mut telling = Telling {
+            reader: provider.event_reader(),
+            writer: caller.event_writer(StreamOptions::default()),
+            splitter: Splitter::new(EVENT_BYTES_MAX),
+            events: Vec::new(),
+            out: Vec::new(),
+            told: 0,
+        };
+        telling.pass(start);
+        telling
+    }
+
+    fn pass(&mut self, bytes: &str) -> &[u8] {
+        let Telling { reader, writer, splitter, events, out, told } = self;
+        out.clear();
+        *told += 1;
+        let fed = splitter.feed(bytes.as_bytes(), |event| {
+            reader.read(event.name, event.data, events)?;
+            events.drain(..).for_each(|event| writer.write(&event, out));
+            Ok::<(), Fault>(())
+        });
+        fed.expect("the events are well formed");
+        out
+    }
+}
+
+/// How a stream of `dialect` begins, and an event of text. The binary frames of one are not cut here.
+fn sample(dialect: &'static dyn ProviderDialect) -> (String, String) {
+    match dialect.name() {
+        "openai_chat" => (OPENAI_START.into(), OPENAI_EVENT.into()),
+        "anthropic_messages" => (ANTHROPIC_START.into(), ANTHROPIC_EVENT.into()),
+        "bedrock_converse" => (BEDROCK_START.into(), BEDROCK_EVENT.into()),
+        "cohere_chat" => (COHERE_START.into(), COHERE_EVENT.into()),
+        name => written(dialects::named(name).expect("the others have callers")),
+    }
+}
+
+fn written(dialect: &dyn Dialect) -> (String, String) {
+    let mut writer = dialect.event_writer(StreamOptions { created_s: 1_784_728_648, ..StreamOptions::default() });
+    let mut write = |events: &[Event]| {
+        let mut out = Vec::new();
+        events.iter().for_each(|event| writer.write(event, &mut out));
+        String::from_utf8(out).expect("events are text")
+    };
+    let (id, model) = ("resp_01Xf6SmUVY1mDrSwFc5RsY3n".to_owned(), MODEL.to_owned());
+    let start = Event::Start { id, model, created_s: 1_784_728_648, extra: Vec::new() };
+    let text = |text: &str| Event::Text { choice: 0, text: text.to_owned() };
+    (write(&[start, text("The capital is")]), write(&[text(" Paris, which")]))
+}
+
+criterion_group!(benches, requests, translated_requests, unchanged_events, translated_events);
 criterion_main!(benches);

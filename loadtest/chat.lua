@@ -15,7 +15,7 @@ function init(args)
   math.randomseed(tonumber(salt) or 0)
   -- The nonce has sixteen places: the salt tells runs apart, the counter requests.
   local nonce_head = string.format("%07d", (tonumber(salt) or 0) % 10000000)
-  local start = '{"model":"gpt-4o-mini","temperature":0,"messages":[{"role":"user","content":"nonce=' .. nonce_head
+  local start = '{"model":"gpt-4o-mini","temperature":0,"max_tokens":256,"messages":[{"role":"user","content":"nonce=' .. nonce_head
   local fill = {}
   local bytes = #start + 9 + 4
   while bytes < BODY_BYTES - 8 do

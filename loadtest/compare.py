@@ -37,7 +37,10 @@ STREAMS = 50
 STREAM_MODELS = {"stream": "mock-events-200x5", "stream-burst": "mock-events-200x0"}
 FIRST_EVENT_MODEL = "mock-events-5x1"
 FIRST_EVENT_RATE = 50
-GROUPS = ("ceiling", "rest", "miss", "hit", "open", "stream", "companion")
+GROUPS = ("ceiling", "rest", "miss", "hit", "open", "stream", "translated", "companion")
+# The same request in the provider's dialect and in another one.
+DIALECTS = {"same": CHAT, "translated": "/v1/messages"}
+TRANSLATED_CONNECTIONS = 100
 # More failed requests than this share, and a cell proves nothing.
 FAILED_SHARE_MAX = 0.001
 # Upstream requests may differ from answered ones by what was under way when the generator stopped.
@@ -389,6 +392,9 @@ class Comparison:
                 for name in STREAM_MODELS:
                     self.streams(target, name, server, port)
                 self.first_event(target, server, port)
+            if "translated" in groups and target != "nginx":
+                for name, path in DIALECTS.items():
+                    self.closed(target, name, server, port, "miss", TRANSLATED_CONNECTIONS, path)
             self.note(target, "peak", server.memory_mib())
         finally:
             server.stop()
@@ -459,7 +465,12 @@ class Comparison:
     def publish(self, environment):
         middle, refused = table.medians(self.cells)
         table.add_deltas(middle)
-        parts = [table.markdown(middle, self.subject, table.ranges(self.cells, self.subject)), table.ceilings(middle), table.companion(middle)]
+        parts = [
+            table.markdown(middle, self.subject, table.ranges(self.cells, self.subject)),
+            table.translated(middle, self.subject),
+            table.ceilings(middle),
+            table.companion(middle),
+        ]
         if refused:
             listed = [f"- round {cell['round']}, {cell['target']}, {cell['cell']}: {cell['refused']}" for cell in refused]
             parts.append("Cells left out because they prove nothing:\n\n" + "\n".join(listed))

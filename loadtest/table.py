@@ -155,6 +155,18 @@ def ceilings(middle):
     return "\n".join(head + lines)
 
 
+def translated(middle, subject):
+    """What it costs that caller and provider speak different dialects, as a sentence."""
+    same, other = middle.get((subject, "same")), middle.get((subject, "translated"))
+    if not same or not other:
+        return ""
+    return (
+        f"A request of 1 KB and its answer translated, Anthropic's dialect to a provider of OpenAI's: "
+        f"{other['cpu_us']:.1f} µs of CPU against {same['cpu_us']:.1f} untranslated, "
+        f"{other['cpu_us'] - same['cpu_us']:.1f} more."
+    )
+
+
 def companion(middle):
     """The scenario of the saturated embedder, as a sentence."""
     idle, busy = middle.get(("companion", "idle")), middle.get(("companion", "saturated"))

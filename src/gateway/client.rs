@@ -9,6 +9,7 @@ use crate::clock::Clock;
 use crate::clock::Tick;
 use crate::net::Stream;
 use crate::net::timeout;
+use crate::upstream::Buffers;
 use crate::wire::chunked;
 use std::time::Duration;
 
@@ -49,7 +50,10 @@ pub(super) enum Extent {
 /// One caller during one request.
 pub struct Client<'c, S> {
     stream: &'c mut S,
-    /// Bytes to be written next; kept by the connection between requests.
+    /// Where memory for an answer comes from. The buffer that was given back last is still in the
+    /// processor's cache; one that a connection kept since its previous request is not.
+    memory: &'c Buffers,
+    /// Bytes to be written next.
     out: Vec<u8>,
     /// HTTP/1.0 callers get no chunks.
     http10: bool,
@@ -78,11 +82,18 @@ pub struct Client<'c, S> {
 }
 
 impl<'c, S: Stream> Client<'c, S> {
-    /// A caller that has been told nothing yet; `out` is scratch memory.
-    pub fn new(stream: &'c mut S, out: Vec<u8>, http10: bool, keep_alive: bool, write_timeout: Duration) -> Self {
+    /// A caller that has been told nothing yet.
+    pub fn new(
+        stream: &'c mut S,
+        memory: &'c Buffers,
+        http10: bool,
+        keep_alive: bool,
+        write_timeout: Duration,
+    ) -> Self {
         Client {
             stream,
-            out,
+            memory,
+            out: Vec::new(),
             http10,
             keep_alive,
             head_only: false,
@@ -130,12 +141,6 @@ impl<'c, S: Stream> Client<'c, S> {
         self.give_up();
     }
 
-    /// Gives the scratch memory back.
-    pub fn into_out(mut self) -> Vec<u8> {
-        self.out.clear();
-        std::mem::take(&mut self.out)
-    }
-
     /// Sends a whole answer: `head` without its end, completed here with the length, then `body` unless
     /// the request was HEAD.
     pub async fn send_whole<C: Clock>(&mut self, clock: &C, head: &[u8], body: &[u8]) -> Result<(), Gone> {
@@ -143,8 +148,7 @@ impl<'c, S: Stream> Client<'c, S> {
             return Ok(());
         }
         debug_assert_eq!(self.progress, Progress::Waiting, "an answer begins once");
-        self.out.clear();
-        self.out.extend_from_slice(head);
+        self.open(head);
         self.finish_head(Extent::Length(body.len() as u64));
         if !self.head_only {
             self.out.extend_from_slice(body);
@@ -163,10 +167,17 @@ impl<'c, S: Stream> Client<'c, S> {
             return;
         }
         debug_assert_eq!(self.progress, Progress::Waiting, "an answer begins once");
-        self.out.clear();
-        self.out.extend_from_slice(head);
+        self.open(head);
         self.finish_head(extent);
         self.progress = Progress::Streaming;
+    }
+
+    fn open(&mut self, head: &[u8]) {
+        if self.out.capacity() == 0 {
+            self.out = self.memory.take();
+        }
+        self.out.clear();
+        self.out.extend_from_slice(head);
     }
 
     /// Sends what is in `bytes` as one piece of the stream and empties it.
@@ -272,6 +283,7 @@ impl<'c, S: Stream> Client<'c, S> {
             self.progress = Progress::Streaming;
         }
         self.write(clock).await?;
+        self.memory.give(std::mem::take(&mut self.out));
         if self.progress == Progress::Streaming {
             self.progress = Progress::Complete;
         }

@@ -62,7 +62,6 @@ pub async fn serve<N: Net, R: Resolve>(stream: N::Stream, gateway: Rc<Gateway<N,
         idle,
         input: Vec::with_capacity(INPUT_BYTES),
         body: Vec::new(),
-        out: Vec::new(),
         head: RequestHead::default(),
     };
     let close = connection.run().await;
@@ -104,7 +103,6 @@ struct Connection<N: Net, R: Resolve> {
     input: Vec<u8>,
     /// A chunked body, decoded.
     body: Vec<u8>,
-    out: Vec<u8>,
     head: RequestHead,
 }
 
@@ -278,8 +276,7 @@ impl<N: Net, R: Resolve> Connection<N, R> {
         let incoming = Incoming { head: &self.head, bytes: &self.input, body };
         let keep_alive = self.head.keep_alive && !gateway.draining();
         let http10 = self.head.minor_version == 0;
-        let out = std::mem::take(&mut self.out);
-        let mut client = Client::new(&mut self.stream, out, http10, keep_alive, server.write_timeout);
+        let mut client = Client::new(&mut self.stream, gateway.memory(), http10, keep_alive, server.write_timeout);
         client.head_only = self.head.method == Method::Head;
         let dialect = dialect_of(visit.surface);
         let panicked = {
@@ -295,7 +292,6 @@ impl<N: Net, R: Resolve> Connection<N, R> {
             Progress::Complete if client.keep_alive => None,
             _ => Some(Close::Draining),
         };
-        self.out = client.into_out();
         self.consume(body_end);
         close
     }
@@ -309,10 +305,8 @@ impl<N: Net, R: Resolve> Connection<N, R> {
         if self.input.is_empty() && self.input.capacity() > INPUT_BYTES_KEPT {
             self.input = Vec::with_capacity(INPUT_BYTES);
         }
-        for large in [&mut self.out, &mut self.body] {
-            if large.capacity() > INPUT_BYTES_KEPT {
-                *large = Vec::new();
-            }
+        if self.body.capacity() > INPUT_BYTES_KEPT {
+            self.body = Vec::new();
         }
     }
 
@@ -379,14 +373,12 @@ impl<N: Net, R: Resolve> Connection<N, R> {
     }
 
     async fn tell(&mut self, turned: Turned, keep_alive: bool, server: &Server) -> bool {
-        let out = std::mem::take(&mut self.out);
         let http10 = self.head.minor_version == 0;
-        let mut client = Client::new(&mut self.stream, out, http10, keep_alive, server.write_timeout);
+        let memory = self.gateway.memory();
+        let mut client = Client::new(&mut self.stream, memory, http10, keep_alive, server.write_timeout);
         client.head_only = self.head.method == Method::Head;
         self.gateway.turn_away(turned, &mut client).await;
-        let complete = client.progress() == Progress::Complete;
-        self.out = client.into_out();
-        complete
+        client.progress() == Progress::Complete
     }
 
     /// Ends our side, then reads a bounded rest: closing over unread bytes would reset the connection
