@@ -397,7 +397,9 @@ fn hash(key: &Key) -> u64 {
 }
 
 /// Keys that left the small queue lately, as 32-bit fingerprints, each in the one place that its bits
-/// name: a newer ghost displaces an older one, and a false friend costs only a better queue.
+/// name: a newer ghost displaces an older one, and a false friend costs only a better queue. Against a list
+/// in order, of which nothing is displaced early, that costs a hit in a thousand at most (300,000 of the
+/// draws below, Zipf 0.9, 1.0, 1.1: .396, .479, .551 against .396, .480, .551).
 #[derive(Debug, Default)]
 struct Ghosts {
     prints: Vec<u32>,

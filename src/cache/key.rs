@@ -7,8 +7,8 @@
 //! The fingerprint is the authentication tag that AES-128-GCM gives the form under a secret key of this
 //! process and one fixed nonce. The nonce is no weakness here, since neither ciphertext nor tag is ever
 //! shown to anybody: what is used is the universal hash inside (GHASH over the text masked by a fixed
-//! stream). For any two forms up to 1 MiB that are chosen without knowing the key, the chance that they
-//! share a fingerprint is below 2^-111. Processors have instructions for it: 1 KB takes 0.2 µs and 20 KB
+//! stream). For any two forms up to 16 MiB, more than a body of 1 MiB can grow to, that are chosen without
+//! knowing the key, the chance that they share a fingerprint is below 2^-107. Processors have instructions for it: 1 KB takes 0.2 µs and 20 KB
 //! 2.1, where SHA-256 takes 0.6 and 11.
 //!
 //! A plain request is keyed by what it says, so that callers of different dialects share an answer.

@@ -3,6 +3,7 @@
 
 use super::super::fields;
 use crate::wire::json;
+use crate::wire::json::JsonObject;
 use crate::wire::json::Parser;
 use crate::wire::json::Value;
 use crate::wire::json::ValueAsScalar;
@@ -15,17 +16,7 @@ pub(super) fn unnumbered(list: Value<'_, '_>) -> String {
     fields::written(|out| {
         fields::write_list(&entries, out, |entry, out| match entry.as_object() {
             Some(object) if object.get("index").is_some_and(|index| index.as_u64().is_some()) => {
-                out.push(b'{');
-                let others = object.iter().filter(|(name, _)| *name != "index");
-                for (place, (name, value)) in others.enumerate() {
-                    if place > 0 {
-                        out.push(b',');
-                    }
-                    json::write_string(name, out);
-                    out.push(b':');
-                    json::write_value(value, out);
-                }
-                out.push(b'}');
+                write_entry(None, &object, out);
             }
             _ => json::write_value(entry, out),
         });
@@ -42,21 +33,30 @@ pub(super) fn numbered(list: &str, first: u64) -> (String, u64) {
     };
     let text = fields::written(|out| {
         fields::write_list((first..).zip(entries.iter()), out, |(number, entry), out| match entry.as_object() {
-            Some(object) => {
-                out.extend_from_slice(b"{\"index\":");
-                fields::write_integer(number, out);
-                for (name, value) in object.iter().filter(|(name, _)| *name != "index") {
-                    out.push(b',');
-                    json::write_string(name, out);
-                    out.push(b':');
-                    json::write_value(value, out);
-                }
-                out.push(b'}');
-            }
+            Some(object) => write_entry(Some(number), &object, out),
             None => json::write_value(entry, out),
         });
     });
     (text, entries.iter().count() as u64)
+}
+
+/// An entry with this number, whatever number it had.
+fn write_entry(number: Option<u64>, entry: &JsonObject<'_, '_>, out: &mut Vec<u8>) {
+    out.push(b'{');
+    if let Some(number) = number {
+        out.extend_from_slice(b"\"index\":");
+        fields::write_integer(number, out);
+    }
+    let mut is_first = number.is_none();
+    for (name, value) in entry.iter().filter(|(name, _)| *name != "index") {
+        if !std::mem::take(&mut is_first) {
+            out.push(b',');
+        }
+        json::write_string(name, out);
+        out.push(b':');
+        json::write_value(value, out);
+    }
+    out.push(b'}');
 }
 
 #[cfg(test)]
