@@ -9,12 +9,20 @@ use crate::chat::Extra;
 use crate::chat::Part;
 use crate::chat::RawJson;
 use crate::chat::Source;
+use crate::wire::json::JsonArray;
 use crate::wire::json::JsonObject;
+use crate::wire::json::Value;
 use std::borrow::Cow;
 use std::ops::Range;
 
 /// The annotation of OpenAI's that is a source with an address.
 pub(super) const URL_CITATION: &str = "url_citation";
+
+/// The entries of a list in this object; none where there is no list.
+pub(super) fn entries<'tape, 'input>(object: &JsonObject<'tape, 'input>, name: &str) -> Vec<Value<'tape, 'input>> {
+    let list = object.get(name).and_then(|list| list.as_array());
+    list.iter().flat_map(|list| list.iter()).collect()
+}
 
 /// A text of this object that is not empty.
 pub(super) fn text_of(object: &JsonObject<'_, '_>, name: &str) -> Option<String> {
@@ -47,8 +55,7 @@ pub(super) fn write_openai(citation: &Citation, writer: &mut ObjectWriter<'_>) {
     writer.string("url", citation.url().unwrap_or_default());
 }
 
-/// Is it to be told in `dialect`, of whose callers it is known that they understand addresses? What was read in
-/// that dialect stands there in its own words.
+/// Is it to be told in `dialect`, which knows addresses alone? What was read in it stands there in its own words.
 pub(super) fn is_told_in(dialect: &str, citation: &Citation) -> bool {
     citation.dialect != dialect && citation.url().is_some()
 }
@@ -108,6 +115,25 @@ impl Cited {
         let span = Some(self.words.range()).filter(|span| !span.is_empty());
         self.here.drain(..).map(move |citation| Citation { span: span.clone(), ..citation })
     }
+}
+
+/// The sources of `blocks`, which were read as `parts`; `told` reads those of one block.
+pub(super) fn of_blocks(
+    blocks: &JsonArray<'_, '_>,
+    parts: &[Part],
+    told: impl Fn(&JsonObject<'_, '_>) -> Vec<Citation>,
+) -> Vec<Citation> {
+    let (mut cited, mut all) = (Cited::default(), Vec::new());
+    for (block, part) in blocks.iter().zip(parts) {
+        if let (Some(block), Part::Text { text, .. }) = (block.as_object(), part) {
+            cited.begin();
+            cited.say(text);
+            told(&block).into_iter().for_each(|citation| cited.cite(citation));
+            all.extend(cited.end());
+        }
+    }
+    all.truncate(CITATIONS_MAX);
+    all
 }
 
 /// Sources on their way to a caller whose dialect tells them text by text.

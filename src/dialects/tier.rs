@@ -3,7 +3,7 @@
 
 use crate::chat::ServiceTier;
 
-/// What OpenAI's dialects and Anthropic's call it; Gemini's and Converse's field differ.
+/// Its field in OpenAI's dialects and in Anthropic's.
 pub(super) const FIELD: &str = "service_tier";
 
 const WORDS: &[(&str, ServiceTier)] = &[

@@ -1,6 +1,7 @@
 //! Whole answers.
 
 use super::super::AnswerFacts;
+use super::super::citations::of_blocks;
 use super::super::citations::placed;
 use super::super::fields;
 use super::super::fields::Keeper;
@@ -52,7 +53,7 @@ pub(super) fn read_answer(body: Value<'_, '_>) -> Result<Answer, Fault> {
                 let blocks = value.as_array().ok_or_else(|| fields::not_understood(NOT_UNDERSTOOD))?;
                 let read = blocks::read_blocks(&blocks, name);
                 choice.parts = read.map_err(|_| fields::not_understood(NOT_UNDERSTOOD))?;
-                choice.citations = citations::read_all(&blocks, &choice.parts);
+                choice.citations = of_blocks(&blocks, &choice.parts, citations::of_block);
             }
             _ => keeper.keep(name, value),
         }

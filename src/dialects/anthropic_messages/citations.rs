@@ -3,19 +3,17 @@
 //! A page that another provider found is told as the result of a search, whose `encrypted_index` no provider
 //! would take back: it is a mark, and what has it is left out when the conversation goes on.
 
-use super::super::citations::Cited;
+use super::super::citations::entries;
 use super::super::citations::text_of;
 use super::super::fields;
 use super::super::fields::ObjectWriter;
 use super::super::signature::Sealed;
 use super::NAME;
-use crate::chat::CITATIONS_MAX;
 use crate::chat::Citation;
-use crate::chat::Part;
 use crate::chat::Source;
 use crate::chat::Unit;
 use crate::wire::json;
-use crate::wire::json::JsonArray;
+use crate::wire::json::JsonObject;
 use crate::wire::json::Value;
 
 /// Where a text names them.
@@ -33,20 +31,9 @@ pub(super) fn read(citation: Value<'_, '_>) -> Option<Citation> {
     Some(Citation { dialect: NAME, source: Source::Url(url), title, cited_text, span: None })
 }
 
-/// The sources of `blocks`, which were read as `parts`.
-pub(super) fn read_all(blocks: &JsonArray<'_, '_>, parts: &[Part]) -> Vec<Citation> {
-    let (mut cited, mut all) = (Cited::default(), Vec::new());
-    for (block, part) in blocks.iter().zip(parts) {
-        let Part::Text { text, .. } = part else { continue };
-        cited.begin();
-        cited.say(text);
-        let block = block.as_object();
-        let told = block.and_then(|block| block.get(FIELD)).and_then(|told| told.as_array());
-        told.iter().flat_map(|told| told.iter()).filter_map(read).for_each(|citation| cited.cite(citation));
-        all.extend(cited.end());
-    }
-    all.truncate(CITATIONS_MAX);
-    all
+/// The sources of a block.
+pub(super) fn of_block(block: &JsonObject<'_, '_>) -> Vec<Citation> {
+    entries(block, FIELD).into_iter().filter_map(read).collect()
 }
 
 /// Writes a source that another dialect told. Which words of its block it stands behind cannot be said.

@@ -1,7 +1,7 @@
 //! Whole answers.
 
 use super::super::base64;
-use super::super::citations::Cited;
+use super::super::citations::of_blocks;
 use super::super::fields;
 use super::super::fields::Keeper;
 use super::super::tier;
@@ -9,9 +9,7 @@ use super::NAME;
 use super::blocks::BYTES_MARK;
 use super::citations;
 use crate::chat::Answer;
-use crate::chat::CITATIONS_MAX;
 use crate::chat::Choice;
-use crate::chat::Citation;
 use crate::chat::Extra;
 use crate::chat::Finish;
 use crate::chat::Part;
@@ -20,7 +18,6 @@ use crate::chat::ServiceTier;
 use crate::chat::Usage;
 use crate::fault::Fault;
 use crate::wire::json;
-use crate::wire::json::JsonArray;
 use crate::wire::json::JsonObject;
 use crate::wire::json::Value;
 use crate::wire::json::ValueAsScalar;
@@ -35,7 +32,7 @@ pub(super) fn read_answer(body: Value<'_, '_>) -> Result<Answer, Fault> {
         .ok_or_else(broken)?;
     let content = message.get("content").and_then(|content| content.as_array()).ok_or_else(broken)?;
     let mut choice = Choice { parts: content.iter().map(read_block).collect(), ..Choice::default() };
-    choice.citations = read_citations(&content, &choice.parts);
+    choice.citations = of_blocks(&content, &choice.parts, citations::of_block);
     choice.finish = read_finish(&object);
     let mut keeper = Keeper::new(NAME);
     for (name, value) in object.iter().filter(|(name, _)| !matches!(*name, "output" | "stopReason" | "usage")) {
@@ -49,23 +46,6 @@ pub(super) fn read_answer(body: Value<'_, '_>) -> Result<Answer, Fault> {
 /// The tier that an answer or the end of a stream tells.
 pub(super) fn read_tier(object: &JsonObject<'_, '_>) -> Option<ServiceTier> {
     tier::read(fields::string_of(&fields::object_of(object, "serviceTier")?, "type")?)
-}
-
-/// The sources of `blocks`, which were read as `parts`.
-fn read_citations(blocks: &JsonArray<'_, '_>, parts: &[Part]) -> Vec<Citation> {
-    let (mut cited, mut all) = (Cited::default(), Vec::new());
-    for (block, part) in blocks.iter().zip(parts) {
-        let Part::Text { text, .. } = part else { continue };
-        cited.begin();
-        cited.say(text);
-        let content = block.as_object().and_then(|block| fields::object_of(&block, "citationsContent"));
-        let told = content.and_then(|content| content.get("citations")).and_then(|told| told.as_array());
-        let read = told.iter().flat_map(|told| told.iter()).filter_map(citations::read);
-        read.for_each(|citation| cited.cite(citation));
-        all.extend(cited.end());
-    }
-    all.truncate(CITATIONS_MAX);
-    all
 }
 
 /// Reads one block. What is not shaped as expected stays whole.

@@ -1,5 +1,6 @@
 //! Sources of an answer: pages of the web, and places in documents of the request.
 
+use super::super::citations::entries;
 use super::super::citations::text_of;
 use super::super::fields;
 use super::NAME;
@@ -12,6 +13,12 @@ use crate::wire::json::Value;
 /// Kinds of places in a document.
 const PLACES: &[(&str, Unit)] =
     &[("documentChar", Unit::Characters), ("documentPage", Unit::Pages), ("documentChunk", Unit::Blocks)];
+
+/// The sources of a block.
+pub(super) fn of_block(block: &JsonObject<'_, '_>) -> Vec<Citation> {
+    let content = fields::object_of(block, "citationsContent");
+    content.iter().flat_map(|content| entries(content, "citations")).filter_map(read).collect()
+}
 
 /// A source of which anybody can make something; results of searches that the application made have no address.
 pub(super) fn read(citation: Value<'_, '_>) -> Option<Citation> {
@@ -34,8 +41,7 @@ fn place(location: &JsonObject<'_, '_>) -> Option<Source> {
 }
 
 fn cited_text(citation: &JsonObject<'_, '_>) -> Option<String> {
-    let cited = citation.get("sourceContent")?.as_array()?;
-    let pieces = cited.iter().filter_map(|piece| piece.as_object());
+    let pieces = entries(citation, "sourceContent").into_iter().filter_map(|piece| piece.as_object());
     let text: String = pieces.filter_map(|piece| fields::string_of(&piece, "text").map(str::to_owned)).collect();
     Some(text).filter(|text| !text.is_empty())
 }

@@ -1,5 +1,6 @@
 //! Whole answers.
 
+use super::super::citations::entries;
 use super::super::fields;
 use super::super::fields::Keeper;
 use super::NAME;
@@ -27,8 +28,7 @@ pub(super) fn read_answer(body: Value<'_, '_>) -> Result<Answer, Fault> {
     let message = fields::object_of(&object, "message").ok_or_else(broken)?;
     let mut choice = Choice::default();
     read_message(&message, &mut choice.parts).ok_or_else(broken)?;
-    let told = message.get("citations").and_then(|citations| citations.as_array());
-    let cited = told.iter().flat_map(|told| told.iter()).flat_map(citations::read);
+    let cited = entries(&message, "citations").into_iter().flat_map(citations::read);
     cited.for_each(|citation| choice.cite(citation));
     choice.finish = reason(&object).map(finish_of).transpose()?;
     choice.logprobs = object.get("logprobs").and_then(read_logprobs);

@@ -1,6 +1,7 @@
 //! Sources of an answer: documents and results of tools that the application sent. One of them has an address
 //! where its fields say so.
 
+use super::super::citations::entries;
 use super::super::citations::range_of;
 use super::super::citations::text_of;
 use super::super::fields;
@@ -32,8 +33,7 @@ pub(super) fn read(citation: Value<'_, '_>) -> Vec<Citation> {
             span: span.clone(),
         })
     };
-    let sources = citation.get("sources").and_then(|sources| sources.as_array());
-    sources.iter().flat_map(|sources| sources.iter()).filter_map(read).collect()
+    entries(&citation, "sources").into_iter().filter_map(read).collect()
 }
 
 #[cfg(test)]

@@ -29,12 +29,6 @@ pub(super) fn read_citation(annotation: Value<'_, '_>) -> Option<Citation> {
     citations::read_openai(&object, NAME).filter(|_| fields::string_of(&object, "type") == Some(URL_CITATION))
 }
 
-/// The annotations of a piece of text.
-pub(super) fn annotations<'tape, 'input>(piece: &JsonObject<'tape, 'input>) -> Vec<Value<'tape, 'input>> {
-    let list = piece.get(ANNOTATIONS).and_then(|list| list.as_array());
-    list.iter().flat_map(|list| list.iter()).collect()
-}
-
 /// Writes a source as an annotation.
 pub(super) fn write_citation(citation: &Citation, out: &mut Vec<u8>) {
     let mut writer = ObjectWriter::open(out, &[], NAME);

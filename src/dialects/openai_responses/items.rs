@@ -5,6 +5,7 @@
 //! they stay with what holds the parts, as `refusal/…`.
 
 use super::super::citations::Words;
+use super::super::citations::entries;
 use super::super::fields;
 use super::super::fields::Keeper;
 use super::super::fields::ObjectWriter;
@@ -101,7 +102,8 @@ pub(super) fn citations(message: &JsonObject<'_, '_>, parts: &[Part], words: &mu
         if let Part::Text { text, .. } = part {
             words.begin();
             words.say(text);
-            let told = piece.iter().flat_map(content::annotations).filter_map(content::read_citation);
+            let annotations = piece.iter().flat_map(|piece| entries(piece, content::ANNOTATIONS));
+            let told = annotations.filter_map(content::read_citation);
             citations.extend(told.map(|citation| citation.moved(words.range().start)));
         }
     }

@@ -9,6 +9,7 @@
 use super::super::EventFacts;
 use super::super::EventReader;
 use super::super::citations::Words;
+use super::super::citations::entries;
 use super::super::fields;
 use super::NAME;
 use super::answer;
@@ -248,7 +249,7 @@ impl Reader {
             return Ok(());
         }
         self.end_text(index, fields::string_of(part, "text").filter(|text| !text.is_empty()), into)?;
-        let all = content::annotations(part);
+        let all = entries(part, content::ANNOTATIONS);
         let told = match self.state(index) {
             Some(State::Message { annotations, .. }) => *annotations,
             _ => all.len(),
