@@ -19,6 +19,7 @@ pub mod opaque;
 pub mod openai_chat;
 pub mod openai_responses;
 mod plain;
+mod schema;
 mod signature;
 mod sources;
 mod splice;

@@ -176,10 +176,15 @@ fn write_fields(
         Some(Err(_)) => drop_field("seed", dropped),
         None => {}
     }
-    if !request.stop.is_empty()
+    // An empty sequence is refused.
+    let stop: Vec<&String> = request.stop.iter().filter(|stop| !stop.is_empty()).collect();
+    if stop.len() < request.stop.len() {
+        drop_field("stop", dropped);
+    }
+    if !stop.is_empty()
         && let Some(out) = config.field("stopSequences")
     {
-        fields::write_list(&request.stop, out, |stop, out| json::write_string(stop, out));
+        fields::write_list(stop, out, |stop, out| json::write_string(stop, out));
     }
     write_format(request.response_format.as_ref(), &mut config)?;
     if !config.is_kept("thinkingConfig") {

@@ -35,12 +35,12 @@ const SUFFIX_BYTES_MAX: usize = 48;
 pub(super) fn read_answer(body: Value<'_, '_>) -> Result<Answer, Fault> {
     let (object, output) = envelope(body)?;
     let mut choice = Choice { index: 0, parts: Vec::new(), finish: None, logprobs: None, extra: Vec::new() };
-    let mut calls = false;
     for item in &output {
         let item_object = item.as_object().ok_or_else(|| fields::not_understood(NOT_UNDERSTOOD))?;
-        calls |= fields::string_of(&item_object, "type").is_some_and(items::is_call);
         items::read(item, &item_object, &mut choice.parts, &mut choice.extra);
     }
+    // What only this dialect's callers can be told to do is no reason for others to stop.
+    let calls = choice.parts.iter().any(|part| matches!(part, Part::ToolCall { .. }));
     choice.finish = read_finish(&object, calls);
     choice.logprobs = read_logprobs(&choice.parts);
     choice.extra.extend(content::sources(&choice.parts));
