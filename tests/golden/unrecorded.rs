@@ -188,6 +188,20 @@ fn refusals_come_back_as_words() {
 }
 
 #[test]
+fn words_and_a_refusal_are_one_message() {
+    let parts = json!([{"type": "text", "text": "Well. "}, {"type": "refusal", "refusal": "No."}]);
+    let body = json!({"messages": [{"role": "user", "content": "x"}, {"role": "assistant", "content": parts}]});
+    holds(
+        CHAT,
+        &body,
+        &[
+            (RESPONSES, "/input/1", json!({"role": "assistant", "content": "Well. No."})),
+            (CHAT, "/messages/1/content", parts),
+        ],
+    );
+}
+
+#[test]
 fn turns_of_nothing_are_no_turns() {
     let empty = json!({"max_tokens": 9, "messages": [{"role": "user", "content": "a"},
         {"role": "assistant", "content": []}, {"role": "user", "content": "b"}]});

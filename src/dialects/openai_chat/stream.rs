@@ -315,9 +315,11 @@ fn text_within(text: &str) -> String {
 
 fn call_extra(call: &JsonObject<'_, '_>) -> Vec<Extra> {
     let usual = |name: &str, value: &Value<'_, '_>| {
-        matches!(name, "index" | "id" | "function") || value.is_null() || value.as_str() == Some("function")
+        matches!(name, "index" | "id" | "function" | "custom")
+            || value.is_null()
+            || name == "type" && matches!(value.as_str(), Some("function" | "custom"))
     };
-    let others = call.iter().filter(|(name, value)| !usual(name, value) && *name != "custom");
+    let others = call.iter().filter(|(name, value)| !usual(name, value));
     others.map(|(name, value)| own(name.to_owned(), value)).collect()
 }
 
@@ -506,6 +508,8 @@ impl Writer {
             let mut writer = ObjectWriter::open(out, extra, NAME);
             fields::write_integer(call, writer.overrule("index"));
             json::write_string(id, writer.overrule("id"));
+            // Clients put no other calls together than those of functions.
+            writer.skip("custom");
             json::write_string("function", writer.overrule("type"));
             let mut inner = ObjectWriter::open(writer.overrule("function"), &[], NAME);
             inner.string("name", name);
@@ -766,6 +770,21 @@ mod tests {
         ]);
         assert_eq!(calls(&events), [(0, "c", fields::custom_arguments("print(\"hi\")\n"))]);
         assert!(matches!(events.last(), Some(Event::Finish { finish: Finish::ToolCalls, .. })));
+    }
+
+    #[test]
+    fn free_text_that_came_whole_streams_as_the_call_of_a_function() {
+        let call = r#"{"id":"c","type":"custom","custom":{"name":"code","input":"print(1)"}}"#;
+        let body = format!(r#"{{"choices":[{{"message":{{"tool_calls":[{call}]}},"finish_reason":"tool_calls"}}]}}"#);
+        let mut copy = body.into_bytes();
+        let answer = answer::read_answer(Parser::new().parse(&mut copy).expect("valid JSON").as_value()).expect("one");
+        let mut writer = Writer::new(StreamOptions::default());
+        let mut out = Vec::new();
+        crate::chat::answer_events(&answer).iter().for_each(|event| writer.write(event, &mut out));
+        let text = String::from_utf8(out).expect("text");
+        assert!(text.contains(r#""function":{"name":"code","arguments":""}"#) && !text.contains("custom"), "{text}");
+        let lines = text.lines().filter_map(|line| line.strip_prefix("data: ")).collect::<Vec<_>>();
+        assert_eq!(calls(&read(&lines)), [(0, "c", fields::custom_arguments("print(1)"))]);
     }
 
     #[test]

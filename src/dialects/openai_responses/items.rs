@@ -247,9 +247,10 @@ pub(super) fn write_message(parts: &[Part], around: &[Extra], naming: Option<Nam
 ///
 /// A refusal counts as words: in a form that wants an id, OpenAI would look for the message that it names.
 fn plain_text<'a>(parts: &'a [Part], around: &[Extra]) -> Option<Cow<'a, str>> {
-    let is_own = fields::own_fields(around, NAME, REFUSAL).next().is_some();
+    if matches!(parts.first(), Some(Part::Refusal(_))) && fields::own_fields(around, NAME, REFUSAL).next().is_some() {
+        return None;
+    }
     match parts {
-        [Part::Refusal(text)] if !is_own => Some(Cow::Borrowed(text)),
         [one] => foreign_text(one).map(Cow::Borrowed),
         several => several.iter().map(foreign_text).collect::<Option<String>>().map(Cow::Owned),
     }
@@ -258,6 +259,7 @@ fn plain_text<'a>(parts: &'a [Part], around: &[Extra]) -> Option<Cow<'a, str>> {
 fn foreign_text(part: &Part) -> Option<&str> {
     match part {
         Part::Text { text, extra, .. } if extra.iter().all(|extra| extra.dialect != NAME) => Some(text),
+        Part::Refusal(text) => Some(text),
         _ => None,
     }
 }
