@@ -40,6 +40,9 @@ pub(super) fn read(value: Value<'_, '_>, request: &mut Request, keeper: &mut Kee
         if !read_field(&name, value, request)? {
             read_spelled(&name, value, request, keeper)?;
         }
+        if name == "stopSequences" && request.stop.iter().any(String::is_empty) {
+            keeper.keep("generationConfig/stopSequences", value);
+        }
     }
     request.response_format = read_format(&config);
     Ok(())
@@ -178,7 +181,7 @@ fn write_fields(
     }
     // An empty sequence is refused.
     let stop: Vec<&String> = request.stop.iter().filter(|stop| !stop.is_empty()).collect();
-    if stop.len() < request.stop.len() {
+    if stop.len() < request.stop.len() && !config.is_kept("stopSequences") {
         drop_field("stop", dropped);
     }
     if !stop.is_empty()

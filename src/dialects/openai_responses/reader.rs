@@ -172,10 +172,10 @@ impl Reader {
     }
 
     fn open(&mut self, index: u64, item: &JsonObject<'_, '_>, into: &mut Vec<Event>) -> Result<(), Fault> {
-        let state = match fields::string_of(item, "type") {
-            Some("message") => open_message(Some(item)),
-            Some("reasoning") => State::Reasoning { piece: None },
-            Some("function_call") if items::is_told_call(item) => {
+        let state = match fields::string_of(item, "type").unwrap_or("message") {
+            "message" => open_message(Some(item)),
+            "reasoning" => State::Reasoning { piece: None },
+            "function_call" if items::is_told_call(item) => {
                 let text = |name: &str| fields::string_of(item, name).unwrap_or_default().to_owned();
                 let number = self.calls;
                 self.calls += 1;
@@ -368,7 +368,12 @@ impl Reader {
     /// An item that does not come in pieces.
     fn tell_whole(&mut self, item: Value<'_, '_>, object: &JsonObject<'_, '_>, into: &mut Vec<Event>) {
         let mut parts = Vec::new();
-        items::read(item, object, &mut parts, &mut Vec::new());
+        match fields::string_of(object, "type") {
+            Some("custom_tool_call" | "image_generation_call") => {
+                items::read(item, object, &mut parts, &mut Vec::new());
+            }
+            _ => parts.push(Part::Opaque { dialect: NAME, json: RawJson(json::raw(item)) }),
+        }
         for part in parts {
             let Part::ToolCall { id, name, arguments, extra, .. } = part else {
                 into.push(Event::Whole { choice: CHOICE, part });

@@ -327,7 +327,7 @@ fn drop_unknown(request: &Request, dropped: &mut Vec<Dropped>) {
 }
 
 fn write_instructions(request: &Request, writer: &mut ObjectWriter<'_>) {
-    let marked = request.messages.iter().find(|message| fields::kept(&message.extra, NAME, INSTRUCTIONS).is_some());
+    let marked = request.messages.iter().find(|message| input::is_marked(message, INSTRUCTIONS));
     if let Some([Part::Text { text, .. }]) = marked.map(|message| message.parts.as_slice()) {
         writer.string("instructions", text);
     }
