@@ -199,7 +199,8 @@ impl Reader {
         }
         for (name, value) in delta.iter() {
             let empty = value.is_null() || value.as_array().is_some_and(|list| list.is_empty());
-            if !empty && !DELTA_FIELDS.contains(&name) && !(name == "images" && told_images) {
+            let told = DELTA_FIELDS.contains(&name) || name == "images" && told_images;
+            if !empty && !told {
                 let value = RawJson(entries::unnumbered(value));
                 let extra = Extra { dialect: NAME, name: format!("message/{name}"), value };
                 into.push(Event::ChoiceExtra { choice, extra });
