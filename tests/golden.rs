@@ -9,6 +9,8 @@ mod gemini;
 mod response_grammar;
 #[path = "golden/snapshot.rs"]
 mod snapshot;
+#[path = "golden/unrecorded.rs"]
+mod unrecorded;
 
 use ringgate::chat::Answer;
 use ringgate::chat::Assembler;

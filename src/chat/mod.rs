@@ -19,6 +19,6 @@ pub use citation::{CITATIONS_MAX, Citation, Source, Unit};
 pub use event::{Assembler, Event, answer_events};
 pub use plain::{Piece, Plain, SETTINGS, Setting};
 pub use request::{
-    Extra, FunctionTool, ImageDetail, MediaSource, Message, Part, RawJson, Reasoning, Request, ResponseFormat, Role,
-    Tool, ToolChoice,
+    Among, Extra, FunctionTool, ImageDetail, MediaSource, Message, Part, RawJson, Reasoning, Request, ResponseFormat,
+    Role, Tool, ToolChoice,
 };

@@ -218,7 +218,18 @@ pub enum ToolChoice {
         dialect: &'static str,
         /// The whole value.
         json: RawJson,
+        /// What it comes to elsewhere, if it is a choice among some of the functions.
+        among: Option<Among>,
     },
+}
+
+/// Some of the functions that are declared.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Among {
+    /// Their names.
+    pub names: Vec<String>,
+    /// Must one of them be called?
+    pub required: bool,
 }
 
 /// The form of the answer.

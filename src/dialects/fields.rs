@@ -11,6 +11,9 @@
 use super::Dropped;
 use crate::chat::Extra;
 use crate::chat::RawJson;
+use crate::chat::Request;
+use crate::chat::Tool;
+use crate::chat::ToolChoice;
 use crate::fault::Fault;
 use crate::fault::Kind;
 use crate::wire::json;
@@ -276,11 +279,32 @@ pub(super) fn own_fields<'a>(
 /// The fields of a request that only another dialect understands and that say something.
 pub(super) fn foreign_fields<'a>(extras: &'a [Extra], dialect: &'static str) -> impl Iterator<Item = &'a Extra> {
     extras.iter().filter(move |extra| {
-        let silent = matches!(extra.value.0.as_str(), "" | "null" | "[]" | "{}");
         let name = extra.name.as_str();
+        // A wish for a search needs no more words than its name.
+        let silent = matches!(extra.value.0.as_str(), "" | "null" | "[]")
+            || extra.value.0 == "{}" && name != "web_search_options";
         let spelling = TYPED_FIELDS.contains(&name) || SCOPES.iter().any(|scope| name.starts_with(scope));
         extra.dialect != dialect && !silent && !spelling
     })
+}
+
+/// The request with those functions alone that another dialect allows to be called: whoever cannot be told which
+/// may be called is told of no others.
+pub(super) fn narrowed<'a>(request: &'a Request, writer: &str) -> Result<Cow<'a, Request>, Fault> {
+    let Some(ToolChoice::Opaque { dialect, among: Some(among), .. }) = &request.tool_choice else {
+        return Ok(Cow::Borrowed(request));
+    };
+    if *dialect == writer {
+        return Ok(Cow::Borrowed(request));
+    }
+    let mut narrowed = request.clone();
+    let is_allowed = |tool: &Tool| matches!(tool, Tool::Function(function) if among.names.contains(&function.name));
+    narrowed.tools.retain(is_allowed);
+    if narrowed.tools.is_empty() {
+        return Err(Fault::bad_field("tool_choice", "`tool_choice` allows no function that is among `tools`"));
+    }
+    narrowed.tool_choice = Some(if among.required { ToolChoice::Required } else { ToolChoice::Auto });
+    Ok(Cow::Owned(narrowed))
 }
 
 /// What a request loses on its way to a provider, each field once.
@@ -457,6 +481,10 @@ pub(super) fn is_json_object(text: &str) -> bool {
 /// to the application instead of being hidden from it.
 pub(super) fn arguments_object(arguments: &str) -> Cow<'_, str> {
     let arguments = arguments.trim();
+    // Some models' word for none.
+    if arguments == "null" {
+        return Cow::Borrowed("{}");
+    }
     if arguments.is_empty() || is_json_object(arguments) {
         // Lines end an event's data; within strings JSON has none, so these are white space.
         return match arguments.contains(['\n', '\r']) {
@@ -466,6 +494,19 @@ pub(super) fn arguments_object(arguments: &str) -> Cow<'_, str> {
     }
     let text = written(|out| json::write_string(arguments, out));
     Cow::Owned(format!("{{\"invalid_arguments\":{text}}}"))
+}
+
+/// What a tool that takes free text is called with, as the arguments of a function that takes one text.
+pub(super) fn custom_arguments(input: &str) -> String {
+    format!("{{\"input\":{}}}", written(|out| json::write_string(input, out)))
+}
+
+/// The ids of calls that an answer of this id left out begin with this.
+pub(super) fn call_id_prefix(answer_id: &str) -> String {
+    /// Some APIs take 40 characters in all.
+    const BYTES_MAX: usize = 26;
+    let legal = |one: &char| one.is_ascii_alphanumeric() || matches!(one, '_' | '-');
+    answer_id.chars().filter(legal).take(BYTES_MAX).collect()
 }
 
 /// A provider's answer that is not what its dialect promises.
@@ -580,6 +621,7 @@ mod tests {
     #[test]
     fn invalid_arguments_are_shown() {
         assert_eq!(arguments_object("{\"a\": 1}"), "{\"a\": 1}");
+        assert_eq!(arguments_object(" null"), "{}");
         assert_eq!(arguments_object("{\n\"a\":\r\n1}"), "{ \"a\":  1}");
         assert_eq!(arguments_object("{\"a"), "{\"invalid_arguments\":\"{\\\"a\"}");
     }

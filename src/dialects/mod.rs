@@ -20,6 +20,7 @@ pub mod opaque;
 pub mod openai_chat;
 pub mod openai_responses;
 mod plain;
+mod schema;
 mod signature;
 mod splice;
 mod tier;

@@ -64,7 +64,8 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 fn recorded_lines() -> Vec<Value> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recordings");
     let mut lines = Vec::new();
-    for folder in [root.clone(), root.join("provider_only"), root.join("beside")] {
+    let folders = ["", "provider_only", "beside", "documented", "documented/provider_only"];
+    for folder in folders.map(|folder| root.join(folder)) {
         for path in files(&folder).into_iter().filter(|path| path.extension().is_some_and(|it| it == "jsonl")) {
             let text = fs::read_to_string(&path).expect("a readable recording");
             lines.extend(text.lines().map(|line| serde_json::from_str::<Value>(line).expect("a recording")));

@@ -281,7 +281,7 @@ fn a_binary_stream_with_tools_reaches_callers_of_both_dialects(driver: Driver) {
     let seen = provider.only();
     assert_signed(&seen);
     assert!(String::from_utf8_lossy(&seen.head).contains("-v1%3A0/converse-stream HTTP/1.1"));
-    let tool = json!({"toolSpec": {"name": "weather", "inputSchema": {"json": {"type": "object"}}}});
+    let tool = json!({"toolSpec": {"name": "weather", "inputSchema": {"json": {"type": "object", "properties": {}}}}});
     assert_eq!(seen.json()["toolConfig"]["tools"][0], tool);
 
     let asked = r#"{"model":"claude","max_tokens":99,"stream":true,"messages":[{"role":"user","content":"Weather?"}],"tools":[{"name":"weather","input_schema":{"type":"object"}}]}"#;
@@ -319,7 +319,7 @@ fn callers_of_newer_dialects_are_served_too(driver: Driver) {
     for mark in ["look.", r#""functionCall""#, r#""city":"Paris""#, MODEL] {
         assert!(told.text().contains(mark), "{mark}: {}", told.text());
     }
-    let tool = json!({"toolSpec": {"name": "weather", "inputSchema": {"json": {"type": "object"}}}});
+    let tool = json!({"toolSpec": {"name": "weather", "inputSchema": {"json": {"type": "object", "properties": {}}}}});
     for seen in provider.seen() {
         assert_signed(&seen);
         assert_eq!(seen.json()["messages"], json!([{"role": "user", "content": [{"text": "Weather?"}]}]));
@@ -571,7 +571,7 @@ fn cohere_answers_callers_of_both_dialects(driver: Driver) {
     let wanted = json!({
         "model": "command-a-03-2025",
         "messages": [{"role": "user", "content": "Weather?"}],
-        "tools": [{"type": "function", "function": {"name": "weather", "parameters": {"type": "object"}}}],
+        "tools": [{"type": "function", "function": {"name": "weather", "parameters": {"type": "object", "properties": {}}}}],
         "tool_choice": "REQUIRED",
         "p": 0.5,
         "seed": 7,

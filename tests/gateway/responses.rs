@@ -222,7 +222,7 @@ fn chat_completions_answer_a_response(driver: Driver) {
                 {"role": "assistant", "content": null, "tool_calls": [{"id": "call_0", "type": "function", "function": {"name": "look", "arguments": "{}"}}]},
                 {"role": "tool", "tool_call_id": "call_0", "content": "nothing"},
             ],
-            "tools": [{"type": "function", "function": {"name": "look", "description": "Looks.", "parameters": {"type": "object"}, "strict": true}}],
+            "tools": [{"type": "function", "function": {"name": "look", "description": "Looks.", "parameters": {"type": "object", "properties": {}}, "strict": true}}],
             "tool_choice": {"type": "function", "function": {"name": "look"}},
             "parallel_tool_calls": false,
             "max_tokens": 99,
@@ -462,7 +462,7 @@ fn a_chat_caller_carries_reasoning_items_through_a_tool_loop(driver: Driver) {
         let mut wanted = json!({
             "model": "gpt-5", "max_output_tokens": 50, "store": false, "include": ["reasoning.encrypted_content"],
             "input": [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Look"}],
-            "tools": [{"type": "function", "name": "look", "parameters": {"type": "object"}, "strict": false}],
+            "tools": [{"type": "function", "name": "look", "parameters": {"type": "object", "properties": {}}, "strict": false}],
         });
         if stream {
             wanted["stream"] = true.into();

@@ -99,7 +99,7 @@ def outcomes(gateway):
     seen.clear()
     for name, method, path, body, status, kind in CASES:
         yield name, against(kind, asked(gateway, method, path, body), status)
-    for told in roundtrip_provider.recordings():
+    for told in roundtrip_provider.recorded():
         if told.status == 200:
             continue
         model = f"{told.served_by}/rec-{told.number}"
@@ -115,7 +115,7 @@ def outcomes(gateway):
 def recorded():
     """Where OpenAI's recordings contradict its description otherwise than `RECORDED` says."""
     found = set()
-    for told in roundtrip_provider.recordings():
+    for told in roundtrip_provider.recorded():
         kind = {"openai_chat": "chat", "openai_responses": "responses"}.get(told.dialect)
         if told.provider == "openai" and told.status == 200:
             values = roundtrip_types.events(told.text) if told.stream else [told.text]

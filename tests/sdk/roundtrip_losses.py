@@ -24,30 +24,64 @@ class Loss:
 
 
 CHAT_ORDER = ("thought", "text", "call", "media")
-# Reasons that are no end of an answer.
-SHORT = ("UNEXPECTED_TOOL_CALL", "OTHER", "MALFORMED_FUNCTION_CALL")
+# Ends that every dialect has a word for.
+ENDS = ("stop", "length", "tools", "filter")
 
 
-def cut(said):
-    return "length" if said.stop in SHORT else said.stop
+def openai_stop(said):
+    return {"refusal": "filter", "sequence": "stop"}.get(said.stop) or (said.stop if said.stop in ENDS else "length")
 
 
 def claude_stop(said):
-    return "refusal" if said.stop == "filter" else cut(said)
+    if said.refusal:
+        return "refusal"
+    own = ("stop", "length", "tools", "refusal", "sequence", "pause", "model_context_window_exceeded")
+    return "refusal" if said.stop == "filter" else said.stop if said.stop in own else "length"
+
+
+def gemini_stop(said):
+    known = {"refusal": "filter", "sequence": "stop", "pause": "length"}.get(said.stop, said.stop)
+    return known if known in ENDS or known.isupper() else "OTHER"
 
 
 def claude_tier(said):
     return said.tier if said.tier in ("default", "priority") else None
 
 
+def with_refusal(said):
+    """The texts, where a refusal is more of the last one."""
+    return ["".join([*said.texts[-1:], said.refusal])] if said.refusal else said.texts
+
+
+def order_with_refusal(said):
+    return [*said.order, "text"] if said.refusal and said.order[-1:] != ["text"] else said.order
+
+
+CUT = "an end for an unknown reason is an answer cut short"
 LOSSES = [
     Loss("openai_chat", "texts", "a message has one content", lambda said: ["".join(said.texts)] if said.texts else []),
     Loss("openai_chat", "order", "a message has no place between its pieces", lambda said: [
         kind for kind in CHAT_ORDER if kind in said.order
     ]),
-    Loss("openai_chat", "stop", "an end for an unknown reason is an answer cut short", cut),
-    Loss("openai_responses", "stop", "an end for an unknown reason is an answer cut short", cut),
+    Loss("openai_chat", "stop", CUT, openai_stop),
+    Loss("openai_responses", "stop", CUT, openai_stop),
     Loss("anthropic_messages", "stop", "an end for an unknown reason is an answer cut short, a filter a refusal", claude_stop),
+    Loss("gemini", "stop", "an end for a reason that Gemini does not know is `OTHER`", gemini_stop),
+    *(Loss(caller, "stop_sequence", "only Anthropic tells which", lambda said: None) for caller in (
+        "openai_chat", "openai_responses", "gemini"
+    )),
+    *(
+        Loss(caller, field, "a refusal is a text", instead)
+        for caller in ("anthropic_messages", "gemini")
+        for field, instead in (("texts", with_refusal), ("order", order_with_refusal), ("refusal", lambda said: ""))
+    ),
+    Loss("anthropic_messages", "media", "a message of the model has no pictures", lambda said: []),
+    Loss("anthropic_messages", "order", "a message of the model has no pictures", lambda said: [
+        kind for kind in said.order if kind != "media"
+    ]),
+    *(Loss(caller, "picture_seals", "a picture has no place for what seals it", lambda said: []) for caller in (
+        "openai_chat", "openai_responses", "anthropic_messages"
+    )),
     Loss("anthropic_messages", "logprobs", "a message has no log probabilities", lambda said: []),
     Loss("anthropic_messages", "tier", "Anthropic has no such tier", claude_tier),
     Loss("anthropic_messages", "tier", "a stream of Anthropic's tells its tier in its first event", (
@@ -61,6 +95,9 @@ LOSSES = [
     Loss("gemini", "thoughts", "a thought that follows another one looks like its next piece", lambda said: [
         "".join(said.thoughts)
     ] if said.thoughts else []),
+    *(Loss(caller, "choices", "a response and a message are one answer", lambda said: 1) for caller in (
+        "openai_responses", "anthropic_messages"
+    )),
 ]
 DOCUMENTED = pathlib.Path(__file__).parents[2] / "docs" / "api.md"
 

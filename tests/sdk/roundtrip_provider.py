@@ -1,4 +1,4 @@
-"""The recordings of `tests/recordings`, and a provider that gives each of them again.
+"""The recordings of `tests/recordings`, those made after documentation among them, and a provider that gives each of them again.
 
 A request names its recording in its model or in its path (`rec-7`) and gets what was recorded, whatever it
 asks: the answer to a question that nobody asked is still an answer to be told. One that names the recording
@@ -38,6 +38,8 @@ class Recording:
     status: int
     content_type: str
     body: bytes
+    # Made after its provider's documentation instead of recorded.
+    is_documented: bool
 
     @property
     def stream(self):
@@ -62,10 +64,16 @@ class Recording:
 
 @functools.cache
 def recordings():
-    """All recordings of chat, in a fixed order."""
-    files = [*sorted(FOLDER.glob("*.jsonl")), *sorted((FOLDER / "provider_only").glob("*.jsonl"))]
+    """All recordings of chat, and what was made after documentation, in a fixed order."""
+    folders = [FOLDER, FOLDER / "provider_only", FOLDER / "documented", FOLDER / "documented" / "provider_only"]
+    files = [file for folder in folders for file in sorted(folder.glob("*.jsonl"))]
     lines = [json.loads(line) for file in files for line in file.read_text().splitlines()]
     return [recording(number, line) for number, line in enumerate(lines)]
+
+
+def recorded():
+    """Those that a provider gave."""
+    return [one for one in recordings() if not one.is_documented]
 
 
 def recording(number, line):
@@ -75,7 +83,8 @@ def recording(number, line):
     coded = line.get("body_base64")
     body = base64.b64decode(coded) if coded else line["body"].encode()
     kept = {name: line[name] for name in ("id", "provider", "request", "status", "content_type")}
-    return Recording(number=number, dialect=dialect, path=path, body=body, **kept)
+    is_documented = line.get("documented", False)
+    return Recording(number=number, dialect=dialect, path=path, body=body, is_documented=is_documented, **kept)
 
 
 class Provider(http.server.ThreadingHTTPServer):

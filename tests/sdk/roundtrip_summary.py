@@ -17,6 +17,8 @@ from openai.types import CompletionUsage
 NOTHING_USED = {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}
 # How the gateway carries a provider's seal where another dialect's belongs.
 ITEM, SIGNATURE, REDACTED = "ringgate:reasoning:", "ringgate:thinking:", "ringgate:redacted:"
+# What the SDK of the Responses API does not put together of deltas.
+KEPT_WHOLE = ("thoughts", "refusal", "order", "seals", "sources", "cited", "logprobs", "media")
 GEMINI = re.compile("gemini(-text|-thought)?:")
 ENCLOSED = b"ringgate:"
 
@@ -29,6 +31,7 @@ class Summary:
     refusal: str = ""
     thoughts: list = dataclasses.field(default_factory=list)
     seals: list = dataclasses.field(default_factory=list)
+    picture_seals: list = dataclasses.field(default_factory=list)
     calls: list = dataclasses.field(default_factory=list)
     order: list = dataclasses.field(default_factory=list)
     sources: list = dataclasses.field(default_factory=list)
@@ -121,8 +124,10 @@ STOPS = {
     "stop": "stop", "length": "length", "tool_calls": "tools", "function_call": "tools", "content_filter": "filter",
     "end_turn": "stop", "stop_sequence": "sequence", "max_tokens": "length", "tool_use": "tools", "refusal": "refusal",
     "pause_turn": "pause", "STOP": "stop", "MAX_TOKENS": "length", "SAFETY": "filter", "PROHIBITED_CONTENT": "filter",
-    "MODEL_ARMOR": "filter",
-    "max_output_tokens": "length", "COMPLETE": "stop", "TOOL_CALL": "tools", "ERROR": "error",
+    "MODEL_ARMOR": "filter", "RECITATION": "filter", "BLOCKLIST": "filter", "SPII": "filter", "IMAGE_SAFETY": "filter",
+    "IMAGE_PROHIBITED_CONTENT": "filter", "IMAGE_RECITATION": "filter",
+    "max_output_tokens": "length", "COMPLETE": "stop", "TOOL_CALL": "tools", "ERROR": "error", "STOP_SEQUENCE": "sequence",
+    "content_filtered": "filter", "guardrail_intervened": "filter", "model_length": "length",
 }
 TIERS = {
     "default": "default", "standard": "default", "on_demand": "default", "priority": "priority", "flex": "flex",
@@ -132,7 +137,7 @@ TIERS = {
 
 
 def of_chat(answer):
-    told = Summary(model=answer.model, choices=len(answer.choices), tier=TIERS.get(answer.service_tier))
+    told = Summary(model=answer.model or None, choices=len(answer.choices), tier=TIERS.get(answer.service_tier))
     choice = answer.choices[0]
     message = choice.message
     extra = message.model_extra or {}
@@ -154,6 +159,9 @@ def of_chat(answer):
         elif piece["type"] == "text":
             told.say("text", piece["text"])
     for call in message.tool_calls or []:
+        if call.type == "custom":
+            told.call(call.id, call.custom.name, {"input": call.custom.input})
+            continue
         told.call(call.id, call.function.name, arguments(call.function.arguments))
         google = ((call.model_extra or {}).get("extra_content") or {}).get("google") or {}
         seal = google.get("thought_signature")
@@ -204,6 +212,7 @@ def of_response(answer, items):
         of_item(told, item)
     told.start_with(getattr(answer, "tier_at_start", None))
     reason = answer.incomplete_details.reason if answer.incomplete_details else None
+    reason = reason or (answer.status if answer.status == "cancelled" else None)
     told.stop = STOPS.get(reason, reason) or ("tools" if told.calls else "stop")
     usage = answer.usage
     if usage:
@@ -233,6 +242,8 @@ def of_item(told, item):
             told.seal(item.encrypted_content)
         case "function_call":
             told.call(item.call_id, item.name, arguments(item.arguments))
+        case "custom_tool_call":
+            told.call(item.call_id, item.name, {"input": item.input})
         case "image_generation_call" if item.result:
             told.picture("image/" + (item.model_extra or {}).get("output_format", "png"), item.result)
 
@@ -271,8 +282,11 @@ def of_gemini(chunks):
     """Of all chunks of a stream, or of the one that a whole answer is."""
     answers = [chunk.answer for chunk in chunks]
     told = Summary(model=answers[-1].model_version)
-    candidates = [answer.candidates[0] for answer in answers if answer.candidates]
-    told.choices = max(len(answer.candidates or []) for answer in answers)
+    candidates = [one for answer in answers for one in answer.candidates or [] if not one.index]
+    # A refused prompt has no candidate, and was an answer all the same.
+    refused = any(answer.prompt_feedback and answer.prompt_feedback.block_reason for answer in answers)
+    told.choices = len({one.index or 0 for answer in answers for one in answer.candidates or []}) or int(refused)
+    told.stop = "filter" if refused else None
     for candidate in candidates:
         for part in (candidate.content.parts if candidate.content else None) or []:
             of_part(told, part)
@@ -308,7 +322,10 @@ def of_part(told, part):
             told.say("thought", part.text)
     else:
         told.say("text", part.text)
-    told.seal(part.thought_signature)
+    if part.inline_data and part.thought_signature:
+        told.picture_seals.append(opened(part.thought_signature))
+    else:
+        told.seal(part.thought_signature)
 
 
 def of_grounding(told, candidate):
@@ -358,6 +375,7 @@ def of_converse(answer):
         elif "toolUse" in block and block["toolUse"].get("type") != "server_tool_use":
             told.call(block["toolUse"]["toolUseId"], block["toolUse"]["name"], block["toolUse"].get("input") or {})
     told.stop = STOPS.get(answer["stopReason"], answer["stopReason"])
+    told.stop_sequence = (answer.get("additionalModelResponseFields") or {}).get("stop_sequence")
     usage = answer["usage"]
     told.cache_read = number(usage.get("cacheReadInputTokens"))
     told.cache_write = number(usage.get("cacheWriteInputTokens"))
@@ -377,7 +395,7 @@ def of_converse_events(events):
             place = told["contentBlockIndex"]
             add_delta(blocks.setdefault(place, {}), told["delta"], inputs, place)
         elif name == "messageStop":
-            answer["stopReason"] = told["stopReason"]
+            answer |= told
         elif name == "metadata":
             answer |= told
     for place, text in inputs.items():
@@ -429,7 +447,10 @@ def summaries(dialect, answer, stream):
             whole.seals = items.seals
             if "".join(added.texts) == "".join(whole.texts):
                 added.texts = whole.texts
-            kept = {name: getattr(whole, name) for name in ("thoughts", "order", "seals", "sources", "cited", "logprobs", "media")}
+            kept = {name: getattr(whole, name) for name in KEPT_WHOLE}
+            # Nor what tools that take free text are called with.
+            if any(item.type == "custom_tool_call" for item in ended.output):
+                kept["calls"] = whole.calls
             return [whole, items, dataclasses.replace(added, **kept)]
         case "openai_responses":
             return [of_response(answer, answer.output)]

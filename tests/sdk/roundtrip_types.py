@@ -19,6 +19,7 @@ import google.genai.types
 import openai._models
 import openai.lib.streaming.chat
 import openai.lib.streaming.responses._responses as responses_streaming
+import openai.types
 import openai.types.chat
 import openai.types.responses
 import pydantic
@@ -98,8 +99,10 @@ def by_type(union):
 
 
 def chat_whole(text):
-    kind = openai.types.chat.ChatCompletion
-    return Told(openai._models.construct_type(type_=kind, value=json.loads(text)), frozenset(complaints(kind, text)))
+    kind, value = openai.types.chat.ChatCompletion, json.loads(text)
+    if any(one.get("error") for one in [value, *value.get("choices", [])]):
+        raise Failed(text)
+    return Told(openai._models.construct_type(type_=kind, value=value), frozenset(complaints(kind, text)))
 
 
 def chat_stream(text):
@@ -108,7 +111,7 @@ def chat_stream(text):
     against, lists, tier, usage, at_start = set(), collections.Counter(), None, None, None
     for data in events(text):
         value = json.loads(data)
-        if "error" in value:
+        if value.get("error"):
             raise Failed(data)
         against |= complaints(kind, data)
         if at_start is None:
@@ -122,11 +125,18 @@ def chat_stream(text):
             against.add(f"the SDK's accumulator: {str(error).partition(';')[0]}")
             counted(value, lists)
             state.handle_chunk(openai._models.construct_type(type_=kind, value=value))
-        tier, usage = value.get("service_tier") or tier, chunk.usage or usage
+        tier, usage = value.get("service_tier") or tier, chunk.usage or odd_usage(value) or usage
     snapshot = state.current_completion_snapshot
     # The SDK takes the one from the first chunk alone, the other from the last.
     snapshot.service_tier, snapshot.usage, snapshot.tier_at_start = tier, usage, at_start
     return Told(snapshot, frozenset(against))
+
+
+def odd_usage(chunk):
+    """Groq told tokens in a field of its own, and Moonshot does in the choice that ends."""
+    places = [chunk.get("x_groq") or {}, *chunk["choices"]]
+    told = [place["usage"] for place in places if place.get("usage")]
+    return openai.types.CompletionUsage.model_validate(told[0]) if told else None
 
 
 def told_in_pieces(chunk):
@@ -152,8 +162,10 @@ def counted(chunk, lists):
 
 
 def responses_whole(text):
-    kind = openai.types.responses.Response
-    return Told(openai._models.construct_type(type_=kind, value=json.loads(text)), frozenset(complaints(kind, text)))
+    kind, value = openai.types.responses.Response, json.loads(text)
+    if value.get("error"):
+        raise Failed(text)
+    return Told(openai._models.construct_type(type_=kind, value=value), frozenset(complaints(kind, text)))
 
 
 def responses_stream(text):
@@ -286,7 +298,10 @@ def converse_stream(body):
     buffer = botocore.eventstream.EventStreamBuffer()
     buffer.add_data(body)
     event_parser = parser._event_stream_parser
-    return Told([event_parser.parse(event.to_response_dict(), shape) for event in buffer])
+    told = [event.to_response_dict() for event in buffer]
+    if any(one["status_code"] != 200 for one in told):
+        raise Failed("an exception")
+    return Told([event_parser.parse(one, shape) for one in told])
 
 
 def cohere_whole(body):

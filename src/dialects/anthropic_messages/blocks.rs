@@ -4,6 +4,7 @@ use super::super::base64;
 use super::super::fields;
 use super::super::fields::Keeper;
 use super::super::fields::ObjectWriter;
+use super::super::media;
 use super::NAME;
 use super::citations;
 use super::thinking;
@@ -31,7 +32,8 @@ pub(super) fn read_block(block: Value<'_, '_>, param: &str) -> Result<Part, Faul
     let object = fields::object(block, || param.to_owned())?;
     let part = match fields::string_of(&object, "type") {
         Some("text") => read_text(&object),
-        Some("image" | "document") => read_media(&object),
+        Some("image" | "document") => read_media(&object).or_else(|| read_blocks_of_text(&object, "source")),
+        Some("search_result") => read_blocks_of_text(&object, "content"),
         Some("tool_use") => read_tool_use(&object),
         Some("tool_result") => read_tool_result(&object, param)?,
         Some("thinking") if object.len() <= 3 => read_thinking(&object),
@@ -84,6 +86,33 @@ fn read_media(object: &JsonObject<'_, '_>) -> Option<Part> {
     let known: &[&str] = if title.is_some() { &["type", "source", "title"] } else { &["type", "source"] };
     let (cache_marker, extra) = rest(object, known);
     Some(Part::File { source, filename: title, cache_marker, extra })
+}
+
+/// A document or a result of the caller's own search that is made of texts. For this dialect it stays as it is.
+fn read_blocks_of_text(object: &JsonObject<'_, '_>, member: &str) -> Option<Part> {
+    let content = match object.get(member)?.as_object() {
+        Some(source) if fields::string_of(&source, "type") == Some("content") => source.get("content")?,
+        Some(_) => return None,
+        None => object.get(member)?,
+    };
+    let text_of = |block: Value<'_, '_>| fields::string_of(&block.as_object()?, "text").map(str::to_owned);
+    let words = match content.as_str() {
+        Some(text) => text.to_owned(),
+        None => content.as_array()?.iter().map(text_of).collect::<Option<Vec<String>>>()?.join("\n"),
+    };
+    let title = fields::string_of(object, "title");
+    // Where a result was found is worth telling to who cannot be told it apart.
+    let address = fields::string_of(object, "source");
+    let lines: Vec<&str> = address.and(title).into_iter().chain(address).chain([words.as_str()]).collect();
+    let source = MediaSource::Text { media_type: "text/plain".to_owned(), text: lines.join("\n") };
+    let mut keeper = Keeper::new(NAME);
+    let others = object.iter().filter(|(name, _)| !matches!(*name, "title" | "cache_control"));
+    others.for_each(|(name, value)| keeper.keep(name, value));
+    if member == "content" {
+        keeper.extras.iter().find(|extra| extra.name == "source")?;
+    }
+    let (cache_marker, _) = rest(object, &[]);
+    Some(Part::File { source, filename: title.map(str::to_owned), cache_marker, extra: keeper.extras })
 }
 
 fn read_source(source: &JsonObject<'_, '_>) -> Option<MediaSource> {
@@ -173,9 +202,9 @@ impl Blocks {
     /// Adds a part of a request; `param` is where it stood.
     pub(super) fn add(&mut self, part: &Part, param: &str) -> Result<(), Fault> {
         match part {
-            // An empty text is refused, and says nothing.
+            // A blank text is refused, and says nothing.
             Part::Text { text, cache_marker, extra } => {
-                if !text.is_empty() {
+                if !text.trim().is_empty() {
                     write_text(text, cache_marker.as_ref(), extra, self.next());
                 }
             }
@@ -191,12 +220,8 @@ impl Blocks {
             }
             Part::Audio { .. } => return Err(fields::untranslatable(param, "sound")),
             Part::ToolCall { id, name, arguments, cache_marker, extra } => {
-                let arguments = arguments.trim();
-                if !arguments.is_empty() && !fields::is_json_object(arguments) {
-                    let message = format!("the arguments of `{name}` must be a JSON object");
-                    return Err(Fault::bad_field(param, message));
-                }
-                write_tool_use(id, name, arguments, cache_marker.as_ref(), extra, self.next());
+                let arguments = fields::arguments_object(arguments);
+                write_tool_use(id, name, &arguments, cache_marker.as_ref(), extra, self.next());
             }
             Part::ToolResult { .. } => self.add_result(part, param)?,
             Part::Thinking { text, signature } => match signature {
@@ -321,7 +346,7 @@ impl Media<'_> {
     }
 
     fn write_source(&self, param: &str, out: &mut Vec<u8>) -> Result<(), Fault> {
-        let decoded;
+        let (decoded, registered);
         let members: &[(&'static str, &str)] = match self.source {
             MediaSource::Url(url) if url.starts_with("data:") => {
                 return Err(fields::untranslatable(param, "a data URL that is not plain base64"));
@@ -342,7 +367,8 @@ impl Media<'_> {
                 return Err(fields::untranslatable(param, "a document that is neither PDF nor text"));
             }
             MediaSource::Base64 { media_type, data } => {
-                &[("type", "base64"), ("media_type", media_type), ("data", data)]
+                registered = media::registered(media_type);
+                &[("type", "base64"), ("media_type", &registered), ("data", data)]
             }
         };
         let mut inner = ObjectWriter::open(out, &[], NAME);

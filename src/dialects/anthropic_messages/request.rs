@@ -5,6 +5,7 @@ use super::super::TargetOptions;
 use super::super::fields;
 use super::super::fields::Keeper;
 use super::super::fields::ObjectWriter;
+use super::super::schema;
 use super::NAME;
 use super::blocks;
 use super::blocks::Blocks;
@@ -139,8 +140,9 @@ fn read_output(name: &str, value: Value<'_, '_>, request: &mut Request) -> Resul
         request.response_format = Some(ResponseFormat::JsonSchema {
             name: String::new(),
             description: None,
+            // Strict elsewhere is what requires every property; here some may be left out.
+            strict: Some(format.get("schema").is_some_and(|schema| schema::is_strict(&json::raw(schema)))),
             schema: format.get("schema").map(|schema| RawJson(json::raw(schema))),
-            strict: Some(true),
         });
     }
     Ok(())
@@ -159,7 +161,7 @@ fn read_tool_choice(value: Value<'_, '_>, request: &mut Request) -> Result<(), F
         (Some("tool"), Some(name)) if plain => ToolChoice::Function(name.to_owned()),
         _ => {
             request.parallel_tool_calls = None;
-            ToolChoice::Opaque { dialect: NAME, json: RawJson(json::raw(value)) }
+            ToolChoice::Opaque { dialect: NAME, json: RawJson(json::raw(value)), among: None }
         }
     });
     Ok(())
@@ -188,7 +190,11 @@ fn read_function_tool(tool: Value<'_, '_>) -> Option<Tool> {
         match (name, value.as_str()) {
             ("name", _) => {}
             ("description", Some(text)) => read.description = Some(text.to_owned()),
-            ("input_schema", None) if value.is_object() => read.parameters = Some(RawJson(json::raw(value))),
+            ("input_schema", None) if value.is_object() => {
+                let told = schema::of_arguments(value);
+                keep_if(told.is_some(), name, value, &mut keeper);
+                read.parameters = Some(RawJson(told.unwrap_or_else(|| json::raw(value))));
+            }
             ("cache_control", None) if value.is_object() => read.cache_marker = Some(RawJson(json::raw(value))),
             _ => keeper.keep(name, value),
         }
@@ -196,6 +202,8 @@ fn read_function_tool(tool: Value<'_, '_>) -> Option<Tool> {
     if object.get("input_schema").is_none() {
         keeper.absent("input_schema");
     }
+    let strict = |schema: &RawJson| schema::is_strict(&schema.0);
+    read.strict = read.strict.map(|wanted| wanted && read.parameters.as_ref().is_some_and(strict));
     read.extra = keeper.extras;
     Some(Tool::Function(read))
 }
@@ -251,6 +259,7 @@ pub(super) fn write_request(
     out: &mut Vec<u8>,
 ) -> Result<Vec<Dropped>, Fault> {
     let mut dropped = Vec::new();
+    let request = &*fields::narrowed(request, NAME)?;
     refuse(request)?;
     let default_max_tokens = options.default_max_tokens.unwrap_or(DEFAULT_MAX_TOKENS);
     let (mut thinking, mut max_tokens) = thinking::plan(request, model, default_max_tokens);
@@ -267,7 +276,7 @@ pub(super) fn write_request(
         drop_field("reasoning_effort", &mut dropped);
     }
     write_thinking(thinking, &mut writer);
-    write_output(request, thinking, &mut writer)?;
+    write_output(request, thinking, &mut writer, &mut dropped)?;
     let thinks = matches!(thinking, Thinking::Budget(_) | Thinking::Adaptive(_));
     write_sampling(request, thinks, &mut writer, &mut dropped);
     write_stop(request, &mut writer, &mut dropped);
@@ -360,7 +369,12 @@ fn write_thinking(thinking: Thinking, writer: &mut ObjectWriter<'_>) {
     }
 }
 
-fn write_output(request: &Request, thinking: Thinking, writer: &mut ObjectWriter<'_>) -> Result<(), Fault> {
+fn write_output(
+    request: &Request,
+    thinking: Thinking,
+    writer: &mut ObjectWriter<'_>,
+    dropped: &mut Vec<Dropped>,
+) -> Result<(), Fault> {
     let schema = match &request.response_format {
         Some(ResponseFormat::JsonSchema { schema: Some(schema), .. }) => Some(schema),
         Some(ResponseFormat::JsonSchema { schema: None, .. }) if !writer.is_kept("output_config") => {
@@ -376,7 +390,11 @@ fn write_output(request: &Request, thinking: Thinking, writer: &mut ObjectWriter
         let mut inner = ObjectWriter::open(out, &[], NAME);
         inner.optional_string("effort", effort);
         if let Some(schema) = schema {
-            inner.text("format", &format!("{{\"type\":\"json_schema\",\"schema\":{}}}", schema.0));
+            let (schema, loosened) = schema::for_claude(&schema.0);
+            if loosened {
+                drop_field("response_format.json_schema.schema", dropped);
+            }
+            inner.text("format", &format!("{{\"type\":\"json_schema\",\"schema\":{schema}}}"));
         }
         inner.close();
     }
@@ -574,7 +592,7 @@ fn write_tools(request: &Request, writer: &mut ObjectWriter<'_>) -> Result<(), F
         Some(ToolChoice::None) => "none",
         Some(ToolChoice::Required) => "any",
         Some(ToolChoice::Function(_)) => "tool",
-        Some(ToolChoice::Opaque { dialect, json }) if *dialect == NAME => {
+        Some(ToolChoice::Opaque { dialect, json, .. }) if *dialect == NAME => {
             writer.text("tool_choice", &json.0);
             return Ok(());
         }
@@ -609,7 +627,7 @@ fn write_called_tools(request: &Request, writer: &mut ObjectWriter<'_>) -> Resul
         }
     }
     if names.is_empty() || writer.is_kept("tools") {
-        if let Some(ToolChoice::Opaque { dialect, json }) = &request.tool_choice
+        if let Some(ToolChoice::Opaque { dialect, json, .. }) = &request.tool_choice
             && *dialect == NAME
         {
             writer.text("tool_choice", &json.0);

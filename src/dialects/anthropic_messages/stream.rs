@@ -289,6 +289,10 @@ pub(super) struct Writer {
     open: Option<Block>,
     blocks: u64,
     said: Said,
+    /// What the open call is called with, where it begins like no object.
+    gathered: Option<String>,
+    /// The open call has begun to say what it is called with.
+    said_arguments: bool,
     /// Sources whose text has not ended.
     citations: Waiting,
     failed: Option<Fault>,
@@ -383,7 +387,7 @@ impl Writer {
             }
             Event::ToolArguments { call, text, .. } if !text.is_empty() => {
                 if self.open == Some(Block::Call(*call)) {
-                    self.delta("input_json_delta", "partial_json", text, out);
+                    self.arguments(text, out);
                 } else {
                     self.failed =
                         Some(fields::not_understood("the provider mixed the arguments of several tool calls"));
@@ -408,6 +412,19 @@ impl Writer {
         fault::write_fault(error, "", out);
         out.extend_from_slice(b"\n\n");
         self.failed = Some(error.clone());
+    }
+
+    /// SDKs parse what they are told while it comes, and die of what is no object. Such a thing is gathered, and
+    /// shown inside of one.
+    fn arguments(&mut self, text: &str, out: &mut Vec<u8>) {
+        match (&mut self.gathered, text.trim_start().chars().next()) {
+            (Some(gathered), _) => gathered.push_str(text),
+            (None, Some(first)) if first != '{' && !self.said_arguments => self.gathered = Some(text.to_owned()),
+            (None, first) => {
+                self.said_arguments |= first.is_some();
+                self.delta("input_json_delta", "partial_json", text, out);
+            }
+        }
     }
 
     fn open_text(&mut self, out: &mut Vec<u8>) {
@@ -437,6 +454,10 @@ impl Writer {
         if self.open == Some(Block::Text) {
             self.cite(out);
         }
+        if let Some(gathered) = self.gathered.take() {
+            self.delta("input_json_delta", "partial_json", &fields::arguments_object(&gathered), out);
+        }
+        self.said_arguments = false;
         if self.open.take().is_some() {
             out.extend_from_slice(b"event: content_block_stop\ndata: {\"type\":\"content_block_stop\",\"index\":");
             fields::write_integer(self.blocks, out);
@@ -563,6 +584,25 @@ mod tests {
 
     fn start() -> Event {
         Event::Start { id: "m1".into(), model: "m".into(), created_s: 0, service_tier: None, extra: vec![] }
+    }
+
+    #[test]
+    fn what_is_no_object_is_shown_inside_of_one() {
+        let called_with = |pieces: &[&str]| {
+            let call = Event::ToolCall { choice: 0, call: 0, id: "c".into(), name: "f".into(), extra: vec![] };
+            let more = |text: &&str| Event::ToolArguments { choice: 0, call: 0, text: (*text).to_owned() };
+            let mut events = vec![start(), call];
+            events.extend(pieces.iter().map(more));
+            events.extend([Event::Finish { choice: 0, finish: Finish::ToolCalls }, Event::End]);
+            let deltas = read_all(&written_events(&events)).into_iter();
+            let told = |event| if let Event::ToolArguments { text, .. } = event { Some(text) } else { None };
+            deltas.filter_map(told).collect::<Vec<_>>()
+        };
+        assert_eq!(called_with(&[" ", "{\"a\":", "1}"]), [" ", "{\"a\":", "1}"]);
+        assert_eq!(called_with(&["print(", "1)"]), ["{\"invalid_arguments\":\"print(1)\"}"]);
+        assert_eq!(called_with(&["nu", "ll"]), ["{}"]);
+        // What was begun as one goes on as it came.
+        assert_eq!(called_with(&["{", "x"]), ["{", "x"]);
     }
 
     #[test]

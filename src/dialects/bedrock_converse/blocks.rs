@@ -46,6 +46,14 @@ impl Blocks {
         out.push(b']');
     }
 
+    /// Adds the blocks of another list.
+    pub(super) fn join(&mut self, others: &Blocks) {
+        let count = self.count + others.count;
+        self.next().extend_from_slice(&others.written);
+        self.count = count;
+        self.unmarked |= others.unmarked;
+    }
+
     fn next(&mut self) -> &mut Vec<u8> {
         if self.count > 0 {
             self.written.push(b',');
@@ -57,9 +65,10 @@ impl Blocks {
     /// Adds a part of a request; `param` is where it stood.
     pub(super) fn add(&mut self, part: &Part, param: &str, names: &mut Names) -> Result<(), Fault> {
         match part {
-            // An empty text is refused, and says nothing.
+            // An empty text is refused, a blank one by some models; neither says anything, unless it is there to
+            // hold a cache point.
             Part::Text { text, cache_marker, .. } => {
-                if !text.is_empty() {
+                if !text.trim().is_empty() || cache_marker.is_some() && !text.is_empty() {
                     write_text(text, self.next());
                     self.mark(cache_marker.as_ref());
                 }
@@ -84,7 +93,7 @@ impl Blocks {
                 )?;
             }
             Part::ToolCall { id, name, arguments, cache_marker, .. } => {
-                write_tool_use(id, name, arguments, param, self.next())?;
+                write_tool_use(id, name, arguments, self.next());
                 self.mark(cache_marker.as_ref());
             }
             Part::ToolResult { .. } => self.add_result(part, param, names)?,
@@ -190,11 +199,8 @@ fn write_text(text: &str, out: &mut Vec<u8>) {
     writer.close();
 }
 
-fn write_tool_use(id: &str, name: &str, arguments: &str, param: &str, out: &mut Vec<u8>) -> Result<(), Fault> {
-    let arguments = arguments.trim();
-    if !arguments.is_empty() && !fields::is_json_object(arguments) {
-        return Err(Fault::bad_field(param, format!("the arguments of `{name}` must be a JSON object")));
-    }
+fn write_tool_use(id: &str, name: &str, arguments: &str, out: &mut Vec<u8>) {
+    let arguments = fields::arguments_object(arguments);
     out.extend_from_slice(b"{\"toolUse\":{\"toolUseId\":");
     json::write_string(&legal_id(id), out);
     out.extend_from_slice(b",\"name\":");
@@ -202,5 +208,4 @@ fn write_tool_use(id: &str, name: &str, arguments: &str, param: &str, out: &mut 
     out.extend_from_slice(b",\"input\":");
     out.extend_from_slice(if arguments.is_empty() { b"{}" } else { arguments.as_bytes() });
     out.extend_from_slice(b"}}");
-    Ok(())
 }

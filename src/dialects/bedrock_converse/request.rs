@@ -5,6 +5,7 @@ use super::super::TargetOptions;
 use super::super::fields;
 use super::super::fields::Losses;
 use super::super::fields::ObjectWriter;
+use super::super::schema;
 use super::NAME;
 use super::blocks::Blocks;
 use super::blocks::write_cache_point;
@@ -45,6 +46,7 @@ pub(super) fn write_request(
     options: TargetOptions,
     out: &mut Vec<u8>,
 ) -> Result<Vec<Dropped>, Fault> {
+    let request = &*fields::narrowed(request, NAME)?;
     refuse(request)?;
     refuse_path(model)?;
     let family = Family::of(model);
@@ -55,7 +57,7 @@ pub(super) fn write_request(
     write_system(request, family, &mut writer, &mut losses)?;
     write_inference(request, family, &plan, options, &mut writer, &mut losses);
     write_tools(request, family, &mut writer, &mut losses)?;
-    write_output(request, &mut writer)?;
+    write_output(request, &mut writer, &mut losses)?;
     write_additional(request, family, plan, &mut writer, &mut losses)?;
     write_service_tier(request, &mut writer, &mut losses);
     for name in OWN_FIELDS {
@@ -188,6 +190,13 @@ fn write_messages(request: &Request, family: Family, out: &mut Vec<u8>, losses: 
     }
     // Empty turns are refused and say nothing; their neighbours then speak in one.
     turns.retain(|(_, blocks)| blocks.count > 0);
+    turns.dedup_by(|(role, blocks), (before, all)| {
+        let joins = role == before;
+        if joins {
+            all.join(blocks);
+        }
+        joins
+    });
     if turns.is_empty() {
         return Err(Fault::bad_field("messages", "`messages` needs at least one message that is not a system message"));
     }
@@ -380,16 +389,20 @@ fn write_called_tools(request: &Request, writer: &mut ObjectWriter<'_>, losses: 
     config.close();
 }
 
-/// A schema travels as text inside the JSON.
-fn write_output(request: &Request, writer: &mut ObjectWriter<'_>) -> Result<(), Fault> {
+/// A schema travels as text inside the JSON, in the part of the language that Claude knows: Bedrock asks all
+/// models for the same one.
+fn write_output(request: &Request, writer: &mut ObjectWriter<'_>, losses: &mut Losses) -> Result<(), Fault> {
     let Some(ResponseFormat::JsonSchema { name, description, schema, .. }) = &request.response_format else {
         return Ok(());
     };
     let missing = || fields::wrong_type("response_format.json_schema.schema", "an object");
-    let schema = schema.as_ref().ok_or_else(missing)?;
+    let (schema, loosened) = schema::for_claude(&schema.as_ref().ok_or_else(missing)?.0);
+    if loosened {
+        losses.add("response_format.json_schema.schema");
+    }
     let structure = fields::written(|out| {
         let mut inner = ObjectWriter::open(out, &[], NAME);
-        inner.string("schema", &schema.0);
+        inner.string("schema", &schema);
         inner.optional_string("name", Some(name.as_str()).filter(|name| !name.is_empty()));
         inner.optional_string("description", description.as_deref());
         inner.close();
@@ -702,9 +715,12 @@ mod tests {
 
     #[test]
     fn a_schema_of_the_answer_is_text_inside_the_request() {
-        let schema = json!({"type": "object", "properties": {"a": {"type": "string"}}});
-        let format = json!({"type": "json_schema", "json_schema": {"name": "n", "schema": schema, "strict": true}});
-        let (written, _) = asked(CLAUDE, json!({"response_format": format})).expect("fine");
+        let schema = |kind: Value| json!({"type": "object", "properties": {"a": kind}, "additionalProperties": false});
+        let asked_for = schema(json!({"type": "integer", "minimum": 1}));
+        let format = json!({"type": "json_schema", "json_schema": {"name": "n", "schema": asked_for, "strict": true}});
+        let (written, dropped) = asked(CLAUDE, json!({"response_format": format})).expect("fine");
+        assert_eq!(dropped, ["response_format.json_schema.schema"]);
+        let schema = schema(json!({"type": "integer", "description": "(minimum: 1)"}));
         let structure = &written["outputConfig"]["textFormat"]["structure"]["jsonSchema"];
         assert_eq!(written["outputConfig"]["textFormat"]["type"], "json_schema");
         let text = structure["schema"].as_str().expect("text");

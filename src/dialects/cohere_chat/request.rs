@@ -41,6 +41,7 @@ pub(super) fn write_request(
     options: TargetOptions,
     out: &mut Vec<u8>,
 ) -> Result<Vec<Dropped>, Fault> {
+    let request = &*fields::narrowed(request, NAME)?;
     refuse(request)?;
     let mut losses = Losses::default();
     let mut writer = ObjectWriter::open(out, &[], NAME);
@@ -175,10 +176,13 @@ fn write_piece(part: &Part, role: &str, param: &str, pieces: &mut List<'_>) -> R
             let url = picture(source, param)?;
             write_image(&url, detail.as_ref(), pieces.next());
         }
-        Part::File { source, .. } if role == "user" => match text_of_file(source) {
-            Some(text) => write_text(&text, pieces.next()),
-            None => write_image(&picture(source, param)?, None, pieces.next()),
-        },
+        Part::File { source, .. } if text_of_file(source).is_some() => {
+            write_text(&text_of_file(source).unwrap_or_default(), pieces.next());
+        }
+        Part::File { source: MediaSource::Url(_), .. } => {
+            return Err(fields::untranslatable(param, "the address of a document"));
+        }
+        Part::File { source, .. } if role == "user" => write_image(&picture(source, param)?, None, pieces.next()),
         _ => return Err(fields::untranslatable(param, "a kind of content")),
     }
     Ok(())

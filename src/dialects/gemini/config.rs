@@ -40,6 +40,9 @@ pub(super) fn read(value: Value<'_, '_>, request: &mut Request, keeper: &mut Kee
         if !read_field(&name, value, request)? {
             read_spelled(&name, value, request, keeper)?;
         }
+        if name == "stopSequences" && request.stop.iter().any(String::is_empty) {
+            keeper.keep("generationConfig/stopSequences", value);
+        }
     }
     request.response_format = read_format(&config);
     Ok(())
@@ -176,10 +179,15 @@ fn write_fields(
         Some(Err(_)) => drop_field("seed", dropped),
         None => {}
     }
-    if !request.stop.is_empty()
+    // An empty sequence is refused.
+    let stop: Vec<&String> = request.stop.iter().filter(|stop| !stop.is_empty()).collect();
+    if stop.len() < request.stop.len() && !config.is_kept("stopSequences") {
+        drop_field("stop", dropped);
+    }
+    if !stop.is_empty()
         && let Some(out) = config.field("stopSequences")
     {
-        fields::write_list(&request.stop, out, |stop, out| json::write_string(stop, out));
+        fields::write_list(stop, out, |stop, out| json::write_string(stop, out));
     }
     write_format(request.response_format.as_ref(), &mut config)?;
     if !config.is_kept("thinkingConfig") {

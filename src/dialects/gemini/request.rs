@@ -87,6 +87,7 @@ pub(super) fn write_request(
     out: &mut Vec<u8>,
 ) -> Result<Vec<Dropped>, Fault> {
     let mut dropped = Vec::new();
+    let request = &*fields::narrowed(request, NAME)?;
     refuse(request)?;
     let later = thinking::generation(model).is_some_and(|generation| generation >= (3, 0));
     let audience = Audience::Provider { media_in_results: later, wants_signatures: later };
@@ -304,7 +305,12 @@ mod tests {
         let three = json!([{"functionDeclarations": [{"name": "f"}, {"name": "g"}, {"name": "h"}]}]);
         let body = json!({"contents": {"parts": {"text": "hi"}}, "tools": three,
             "toolConfig": {"functionCallingConfig": {"mode": "ANY", "allowedFunctionNames": ["f", "g"]}}});
-        assert!(translated(&Gemini, &OpenAiChat, &body, "m").is_err(), "two of three");
+        let (written, _) = translated(&Gemini, &OpenAiChat, &body, "m").expect("two of three are offered");
+        let names = written["tools"].as_array().expect("tools").iter().map(|tool| tool["function"]["name"].clone());
+        assert_eq!(
+            (names.collect::<Vec<_>>(), &written["tool_choice"]),
+            (vec![json!("f"), json!("g")], &json!("required"))
+        );
         assert_eq!(translated(&Gemini, &Gemini, &body, "m").expect("its own").0["toolConfig"], body["toolConfig"]);
     }
 

@@ -23,6 +23,13 @@ const NUMBERS: &[&str] = &["minItems", "maxItems", "minLength", "maxLength", "mi
 /// Keywords that JSON schema does not have.
 const DROPPED: &[&str] = &["nullable", "propertyOrdering"];
 
+/// `schema` as the JSON schema of a function's arguments.
+pub(super) fn of_arguments(schema: Value<'_, '_>) -> String {
+    let told = json_schema(schema);
+    let says = |name: &str| schema.as_object().is_none_or(|object| spelling::get(&object, name).is_some());
+    super::super::schema::completed(&told, says("type"), says("properties")).unwrap_or(told)
+}
+
 /// `schema` as JSON schema.
 pub(super) fn json_schema(schema: Value<'_, '_>) -> String {
     fields::written(|out| write(schema, out))

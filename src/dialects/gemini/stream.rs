@@ -32,7 +32,6 @@ use crate::chat::Citation;
 use crate::chat::Event;
 use crate::chat::Extra;
 use crate::chat::Finish;
-use crate::chat::MediaSource;
 use crate::chat::Part;
 use crate::chat::RawJson;
 use crate::chat::ServiceTier;
@@ -48,8 +47,6 @@ use crate::wire::json::ValueIntoString;
 const NOT_UNDERSTOOD: &str = "the provider's stream holds something that is not a chunk of generated content";
 /// Most answers followed in one stream.
 const TRACKED_MAX: usize = 64;
-/// Longest beginning of the answer's id that the ids of its calls repeat: some APIs take 40 characters.
-const ID_BYTES_MAX: usize = 26;
 /// A terminator of another format, which some imitators send; it is understood and never passed on.
 const DONE: &str = "[DONE]";
 /// Fields that stand in every chunk and belong to the stream as a whole.
@@ -242,7 +239,7 @@ impl Chunks {
         after_text: bool,
         into: &mut Vec<Event>,
     ) -> Result<bool, Fault> {
-        let id = call_id_prefix(&self.id);
+        let id = fields::call_id_prefix(&self.id);
         let told = self.told(choice)?;
         match piece {
             Piece::Text { text, thought: true, signature, .. } => {
@@ -277,7 +274,6 @@ impl Chunks {
             }
             Piece::Result { part, .. } | Piece::Whole(part) => {
                 told.interrupted = true;
-                into.extend(openai_image(&part).map(|extra| Event::ChoiceExtra { choice, extra }));
                 into.push(Event::Whole { choice, part });
                 Ok(false)
             }
@@ -340,21 +336,6 @@ fn signed(choice: u64, found: Found) -> Event {
         Found::Signature(signature) => Event::ThinkingSignature { choice, signature },
         Found::Redacted(data) => Event::Whole { choice, part: Part::RedactedThinking { data } },
     }
-}
-
-/// The answer's id as far as ids of calls may repeat it.
-fn call_id_prefix(id: &str) -> String {
-    id.chars().filter(|one| one.is_ascii_alphanumeric() || matches!(one, '_' | '-')).take(ID_BYTES_MAX).collect()
-}
-
-/// A generated picture, where clients of OpenAI's format look for one.
-fn openai_image(part: &Part) -> Option<Extra> {
-    let Part::Image { source: MediaSource::Base64 { media_type, data }, .. } = part else {
-        return None;
-    };
-    let url = spelling::quoted(&format!("data:{media_type};base64,{data}"));
-    let value = RawJson(format!("[{{\"type\":\"image_url\",\"image_url\":{{\"url\":{url}}}}}]"));
-    Some(Extra { dialect: "openai_chat", name: "message/images".to_owned(), value })
 }
 
 /// Writes a caller's stream.
@@ -795,7 +776,7 @@ mod tests {
             .filter_map(|event| if let Event::ToolCall { id, .. } = event { Some(id) } else { None })
             .collect();
         assert_eq!(ids, ["call_ab_c_0", "given", "call_ab_c_2", "given"]);
-        assert!(call_id_prefix(&"x".repeat(99)).len() + "call__10".len() <= 40, "some APIs take 40 characters");
+        assert!(fields::call_id_prefix(&"x".repeat(99)).len() + "call__10".len() <= 40, "some APIs take 40 characters");
     }
 
     #[test]

@@ -12,6 +12,7 @@ use super::request::drop_field;
 use super::request::inner_fields;
 use super::schema;
 use super::spelling;
+use crate::chat::Among;
 use crate::chat::FunctionTool;
 use crate::chat::RawJson;
 use crate::chat::Request;
@@ -73,9 +74,15 @@ fn read_function(function: &JsonObject<'_, '_>, param: &str) -> Result<FunctionT
     for (written, value) in function.iter().filter(|(_, value)| !value.is_null()) {
         match &*spelling::camel(written) {
             "name" | "description" => {}
-            "parametersJsonSchema" => read.parameters = Some(RawJson(json::raw(value))),
+            "parametersJsonSchema" => {
+                let told = super::super::schema::of_arguments(value);
+                if told.is_some() {
+                    keeper.keep("parametersJsonSchema", value);
+                }
+                read.parameters = Some(RawJson(told.unwrap_or_else(|| json::raw(value))));
+            }
             "parameters" => {
-                read.parameters.get_or_insert_with(|| RawJson(schema::json_schema(value)));
+                read.parameters.get_or_insert_with(|| RawJson(schema::of_arguments(value)));
                 keeper.keep("parameters", value);
             }
             _ => keeper.keep(written, value),
@@ -119,7 +126,12 @@ fn read_choice(calling: &JsonObject<'_, '_>, value: Value<'_, '_>, tools: &[Tool
         ("ANY", [name]) => ToolChoice::Function((*name).to_owned()),
         ("ANY", _) if allowed.is_empty() || tools.iter().all(declared) => ToolChoice::Required,
         ("MODE_UNSPECIFIED" | "", []) => return None,
-        _ => ToolChoice::Opaque { dialect: NAME, json: RawJson(json::raw(value)) },
+        (mode, names) => {
+            let names = names.iter().map(|name| (*name).to_owned()).collect();
+            let among =
+                matches!(mode, "AUTO" | "VALIDATED" | "ANY").then_some(Among { names, required: mode == "ANY" });
+            ToolChoice::Opaque { dialect: NAME, json: RawJson(json::raw(value)), among }
+        }
     })
 }
 

@@ -5,6 +5,7 @@
 
 use super::super::fields;
 use super::super::fields::ObjectWriter;
+use super::super::media;
 use super::NAME;
 use super::signature;
 use super::signature::Owner;
@@ -68,7 +69,7 @@ impl<'a> Parts<'a> {
                     write_text("", true, Some(&signature), &[], self.next());
                 }
             }
-            Part::ToolCall { id, name, arguments, extra, .. } => self.call(id, name, arguments, extra, param)?,
+            Part::ToolCall { id, name, arguments, extra, .. } => self.call(id, name, arguments, extra),
             Part::ToolResult { .. } => self.result(part, param, name_of)?,
             Part::Image { source, extra, .. } => self.media(source, "image/jpeg", extra, param)?,
             Part::File { source, extra, .. } => self.media(source, "application/pdf", extra, param)?,
@@ -122,29 +123,19 @@ impl<'a> Parts<'a> {
         }
     }
 
-    fn call(&mut self, id: &str, name: &str, arguments: &str, extra: &[Extra], param: &str) -> Result<(), Fault> {
+    fn call(&mut self, id: &str, name: &str, arguments: &str, extra: &[Extra]) {
         let own = signature::of_call(extra);
         self.call_signatures.retain(|waiting| Some(waiting) != own.as_ref());
         let mut signature = own.or_else(|| self.call_signatures.pop_front());
-        let arguments = match self.audience {
-            Audience::Caller => fields::arguments_object(arguments),
-            Audience::Provider { wants_signatures, .. } => {
-                let arguments = arguments.trim();
-                if !arguments.is_empty() && !fields::is_json_object(arguments) {
-                    let message = format!("the arguments of `{name}` must be a JSON object");
-                    return Err(Fault::bad_field(param, message));
-                }
-                // Of calls made at once only the first is signed.
-                let stranger = fields::kept(extra, NAME, "thoughtSignature").is_none();
-                if signature.is_none() && wants_signatures && stranger && self.calls == 0 {
-                    signature = Some(signature::NONE_EXPECTED.to_owned());
-                }
-                arguments.into()
-            }
-        };
+        let wants_signatures = matches!(self.audience, Audience::Provider { wants_signatures: true, .. });
+        // Of calls made at once only the first is signed.
+        let stranger = fields::kept(extra, NAME, "thoughtSignature").is_none();
+        if signature.is_none() && wants_signatures && stranger && self.calls == 0 {
+            signature = Some(signature::NONE_EXPECTED.to_owned());
+        }
         self.calls += 1;
+        let arguments = fields::arguments_object(arguments);
         write_call(id, name, &arguments, signature.as_deref(), extra, self.next());
-        Ok(())
     }
 
     fn result(&mut self, part: &Part, param: &str, name_of: &dyn Fn(&str) -> Option<String>) -> Result<(), Fault> {
@@ -273,7 +264,7 @@ fn write_media(source: &MediaSource, usual: &str, extra: &[Extra], out: &mut Vec
         MediaSource::Base64 { media_type, data } => {
             if let Some(out) = part.field("inlineData") {
                 let mut inner = ObjectWriter::open_scope(out, extra, NAME, "source/");
-                inner.string("mimeType", media_type);
+                inner.string("mimeType", &media::registered(media_type));
                 inner.string("data", data);
                 inner.close();
             }

@@ -51,6 +51,7 @@ pub(super) fn read_answer(body: Value<'_, '_>) -> Result<Answer, Fault> {
     if let Some(first) = answer.choices.first_mut().filter(|first| first.citations.is_empty()) {
         annotations::beside(&object).into_iter().for_each(|citation| first.cite(citation));
     }
+    answer.choices.iter_mut().for_each(|choice| message::name_calls(&mut choice.parts, &answer.id));
     Ok(answer)
 }
 
@@ -71,9 +72,11 @@ fn envelope<'tape, 'input>(
     }
 }
 
-/// The error that stands in the place of one answer.
+/// The error that stands in the place of one answer, or that is all it says of its end.
 pub(super) fn error_of(choice: &JsonObject<'_, '_>) -> Option<Fault> {
-    choice.get("error").filter(|error| error.is_object()).map(in_band_error)
+    let told = choice.get("error").filter(|error| error.is_object()).map(in_band_error);
+    let failed = || fields::string_of(choice, "finish_reason") == Some("error");
+    told.or_else(|| failed().then(|| fields::not_understood("the provider says that its answer failed, and not why")))
 }
 
 /// An error that did not come with a status of its own; its code is one where it looks like one.
@@ -166,6 +169,7 @@ fn read_message(message: &JsonObject<'_, '_>, parts: &mut Vec<Part>, keeper: &mu
                     keeper.keep("message/thinking_blocks", value);
                 }
             }
+            ("images", None) if message::tells_images(value) => {}
             ("refusal", Some(text)) if !text.is_empty() => refusal = Some(Part::Refusal(text.to_owned())),
             ("tool_calls", None) if value.as_array().is_some_and(|calls| !calls.is_empty()) => {
                 calls = message::read_tool_calls(&fields::array(value, || name.to_owned())?, name)
@@ -186,6 +190,7 @@ fn read_message(message: &JsonObject<'_, '_>, parts: &mut Vec<Part>, keeper: &mu
         keeper.absent(format!("message/{name}"));
     }
     parts.extend(refusal);
+    parts.append(&mut message::read_images(message));
     parts.append(&mut calls);
     Ok(())
 }
@@ -334,6 +339,9 @@ fn write_message(choice: &Choice, out: &mut Vec<u8>) {
         writer.text("refusal", "null");
     }
     message::write_tool_calls(parts, &mut writer);
+    if let Some(images) = message::written_images(parts) {
+        writer.text("images", &images);
+    }
     let mut cited = choice.citations.iter().filter(|citation| is_told_in(NAME, citation)).peekable();
     if cited.peek().is_some()
         && let Some(out) = writer.field(annotations::FIELD)
@@ -421,6 +429,7 @@ fn names_function(call: Value<'_, '_>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::chat::MediaSource;
     use crate::wire::json::Parser;
 
     fn facts_of(choice: &str) -> AnswerFacts {
@@ -440,7 +449,6 @@ mod tests {
             ("model_length", false),
             ("max_tokens", false),
             ("content_filter", false),
-            ("error", false),
             ("abort", false),
         ] {
             let choice = format!(r#"{{"message":{{"content":"x"}},"finish_reason":"{word}"}}"#);
@@ -478,6 +486,38 @@ mod tests {
         let tape = parser.parse(&mut copy).expect("valid JSON");
         assert_eq!(read_answer(tape.as_value()).expect_err("an error").message, "upstream");
         assert!(facts(tape.as_value()).is_err());
+        let mut copy = br#"{"choices":[{"message":{"content":"Once"},"finish_reason":"error"}]}"#.to_vec();
+        let tape = parser.parse(&mut copy).expect("valid JSON");
+        assert!(read_answer(tape.as_value()).is_err() && facts(tape.as_value()).is_err());
+    }
+
+    #[test]
+    fn pictures_are_parts_and_are_given_back() {
+        let images = r#"[{"type":"image_url","image_url":{"url":"data:image/png;base64,AA=="},"index":0}]"#;
+        let body =
+            format!(r#"{{"choices":[{{"message":{{"content":"x","images":{images}}},"finish_reason":"stop"}}]}}"#);
+        let mut copy = body.into_bytes();
+        let answer = read_answer(Parser::new().parse(&mut copy).expect("valid JSON").as_value()).expect("an answer");
+        let data = |media_type: &str| MediaSource::Base64 { media_type: media_type.into(), data: "AA==".into() };
+        assert!(matches!(&answer.choices[0].parts[1], Part::Image { source, .. } if *source == data("image/png")));
+        let written = fields::written(|out| write_answer(&answer, out));
+        let told: serde_json::Value = serde_json::from_str(&written).expect("JSON");
+        assert_eq!(told["choices"][0]["message"]["images"], serde_json::from_str::<serde_json::Value>(images).unwrap());
+    }
+
+    #[test]
+    fn calls_that_came_without_an_id_get_one() {
+        let call = |id: &str| format!(r#"{{{id}"type":"function","function":{{"name":"f","arguments":"{{}}"}}}}"#);
+        let calls = format!("{},{},{}", call(""), call(r#""id":"","#), call(r#""id":"own","#));
+        let body = format!(r#"{{"id":"cmpl:1","choices":[{{"message":{{"tool_calls":[{calls}]}}}}]}}"#);
+        let mut copy = body.into_bytes();
+        let answer = read_answer(Parser::new().parse(&mut copy).expect("valid JSON").as_value()).expect("an answer");
+        let id = |part: &Part| if let Part::ToolCall { id, .. } = part { id.clone() } else { String::new() };
+        assert_eq!(answer.choices[0].parts.iter().map(id).collect::<Vec<_>>(), ["call_cmpl1_0", "call_cmpl1_1", "own"]);
+        // To callers of this dialect they are told as they came.
+        let json = |text: &str| serde_json::from_str::<serde_json::Value>(text).expect("JSON");
+        let told = json(&fields::written(|out| write_answer(&answer, out)));
+        assert_eq!(told["choices"][0]["message"]["tool_calls"], json(&format!("[{calls}]")));
     }
 
     #[test]

@@ -3,8 +3,8 @@
 use super::super::fields;
 use super::super::fields::Keeper;
 use super::super::fields::ObjectWriter;
+use super::super::media;
 use super::super::media::own_file;
-use super::super::media::source_of;
 use super::super::media::url_of;
 use super::NAME;
 use crate::chat::Extra;
@@ -30,6 +30,7 @@ pub(super) fn read_part(part: Value<'_, '_>, param: &str) -> Result<Part, Fault>
         Some("image_url") => read_image(&object).unwrap_or_else(opaque),
         Some("file") => read_file(&object).unwrap_or_else(opaque),
         Some("input_audio") => read_audio(&object).unwrap_or_else(opaque),
+        Some("refusal") => read_refusal(&object).unwrap_or_else(opaque),
         _ => opaque(),
     })
 }
@@ -55,31 +56,48 @@ fn cache_marker(object: &JsonObject<'_, '_>) -> Option<RawJson> {
     Some(RawJson(json::raw(marker)))
 }
 
+fn read_refusal(object: &JsonObject<'_, '_>) -> Option<Part> {
+    Some(Part::Refusal(fields::string_of(object, "refusal")?.to_owned()))
+}
+
 fn read_image(object: &JsonObject<'_, '_>) -> Option<Part> {
     let mut keeper = Keeper::new(NAME);
     let image = object.get("image_url")?;
-    let (mut url, mut detail) = (image.as_str(), None);
-    if url.is_some() {
+    let (mut source, mut detail) = (image.as_str().map(media::source_of), None);
+    if source.is_some() {
         keeper.keep("image_url", image);
     } else {
         for (name, value) in image.as_object()?.iter() {
             match (name, value.into_string()) {
-                ("url", Some(text)) => url = Some(text),
+                ("url", Some(url)) => {
+                    let read = media::source_of(url);
+                    if !media::is_url_of(url, &read) {
+                        keeper.keep("image_url/url", value);
+                    }
+                    source = Some(read);
+                }
                 ("detail", Some(text)) => detail = Some(ImageDetail(text.to_owned())),
                 _ => keeper.keep(format!("image_url/{name}"), value),
             }
         }
     }
     keep_others(object, &["type", "image_url"], &mut keeper);
-    Some(Part::Image { source: source_of(url?), detail, cache_marker: cache_marker(object), extra: keeper.extras })
+    Some(Part::Image { source: source?, detail, cache_marker: cache_marker(object), extra: keeper.extras })
 }
 
 fn read_file(object: &JsonObject<'_, '_>) -> Option<Part> {
     let mut keeper = Keeper::new(NAME);
     let (mut source, mut filename) = (None, None);
-    for (name, value) in fields::object_of(object, "file")?.iter() {
+    let file = fields::object_of(object, "file")?;
+    for (name, value) in file.iter() {
         match (name, value.as_str()) {
-            ("file_data", Some(data)) if source.is_none() => source = Some(source_of(data)),
+            ("file_data", Some(data)) if source.is_none() => {
+                let read = media::file_of(data, fields::string_of(&file, "filename"));
+                if !media::is_url_of(data, &read) {
+                    keeper.keep("file/file_data", value);
+                }
+                source = Some(read);
+            }
             ("file_id", Some(id)) if source.is_none() => source = Some(MediaSource::FileId(id.to_owned())),
             ("filename", Some(name)) => filename = Some(name.to_owned()),
             _ => keeper.keep(format!("file/{name}"), value),
@@ -188,7 +206,7 @@ fn read_tool_call(call: Value<'_, '_>, param: &str) -> Result<Part, Fault> {
     let mut id = String::new();
     for (name, value) in object.iter() {
         match (name, value.as_str()) {
-            ("id", Some(text)) => text.clone_into(&mut id),
+            ("id", Some(text)) if !text.is_empty() => text.clone_into(&mut id),
             ("type", Some("function")) | ("function", None) => {}
             _ => keeper.keep(name, value),
         }
@@ -201,7 +219,7 @@ fn read_tool_call(call: Value<'_, '_>, param: &str) -> Result<Part, Fault> {
             keeper.absent("function");
             let custom = fields::object_of(&object, "custom");
             let of = |name| custom.as_ref().and_then(|custom| fields::string_of(custom, name)).unwrap_or_default();
-            (of("name").to_owned(), of("input").to_owned())
+            (of("name").to_owned(), fields::custom_arguments(of("input")))
         }
     };
     Ok(Part::ToolCall { id, name, arguments, cache_marker: None, extra: keeper.extras })
@@ -228,6 +246,24 @@ fn keep_absent(object: &JsonObject<'_, '_>, usual: &[&str], scope: &str, keeper:
     for name in usual.iter().filter(|name| object.get(**name).is_none()) {
         keeper.absent(format!("{scope}{name}"));
     }
+}
+
+/// Gives ids to the calls of an answer that came without: callers join calls and results by them.
+pub(super) fn name_calls(parts: &mut [Part], answer_id: &str) {
+    let mut number = 0;
+    for part in parts {
+        if let Part::ToolCall { id, .. } = part {
+            if id.is_empty() {
+                *id = made_id(answer_id, number);
+            }
+            number += 1;
+        }
+    }
+}
+
+/// The id of a call that came without one.
+pub(super) fn made_id(answer_id: &str, number: u64) -> String {
+    format!("call_{}_{number}", fields::call_id_prefix(answer_id))
 }
 
 /// Writes the calls among `parts` as a list; false if there is none.
@@ -257,6 +293,27 @@ fn write_tool_call(id: &str, name: &str, arguments: &str, extra: &[Extra], out: 
         inner.close();
     }
     writer.close();
+}
+
+/// Pictures that the model made, where those who serve several makers' models tell them.
+pub(super) fn read_images(message: &JsonObject<'_, '_>) -> Vec<Part> {
+    let images = message.get("images").and_then(|images| images.as_array());
+    images.iter().flat_map(|images| images.iter()).filter_map(|image| read_image(&image.as_object()?)).collect()
+}
+
+/// Is this a list of pictures, and of nothing else?
+pub(super) fn tells_images(images: Value<'_, '_>) -> bool {
+    let is_image = |image: Value<'_, '_>| image.as_object().is_some_and(|image| read_image(&image).is_some());
+    images.as_array().is_some_and(|images| !images.is_empty() && images.iter().all(is_image))
+}
+
+/// Writes the pictures among `parts` as the items of a list; `None` if there is none.
+pub(super) fn written_images(parts: &[Part]) -> Option<String> {
+    let told = |part: &&Part| matches!(part, Part::Image { source, .. } if url_of(source).is_ok());
+    let mut images = parts.iter().filter(told).peekable();
+    images.peek()?;
+    let write = |part: &Part, out: &mut Vec<u8>| write_part(part, out).expect("its source has a URL");
+    Some(fields::written(|out| fields::write_list(images, out, write)))
 }
 
 /// Visible reasoning of a message: signed blocks before plain text, because the text repeats them.

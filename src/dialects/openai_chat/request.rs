@@ -6,8 +6,10 @@ use super::super::fields;
 use super::super::fields::Keeper;
 use super::super::fields::Losses;
 use super::super::fields::ObjectWriter;
+use super::super::schema;
 use super::NAME;
 use super::message;
+use crate::chat::Among;
 use crate::chat::FunctionTool;
 use crate::chat::MediaSource;
 use crate::chat::Message;
@@ -156,8 +158,19 @@ fn read_tool_choice(value: Value<'_, '_>, request: &mut Request, keeper: &mut Ke
             ToolChoice::Required
         }
         (_, Some(name)) => ToolChoice::Function(name.to_owned()),
-        _ => ToolChoice::Opaque { dialect: NAME, json: RawJson(json::raw(value)) },
+        _ => ToolChoice::Opaque { dialect: NAME, json: RawJson(json::raw(value)), among: allowed(value) },
     });
+}
+
+/// The functions among which a choice allows calls; `None` for a choice of another kind.
+fn allowed(choice: Value<'_, '_>) -> Option<Among> {
+    let allowed = fields::object_of(&choice.as_object()?, "allowed_tools")?;
+    let name = |tool: Value<'_, '_>| {
+        let function = fields::object_of(&tool.as_object()?, "function")?;
+        fields::string_of(&function, "name").map(str::to_owned)
+    };
+    let names = allowed.get("tools")?.as_array()?.iter().map(name).collect::<Option<Vec<String>>>()?;
+    Some(Among { names, required: fields::string_of(&allowed, "mode") == Some("required") })
 }
 
 fn read_response_format(value: Value<'_, '_>, request: &mut Request, keeper: &mut Keeper) -> Result<(), Fault> {
@@ -235,7 +248,13 @@ fn read_function_tool(tool: Value<'_, '_>) -> Option<Tool> {
             "name" => {}
             "description" if read.description.is_some() => {}
             "strict" if read.strict.is_some() => {}
-            "parameters" if !value.is_null() => read.parameters = Some(RawJson(json::raw(value))),
+            "parameters" if !value.is_null() => {
+                let told = schema::of_arguments(value);
+                if told.is_some() {
+                    keeper.keep("function/parameters", value);
+                }
+                read.parameters = Some(RawJson(told.unwrap_or_else(|| json::raw(value))));
+            }
             _ => keeper.keep(format!("function/{name}"), value),
         }
     }
@@ -311,12 +330,17 @@ fn read_content(content: Value<'_, '_>, param: &str, keeper: &mut Keeper) -> Res
         return Ok(Content { parts: text.into_iter().collect(), plain: true });
     }
     if content.is_null() {
+        keeper.keep("content", content);
         return Ok(Content::default());
     }
     let list = content.as_array().ok_or_else(|| fields::wrong_type(param, "a string, an array of parts or null"))?;
     keep_if(list.is_empty(), "content", content, keeper);
     let read = |(place, part)| message::read_part(part, &format!("{param}[{place}]"));
     let parts = list.iter().enumerate().map(read).collect::<Result<Vec<Part>, Fault>>()?;
+    if parts.iter().any(|part| matches!(part, Part::Refusal(_))) {
+        keeper.keep("content", content);
+        keeper.absent("refusal");
+    }
     Ok(Content { parts, plain: false })
 }
 
@@ -331,6 +355,7 @@ pub(super) fn write_request(
     out: &mut Vec<u8>,
 ) -> Result<Vec<Dropped>, Fault> {
     let mut dropped = Losses::default();
+    let request = &*fields::narrowed(request, NAME)?;
     let mut writer = ObjectWriter::open(out, &request.extra, NAME);
     json::write_string(model, writer.overrule("model"));
     write_messages(request, options, writer.overrule("messages"), &mut dropped)?;
@@ -481,7 +506,7 @@ fn write_tools(request: &Request, writer: &mut ObjectWriter<'_>) -> Result<(), F
                 out.extend_from_slice(b"}}");
             }
         }
-        Some(ToolChoice::Opaque { dialect, json }) if *dialect == NAME => writer.text("tool_choice", &json.0),
+        Some(ToolChoice::Opaque { dialect, json, .. }) if *dialect == NAME => writer.text("tool_choice", &json.0),
         Some(ToolChoice::Opaque { .. }) => {
             return Err(fields::untranslatable("tool_choice", "a choice of another provider"));
         }
@@ -606,7 +631,9 @@ fn write_turn(
         }
     }
     if let Some(out) = writer.field("content") {
-        write_content(&content, message.plain, place, out)?;
+        // A turn of nothing says so in words, unless it does something.
+        let calls = message.parts.iter().any(|part| matches!(part, Part::ToolCall { .. } | Part::Refusal(_)));
+        write_content(&content, message.plain || content.is_empty() && !calls, place, out)?;
     }
     writer.optional_string("name", message.name.as_deref());
     message::write_tool_calls(&message.parts, &mut writer);

@@ -53,11 +53,18 @@ const DELTA_FIELDS: &[&str] =
 const WHOLE_FIELDS: &[&str] =
     &["role", "content", "reasoning_content", "reasoning", "thinking_blocks", "refusal", "tool_calls"];
 
+/// What stands around the free text that a call takes, where it is told as arguments; as
+/// [`fields::custom_arguments`].
+const TEXT_BEGINS: &str = "{\"input\":\"";
+const TEXT_ENDS: &str = "\"}";
+
 /// Reads a provider's stream.
 #[derive(Default)]
 pub(super) struct Reader {
     parser: Parser,
     started: bool,
+    /// The answer's id.
+    id: String,
     /// Which of the fields that stand in every chunk were told.
     repeated: Vec<&'static str>,
     calls: Vec<Call>,
@@ -74,6 +81,8 @@ struct Call {
     choice: u64,
     index: u64,
     id: String,
+    /// It takes free text, which is told as the text of one argument and is not at its end.
+    in_text: bool,
 }
 
 impl EventReader for Reader {
@@ -86,7 +95,13 @@ impl EventReader for Reader {
         let mut copy = data.as_bytes().to_vec();
         let tape = self.parser.parse(&mut copy).map_err(|_| broken())?;
         let chunk = tape.as_value().as_object().ok_or_else(broken)?;
-        let read = self.read_chunk(&chunk, into);
+        let read = match error_of(&chunk, tape.as_value()) {
+            Some(error) => {
+                into.push(Event::Error(error));
+                Ok(())
+            }
+            None => self.read_chunk(&chunk, into),
+        };
         self.parser.recycle(tape);
         read
     }
@@ -94,10 +109,6 @@ impl EventReader for Reader {
 
 impl Reader {
     fn read_chunk(&mut self, chunk: &JsonObject<'_, '_>, into: &mut Vec<Event>) -> Result<(), Fault> {
-        if let Some(error) = chunk.get("error").filter(|error| !error.is_null()) {
-            into.push(Event::Error(answer::in_band_error(error)));
-            return Ok(());
-        }
         let choices = chunk.get("choices").and_then(|choices| choices.as_array());
         let some_choices = choices.filter(|choices| !choices.is_empty());
         let usage = chunk.get("usage").filter(|usage| usage.is_object()).or_else(|| odd_usage(chunk));
@@ -135,8 +146,9 @@ impl Reader {
         let service_tier = service_tier.and_then(tier::read);
         let cited = if is_listed(news) && !is_listed(before) { annotations::beside(chunk) } else { Vec::new() };
         if first {
+            self.id = fields::string_of(chunk, "id").unwrap_or_default().to_owned();
             into.push(Event::Start {
-                id: fields::string_of(chunk, "id").unwrap_or_default().to_owned(),
+                id: self.id.clone(),
                 model: fields::string_of(chunk, "model").unwrap_or_default().to_owned(),
                 created_s: fields::integer_of(chunk, "created").unwrap_or_default(),
                 service_tier,
@@ -168,6 +180,7 @@ impl Reader {
             }
         }
         if let Some(finish) = fields::string_of(choice, "finish_reason").and_then(answer::finish_of) {
+            self.end_text(index, into);
             into.push(Event::Finish { choice: index, finish });
         }
         Ok(())
@@ -191,6 +204,9 @@ impl Reader {
         if let Some(text) = words("refusal") {
             into.push(Event::Refusal { choice, text });
         }
+        let images = message::read_images(delta);
+        let told_images = !images.is_empty();
+        into.extend(images.into_iter().map(|part| Event::Whole { choice, part }));
         if let Some(calls) = delta.get("tool_calls").and_then(|calls| calls.as_array()) {
             for call in &calls {
                 let call = call.as_object().ok_or_else(|| fields::not_understood(NOT_UNDERSTOOD))?;
@@ -199,7 +215,8 @@ impl Reader {
         }
         for (name, value) in delta.iter() {
             let empty = value.is_null() || value.as_array().is_some_and(|list| list.is_empty());
-            if !empty && !DELTA_FIELDS.contains(&name) {
+            let told = DELTA_FIELDS.contains(&name) || name == "images" && told_images;
+            if !empty && !told {
                 if name == annotations::FIELD {
                     let cited = annotations::read(value).into_iter();
                     into.extend(cited.map(|citation| Event::Cited { choice, citation }));
@@ -233,32 +250,55 @@ impl Reader {
     }
 
     fn read_call(&mut self, choice: u64, call: &JsonObject<'_, '_>, into: &mut Vec<Event>) -> Result<(), Fault> {
-        let function = fields::object_of(call, "function").or_else(|| fields::object_of(call, "custom"));
+        let custom = fields::object_of(call, "custom");
+        let in_text = custom.is_some();
+        let function = fields::object_of(call, "function").or(custom);
         let word = |name: &str| function.as_ref().and_then(|function| fields::string_of(function, name));
         let id = fields::string_of(call, "id").filter(|id| !id.is_empty());
         let index = fields::integer_of(call, "index");
-        let number = match self.known_call(choice, index, id) {
+        let names = word("name").is_some_and(|name| !name.is_empty());
+        let number = match self.known_call(choice, index, id.filter(|_| names || index.is_none())) {
             Some(number) => number,
             None => {
                 if self.calls.len() >= TRACKED_MAX {
                     return Err(fields::not_understood("the provider's stream calls too many tools"));
                 }
+                self.end_text(choice, into);
                 let number = self.calls_of(choice).count() as u64;
-                let id = id.unwrap_or_default().to_owned();
-                self.calls.push(Call { choice, index: index.unwrap_or(number), id: id.clone() });
+                let id = id.map_or_else(|| message::made_id(&self.id, number), str::to_owned);
+                self.calls.push(Call { choice, index: index.unwrap_or(number), id: id.clone(), in_text });
                 let name = word("name").unwrap_or_default().to_owned();
                 into.push(Event::ToolCall { choice, call: number, id, name, extra: call_extra(call) });
+                if in_text {
+                    into.push(Event::ToolArguments { choice, call: number, text: TEXT_BEGINS.to_owned() });
+                }
                 number
             }
         };
-        if let Some(text) = word("arguments").or_else(|| word("input")).filter(|text| !text.is_empty()) {
-            into.push(Event::ToolArguments { choice, call: number, text: text.to_owned() });
+        let whole = function.as_ref().and_then(|function| function.get("arguments")).filter(|value| value.is_object());
+        let told = match (word("arguments"), word("input"), whole) {
+            (Some(text), ..) => text.to_owned(),
+            (None, Some(text), _) => text_within(text),
+            (None, None, whole) => whole.map(json::raw).unwrap_or_default(),
+        };
+        if !told.is_empty() {
+            into.push(Event::ToolArguments { choice, call: number, text: told });
         }
         Ok(())
     }
 
+    /// Ends the text that the newest call is called with.
+    fn end_text(&mut self, choice: u64, into: &mut Vec<Event>) {
+        let number = (self.calls_of(choice).count() as u64).saturating_sub(1);
+        let newest = self.calls.iter_mut().rev().find(|call| call.choice == choice);
+        if newest.is_some_and(|call| std::mem::take(&mut call.in_text)) {
+            into.push(Event::ToolArguments { choice, call: number, text: TEXT_ENDS.to_owned() });
+        }
+    }
+
     /// The number of a call that was announced before. An id that is not the one known for the index
-    /// begins another call, because some providers send every call with index 0; a fragment without
+    /// begins another call if it comes with a name, because some providers send every call with index 0; one
+    /// without a name says nothing, because others make up a new one for every fragment. A fragment without
     /// index belongs to the newest.
     fn known_call(&self, choice: u64, index: Option<u64>, id: Option<&str>) -> Option<u64> {
         let mut found = None;
@@ -277,15 +317,30 @@ impl Reader {
     }
 }
 
+/// The error that a chunk is, `whole` once more: under its name, or as vLLM says it, beside what it is.
+fn error_of(chunk: &JsonObject<'_, '_>, whole: Value<'_, '_>) -> Option<Fault> {
+    let under_name = chunk.get("error").filter(|error| !error.is_null());
+    let is_one = || fields::string_of(chunk, "object") == Some("error");
+    under_name.or_else(|| is_one().then_some(whole)).map(answer::in_band_error)
+}
+
 fn own(name: String, value: Value<'_, '_>) -> Extra {
     Extra { dialect: NAME, name, value: RawJson(json::raw(value)) }
 }
 
+/// More of a text inside a JSON string.
+fn text_within(text: &str) -> String {
+    let quoted = fields::written(|out| json::write_string(text, out));
+    quoted[1..quoted.len() - 1].to_owned()
+}
+
 fn call_extra(call: &JsonObject<'_, '_>) -> Vec<Extra> {
     let usual = |name: &str, value: &Value<'_, '_>| {
-        matches!(name, "index" | "id" | "function") || value.is_null() || value.as_str() == Some("function")
+        matches!(name, "index" | "id" | "function" | "custom")
+            || value.is_null()
+            || name == "type" && matches!(value.as_str(), Some("function" | "custom"))
     };
-    let others = call.iter().filter(|(name, value)| !usual(name, value) && *name != "custom");
+    let others = call.iter().filter(|(name, value)| !usual(name, value));
     others.map(|(name, value)| own(name.to_owned(), value)).collect()
 }
 
@@ -341,6 +396,8 @@ pub(super) struct Writer {
     thoughts: Vec<(u64, String)>,
     /// Choices whose role was said.
     introduced: Vec<u64>,
+    /// Reasons to stop in their provider's own spelling, by choice.
+    ends: Vec<(u64, String)>,
     /// How many entries lists of deltas have so far, by choice and name.
     listed: Vec<(u64, String, u64)>,
     /// Sources of each choice, which are told when it ends.
@@ -357,6 +414,7 @@ impl Writer {
             pending: Vec::new(),
             thoughts: Vec::new(),
             introduced: Vec::new(),
+            ends: Vec::new(),
             listed: Vec::new(),
             citations: Vec::new(),
             usage: None,
@@ -512,6 +570,8 @@ impl Writer {
             let mut writer = ObjectWriter::open(out, extra, NAME);
             fields::write_integer(call, writer.overrule("index"));
             json::write_string(id, writer.overrule("id"));
+            // Clients put no other calls together than those of functions.
+            writer.skip("custom");
             json::write_string("function", writer.overrule("type"));
             let mut inner = ObjectWriter::open(writer.overrule("function"), &[], NAME);
             inner.string("name", name);
@@ -551,7 +611,8 @@ impl Writer {
                     out.extend_from_slice(value.as_bytes());
                 });
             }
-            None if matches!(extra.name.as_str(), "index" | "finish_reason" | "logprobs") => {}
+            None if extra.name == "finish_reason" => self.ends.push((choice, value.to_owned())),
+            None if matches!(extra.name.as_str(), "index" | "logprobs") => {}
             None => self.beside(choice, (&extra.name, value), "null", out),
         }
     }
@@ -568,6 +629,11 @@ impl Writer {
     fn whole(&mut self, choice: u64, part: &Part, out: &mut Vec<u8>) {
         match part {
             Part::RedactedThinking { .. } => self.block(choice, part, out),
+            Part::Image { .. } => {
+                if let Some(images) = message::written_images(std::slice::from_ref(part)) {
+                    self.list(choice, "images", &images, out);
+                }
+            }
             Part::Opaque { dialect, json } if *dialect == NAME => {
                 self.introduce(choice, out);
                 self.delta(choice, out, |out| {
@@ -624,8 +690,9 @@ impl EventWriter for Writer {
             Event::ServiceTier(tier) => self.tier(*tier),
             Event::Finish { choice, finish } => {
                 self.cite(*choice, out);
-                let word = fields::written(|out| json::write_string(answer::finish_word(finish), out));
-                self.beside(*choice, ("", ""), &word, out);
+                let own = self.ends.iter().find(|(known, _)| known == choice).map(|(_, word)| word.clone());
+                let usual = || fields::written(|out| json::write_string(answer::finish_word(finish), out));
+                self.beside(*choice, ("", ""), &own.unwrap_or_else(usual), out);
             }
             Event::Usage(usage) => self.usage = Some(usage.clone()),
             Event::Ping => out.extend_from_slice(super::super::KEEP_ALIVE),
@@ -669,10 +736,10 @@ pub(super) fn facts(data: &str, body: Option<Value<'_, '_>>) -> Result<EventFact
             "model" => model = value.into_string(),
             "choices" => choices = value.as_array(),
             "usage" if value.is_object() => facts.usage = Some(answer::read_usage(value, false)),
-            "error" if !value.is_null() => facts.error = Some(answer::in_band_error(value)),
             _ => {}
         }
     }
+    facts.error = error_of(&chunk, body);
     if facts.usage.is_none() {
         facts.usage = odd_usage(&chunk).map(|usage| answer::read_usage(usage, false));
     }
@@ -737,6 +804,70 @@ mod tests {
             }
         }
         found
+    }
+
+    #[test]
+    fn oddities_of_calls_are_understood() {
+        let fragment = |call: &str| delta(&format!(r#"{{"tool_calls":[{call}]}}"#));
+        let lines = [
+            // Arguments as an object, neither index nor id.
+            fragment(r#"{"function":{"name":"f","arguments":{"a":1}}}"#),
+            // Another id for every fragment.
+            fragment(r#"{"index":1,"id":"x1","function":{"name":"g","arguments":"{\"b\""}}"#),
+            fragment(r#"{"index":1,"id":"x2","function":{"name":null,"arguments":":2}"}}"#),
+            // Always the same index.
+            fragment(r#"{"index":1,"id":"y","function":{"name":"h","arguments":"{}"}}"#),
+        ];
+        let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+        let events = read(&lines);
+        let wanted = [(0, "call_i_0", r#"{"a":1}"#), (1, "x1", r#"{"b":2}"#), (2, "y", "{}")];
+        assert_eq!(calls(&events), wanted.map(|(call, id, text)| (call, id, text.to_owned())));
+    }
+
+    #[test]
+    fn free_text_is_told_as_one_argument() {
+        let custom = |call: &str| delta(&format!(r#"{{"tool_calls":[{{"index":0,{call}}}]}}"#));
+        let end = r#"{"id":"i","model":"m","choices":[{"index":0,"delta":{},"finish_reason":"tool_calls"}]}"#;
+        let events = read(&[
+            &custom(r#""id":"c","type":"custom","custom":{"name":"code","input":""}"#),
+            &custom(r#""custom":{"input":"print(\""}"#),
+            &custom(r#""custom":{"input":"hi\")\n"}"#),
+            end,
+        ]);
+        assert_eq!(calls(&events), [(0, "c", fields::custom_arguments("print(\"hi\")\n"))]);
+        assert!(matches!(events.last(), Some(Event::Finish { finish: Finish::ToolCalls, .. })));
+    }
+
+    #[test]
+    fn free_text_that_came_whole_streams_as_the_call_of_a_function() {
+        let call = r#"{"id":"c","type":"custom","custom":{"name":"code","input":"print(1)"}}"#;
+        let body = format!(r#"{{"choices":[{{"message":{{"tool_calls":[{call}]}},"finish_reason":"tool_calls"}}]}}"#);
+        let mut copy = body.into_bytes();
+        let answer = answer::read_answer(Parser::new().parse(&mut copy).expect("valid JSON").as_value()).expect("one");
+        let mut writer = Writer::new(StreamOptions::default());
+        let mut out = Vec::new();
+        crate::chat::answer_events(&answer).iter().for_each(|event| writer.write(event, &mut out));
+        let text = String::from_utf8(out).expect("text");
+        assert!(text.contains(r#""function":{"name":"code","arguments":""}"#) && !text.contains("custom"), "{text}");
+        let lines = text.lines().filter_map(|line| line.strip_prefix("data: ")).collect::<Vec<_>>();
+        assert_eq!(calls(&read(&lines)), [(0, "c", fields::custom_arguments("print(1)"))]);
+    }
+
+    #[test]
+    fn a_failure_is_told_however_it_is_said() {
+        for line in [
+            r#"{"error":{"message":"busy","code":503}}"#,
+            r#"{"object":"error","message":"busy","type":"Overloaded","param":null,"code":503}"#,
+            r#"{"choices":[{"index":0,"delta":{"content":""},"finish_reason":"error","error":{"message":"busy","code":503}}]}"#,
+        ] {
+            let events = read(&[line]);
+            let [.., Event::Error(fault)] = events.as_slice() else { panic!("{events:?}") };
+            assert_eq!((&*fault.message, fault.kind), ("busy", crate::fault::Kind::Provider(503)), "{line}");
+            let mut copy = line.as_bytes().to_vec();
+            let mut parser = Parser::new();
+            let tape = parser.parse(&mut copy).expect("valid JSON");
+            assert!(facts(line, Some(tape.as_value())).expect("a chunk").error.is_some(), "{line}");
+        }
     }
 
     fn delta(delta: &str) -> String {

@@ -39,14 +39,14 @@ pub(super) fn read_answer(body: Value<'_, '_>) -> Result<Answer, Fault> {
     let (object, output) = envelope(body)?;
     let mut choice = Choice::default();
     let mut words = Words::default();
-    let mut calls = false;
     for item in &output {
         let item_object = item.as_object().ok_or_else(|| fields::not_understood(NOT_UNDERSTOOD))?;
-        calls |= fields::string_of(&item_object, "type").is_some_and(items::is_call);
         let before = choice.parts.len();
         items::read(item, &item_object, &mut choice.parts, &mut choice.extra);
         choice.citations.extend(items::citations(&item_object, &choice.parts[before..], &mut words));
     }
+    // What only this dialect's callers can be told to do is no reason for others to stop.
+    let calls = choice.parts.iter().any(|part| matches!(part, Part::ToolCall { .. }));
     choice.finish = read_finish(&object, calls);
     choice.logprobs = read_logprobs(&choice.parts);
     choice.citations.truncate(CITATIONS_MAX);

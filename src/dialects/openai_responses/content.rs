@@ -83,7 +83,13 @@ fn read_image(object: &JsonObject<'_, '_>) -> Option<Part> {
     for (name, value) in object.iter() {
         match (name, value.as_str()) {
             ("type", _) => {}
-            ("image_url", Some(url)) if source.is_none() => source = Some(media::source_of(url)),
+            ("image_url", Some(url)) if source.is_none() => {
+                let read = media::source_of(url);
+                if !media::is_url_of(url, &read) {
+                    keeper.keep(name, value);
+                }
+                source = Some(read);
+            }
             ("file_id", Some(id)) if source.is_none() => source = Some(MediaSource::FileId(id.to_owned())),
             ("detail", Some(word)) => detail = Some(ImageDetail(word.to_owned())),
             _ => keeper.keep(name, value),
@@ -104,10 +110,11 @@ fn read_file(object: &JsonObject<'_, '_>) -> Option<Part> {
             ("type", _) => {}
             ("filename", Some(_)) => {}
             ("file_data", Some(data)) if source.is_none() => {
-                source = Some(read_data(data, filename));
-                if !data.starts_with("data:") {
+                let read = media::file_of(data, filename);
+                if !media::is_url_of(data, &read) {
                     keeper.keep(name, value);
                 }
+                source = Some(read);
             }
             ("file_url", Some(url)) if source.is_none() => source = Some(MediaSource::Url(url.to_owned())),
             ("file_id", Some(id)) if source.is_none() => source = Some(MediaSource::FileId(id.to_owned())),
@@ -119,21 +126,6 @@ fn read_file(object: &JsonObject<'_, '_>) -> Option<Part> {
     }
     let filename = filename.map(str::to_owned);
     Some(Part::File { source: source?, filename, cache_marker: None, extra: keeper.extras })
-}
-
-/// A data URL, or bare base64, whose kind is that of the file's name.
-fn read_data(data: &str, filename: Option<&str>) -> MediaSource {
-    if data.starts_with("data:") {
-        return media::source_of(data);
-    }
-    let extension = filename.and_then(|name| name.rsplit_once('.')).map(|(_, extension)| extension);
-    let media_type = match extension {
-        Some("txt" | "md" | "csv") => "text/plain",
-        Some("png") => "image/png",
-        Some("jpg" | "jpeg") => "image/jpeg",
-        _ => "application/pdf",
-    };
-    MediaSource::Base64 { media_type: media_type.to_owned(), data: data.to_owned() }
 }
 
 fn read_audio(object: &JsonObject<'_, '_>) -> Option<Part> {

@@ -145,7 +145,7 @@ pub(super) fn write(
 ) -> Result<(), Fault> {
     let mut list = List::default();
     for (place, message) in messages.iter().enumerate() {
-        let kept = |name: &str| fields::kept(&message.extra, NAME, name).is_some();
+        let kept = |name: &str| is_marked(message, name);
         match (message.role, message.parts.as_slice()) {
             (Role::System, _) if kept(INSTRUCTIONS) => {}
             (_, [Part::Opaque { json, .. }]) if kept(WHOLE) => list.next().extend_from_slice(json.0.as_bytes()),
@@ -161,6 +161,11 @@ pub(super) fn write(
     }
     list.write(out);
     Ok(())
+}
+
+/// Was the turn marked by the reader? A field of this name that its caller wrote has a value.
+pub(super) fn is_marked(message: &Message, mark: &str) -> bool {
+    fields::kept(&message.extra, NAME, mark) == Some("")
 }
 
 fn drop_field(field: String, dropped: &mut Vec<Dropped>) {

@@ -49,6 +49,8 @@ pub(super) fn read(item: Value<'_, '_>, object: &JsonObject<'_, '_>, parts: &mut
         "message" => read_message(object, around),
         "reasoning" => Some(vec![reasoning::read(item, object)]),
         "function_call" => read_call(object).map(|call| vec![call]),
+        "custom_tool_call" => read_custom_call(object).map(|call| vec![call]),
+        "image_generation_call" => read_picture(object).map(|picture| vec![picture]),
         _ => None,
     };
     match read {
@@ -141,6 +143,37 @@ fn read_call(object: &JsonObject<'_, '_>) -> Option<Part> {
     Some(Part::ToolCall { id, name, arguments, cache_marker: None, extra: keeper.extras })
 }
 
+/// A call of a tool that takes free text. Elsewhere a function takes it as its only argument.
+fn read_custom_call(object: &JsonObject<'_, '_>) -> Option<Part> {
+    let text = |name: &str| fields::string_of(object, name).map(str::to_owned);
+    let mut keeper = Keeper::new(NAME);
+    content::keep_others(object, &["call_id", "name"], &mut keeper);
+    for name in ["id", "status"].into_iter().filter(|name| object.get(*name).is_none()) {
+        keeper.absent(name);
+    }
+    keeper.absent("arguments");
+    let (id, name, arguments) = (text("call_id")?, text("name")?, fields::custom_arguments(&text("input")?));
+    Some(Part::ToolCall { id, name, arguments, cache_marker: None, extra: keeper.extras })
+}
+
+/// Was it read as the call of a tool that takes free text?
+pub(super) fn is_custom(extra: &[Extra]) -> bool {
+    fields::kept(extra, NAME, "type").is_some()
+}
+
+/// A picture that the model made. One without its bytes has nothing to show.
+fn read_picture(object: &JsonObject<'_, '_>) -> Option<Part> {
+    let data = fields::string_of(object, "result").filter(|data| !data.is_empty())?.to_owned();
+    let format = fields::string_of(object, "output_format").unwrap_or("png");
+    let mut keeper = Keeper::new(NAME);
+    content::keep_others(object, &["type", "result"], &mut keeper);
+    for name in ["id", "status", "output_format"].into_iter().filter(|name| object.get(*name).is_none()) {
+        keeper.absent(name);
+    }
+    let source = MediaSource::Base64 { media_type: format!("image/{format}"), data };
+    Some(Part::Image { source, detail: None, cache_marker: None, extra: keeper.extras })
+}
+
 /// Names what an answer holds; a conversation that is sent back needs no names.
 #[derive(Clone, Copy)]
 pub(super) struct Naming<'a> {
@@ -222,7 +255,7 @@ pub(super) fn write_message(parts: &[Part], around: &[Extra], naming: Option<Nam
     }
     writer.string("role", "assistant");
     if let Some(out) = writer.field("content") {
-        match plain_text(parts).filter(|_| naming.is_none()) {
+        match plain_text(parts, around).filter(|_| naming.is_none()) {
             Some(text) => json::write_string(&text, out),
             None => write_pieces(parts, naming, out),
         }
@@ -232,7 +265,12 @@ pub(super) fn write_message(parts: &[Part], around: &[Extra], naming: Option<Nam
 
 /// The words of a message that is nothing but words, and was not in this dialect before. The short form is the
 /// one that every imitator knows, and the only one for which OpenAI's description wants no id.
-fn plain_text(parts: &[Part]) -> Option<Cow<'_, str>> {
+///
+/// A refusal counts as words: in a form that wants an id, OpenAI would look for the message that it names.
+fn plain_text<'a>(parts: &'a [Part], around: &[Extra]) -> Option<Cow<'a, str>> {
+    if matches!(parts.first(), Some(Part::Refusal(_))) && fields::own_fields(around, NAME, REFUSAL).next().is_some() {
+        return None;
+    }
     match parts {
         [one] => foreign_text(one).map(Cow::Borrowed),
         several => several.iter().map(foreign_text).collect::<Option<String>>().map(Cow::Owned),
@@ -242,6 +280,7 @@ fn plain_text(parts: &[Part]) -> Option<Cow<'_, str>> {
 fn foreign_text(part: &Part) -> Option<&str> {
     match part {
         Part::Text { text, extra, .. } if extra.iter().all(|extra| extra.dialect != NAME) => Some(text),
+        Part::Refusal(text) => Some(text),
         _ => None,
     }
 }
@@ -307,8 +346,8 @@ pub(super) fn write_answered(parts: &[Part], around: &[Extra], naming: Naming<'_
 }
 
 /// A picture that the model made is the result of a call here.
-fn write_picture(id: &str, media_type: &str, data: &str, out: &mut Vec<u8>) {
-    let mut writer = ObjectWriter::open(out, &[], NAME);
+fn write_picture(id: &str, media_type: &str, data: &str, extra: &[Extra], out: &mut Vec<u8>) {
+    let mut writer = ObjectWriter::open(out, extra, NAME);
     writer.string("id", id);
     writer.string("type", "image_generation_call");
     writer.string("status", "completed");
@@ -338,8 +377,8 @@ pub(super) fn write_item(parts: &[Part], around: &[Extra], naming: Naming<'_>, l
             let status = if naming.is_cut { "incomplete" } else { "completed" };
             write_call(Call { id, name, arguments, extra }, Some((&naming.id("fc"), status)), list.next());
         }
-        [Part::Image { source: MediaSource::Base64 { media_type, data }, .. }] => {
-            write_picture(&naming.id("ig"), media_type, data, list.next());
+        [Part::Image { source: MediaSource::Base64 { media_type, data }, extra, .. }] => {
+            write_picture(&naming.id("ig"), media_type, data, extra, list.next());
         }
         [Part::Opaque { json, .. }] => list.next().extend_from_slice(json.0.as_bytes()),
         words => write_message(words, around, Some(naming), list.next()),

@@ -5,6 +5,7 @@
 
 use super::super::fields;
 use super::input;
+use super::request;
 use crate::fault::Fault;
 use crate::wire::json::JsonArray;
 use crate::wire::json::TypedScalarValue;
@@ -101,7 +102,7 @@ fn check_tools(tools: Option<JsonArray<'_, '_>>) -> Result<(), Fault> {
 
 fn is_portable_choice(choice: Value<'_, '_>) -> bool {
     match choice.as_object() {
-        Some(object) => fields::string_of(&object, "type") == Some("function"),
+        Some(object) => fields::string_of(&object, "type") == Some("function") || request::allowed(choice).is_some(),
         None => matches!(choice.as_str(), Some("auto" | "none" | "required")),
     }
 }
@@ -130,7 +131,7 @@ mod tests {
             (r#""input":[{"type":"compaction","encrypted_content":"x"}]"#, "input[0]"),
             (r#""tools":[{"type":"function","name":"f"},{"type":"web_search"}]"#, "tools[1]"),
             (r#""tools":[{"type":"custom","name":"f"}]"#, "tools[0]"),
-            (r#""tool_choice":{"type":"allowed_tools","mode":"auto","tools":[]}"#, "tool_choice"),
+            (r#""tool_choice":{"type":"allowed_tools","mode":"auto","tools":[{"type":"web_search"}]}"#, "tool_choice"),
             (r#""tool_choice":{"type":"file_search"}"#, "tool_choice"),
         ] {
             let fault = refusal(fields).unwrap_or_else(|| panic!("{fields}"));
@@ -162,6 +163,7 @@ mod tests {
         for fields in [
             r#""previous_response_id":null,"background":false,"conversation":null,"store":true"#,
             r#""tools":[{"type":"function","name":"f"}],"tool_choice":{"type":"function","name":"f"}"#,
+            r#""tool_choice":{"type":"allowed_tools","mode":"auto","tools":[{"type":"function","name":"f"}]}"#,
             r#""input":[{"type":"web_search_call","id":"ws_1","status":"completed"},{"role":"developer","content":"x"}]"#,
             r#""input":[{"type":"reasoning","id":"rs_1","summary":[]},{"type":"function_call","call_id":"c","name":"f","arguments":"{}"},{"type":"function_call_output","call_id":"c","output":"x"}]"#,
         ] {

@@ -160,10 +160,10 @@ impl Reader {
     }
 
     fn open(&mut self, index: u64, item: &JsonObject<'_, '_>, into: &mut Vec<Event>) -> Result<(), Fault> {
-        let state = match fields::string_of(item, "type") {
-            Some("message") => open_message(Some(item)),
-            Some("reasoning") => State::Reasoning { piece: None },
-            Some("function_call") if items::is_told_call(item) => {
+        let state = match fields::string_of(item, "type").unwrap_or("message") {
+            "message" => open_message(Some(item)),
+            "reasoning" => State::Reasoning { piece: None },
+            "function_call" if items::is_told_call(item) => {
                 let text = |name: &str| fields::string_of(item, name).unwrap_or_default().to_owned();
                 let number = self.calls;
                 self.calls += 1;
@@ -350,12 +350,32 @@ impl Reader {
             }
             Some(state @ State::Other) => {
                 *state = State::Message { around: Vec::new(), parts: 1, told_text: true, annotations: 0 };
-                let part = Part::Opaque { dialect: NAME, json: RawJson(json::raw(item)) };
-                into.push(Event::Whole { choice: CHOICE, part });
+                self.tell_whole(item, &object, into);
             }
             _ => {}
         }
         Ok(())
+    }
+
+    /// An item that does not come in pieces.
+    fn tell_whole(&mut self, item: Value<'_, '_>, object: &JsonObject<'_, '_>, into: &mut Vec<Event>) {
+        let mut parts = Vec::new();
+        match fields::string_of(object, "type") {
+            Some("custom_tool_call" | "image_generation_call") => {
+                items::read(item, object, &mut parts, &mut Vec::new());
+            }
+            _ => parts.push(Part::Opaque { dialect: NAME, json: RawJson(json::raw(item)) }),
+        }
+        for part in parts {
+            let Part::ToolCall { id, name, arguments, extra, .. } = part else {
+                into.push(Event::Whole { choice: CHOICE, part });
+                continue;
+            };
+            let call = self.calls;
+            self.calls += 1;
+            into.push(Event::ToolCall { choice: CHOICE, call, id, name, extra });
+            into.push(Event::ToolArguments { choice: CHOICE, call, text: arguments });
+        }
     }
 
     /// A message that came without any of its parts.
@@ -381,10 +401,7 @@ impl Reader {
     fn finish(&mut self, response: &JsonObject<'_, '_>, into: &mut Vec<Event>) -> Result<(), Fault> {
         self.start(response, into);
         let output = response.get("output").and_then(|output| output.as_array());
-        let mut calls = false;
         for (index, item) in (0u64..).zip(output.iter().flat_map(|output| output.iter())) {
-            let kind = item.as_object().and_then(|item| fields::string_of(&item, "type").map(items::is_call));
-            calls |= kind == Some(true);
             if self.state(index).is_none() {
                 self.close(index, item, into)?;
             }
@@ -400,7 +417,7 @@ impl Reader {
         into.extend(news.into_iter().map(Event::AnswerExtra));
         let tier = answer::read_tier(response).filter(|tier| self.tier != Some(*tier));
         into.extend(tier.map(Event::ServiceTier));
-        if let Some(finish) = answer::read_finish(response, calls || self.calls > 0) {
+        if let Some(finish) = answer::read_finish(response, self.calls > 0) {
             into.push(Event::Finish { choice: CHOICE, finish });
         }
         into.push(Event::End);

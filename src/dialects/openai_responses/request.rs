@@ -5,10 +5,16 @@ use super::super::TargetOptions;
 use super::super::fields;
 use super::super::fields::Keeper;
 use super::super::fields::ObjectWriter;
+use super::super::openai_chat;
+use super::super::schema;
 use super::NAME;
 use super::input;
 use super::input::INSTRUCTIONS;
+use crate::chat::Among;
+use crate::chat::Extra;
 use crate::chat::FunctionTool;
+use crate::chat::Message;
+use crate::chat::Part;
 use crate::chat::RawJson;
 use crate::chat::Reasoning;
 use crate::chat::Request;
@@ -25,6 +31,8 @@ use crate::wire::json::ValueAsScalar;
 /// Fields of other dialects without which the answer would be another one.
 const REFUSED_FIELDS: &[&str] =
     &["web_search_options", "audio", "functions", "function_call", "mcp_servers", "container", "prediction"];
+/// Fields of chat completions that mean the same here; the first one stands inside `text`.
+const SHARED_WITH_CHAT: &[&str] = &["verbosity", "prompt_cache_key", "prompt_cache_retention", "safety_identifier"];
 /// How a caller asks for log probabilities.
 const WITH_LOGPROBS: &str = "message.output_text.logprobs";
 /// How to get reasoning that can be sent back to a provider that stores nothing.
@@ -155,8 +163,19 @@ fn read_tool_choice(value: Value<'_, '_>) -> ToolChoice {
         (Some("none"), _) => ToolChoice::None,
         (Some("required"), _) => ToolChoice::Required,
         (_, Some(name)) => ToolChoice::Function(name.to_owned()),
-        _ => ToolChoice::Opaque { dialect: NAME, json: RawJson(json::raw(value)) },
+        _ => ToolChoice::Opaque { dialect: NAME, json: RawJson(json::raw(value)), among: allowed(value) },
     }
+}
+
+/// The functions among which a choice allows calls; `None` for a choice of another kind.
+pub(super) fn allowed(choice: Value<'_, '_>) -> Option<Among> {
+    let choice = choice.as_object().filter(|choice| fields::string_of(choice, "type") == Some("allowed_tools"))?;
+    let name = |tool: Value<'_, '_>| {
+        let tool = tool.as_object().filter(|tool| fields::string_of(tool, "type") == Some("function"))?;
+        fields::string_of(&tool, "name").map(str::to_owned)
+    };
+    let names = choice.get("tools")?.as_array()?.iter().map(name).collect::<Option<Vec<String>>>()?;
+    Some(Among { names, required: fields::string_of(&choice, "mode") == Some("required") })
 }
 
 fn read_tool(tool: Value<'_, '_>) -> Tool {
@@ -179,7 +198,11 @@ fn read_function_tool(tool: Value<'_, '_>) -> Option<Tool> {
             "type" | "name" => {}
             "description" if read.description.is_some() => {}
             "strict" if read.strict.is_some() => {}
-            "parameters" if !value.is_null() => read.parameters = Some(RawJson(json::raw(value))),
+            "parameters" if !value.is_null() => {
+                let told = schema::of_arguments(value);
+                keep_if(told.is_some(), name, value, &mut keeper);
+                read.parameters = Some(RawJson(told.unwrap_or_else(|| json::raw(value))));
+            }
             _ => keeper.keep(name, value),
         }
     }
@@ -204,9 +227,10 @@ pub(super) fn write_request(
     out: &mut Vec<u8>,
 ) -> Result<Vec<Dropped>, Fault> {
     let mut dropped = Vec::new();
-    refuse(request)?;
+    let request = &*fields::narrowed(request, NAME)?;
     // The reader of this dialect always says something of `store`.
     let own = fields::kept(&request.extra, NAME, "store").is_some();
+    refuse(request, own)?;
     let mut writer = ObjectWriter::open(out, &request.extra, NAME);
     writer.skip(VERBOSITY);
     json::write_string(model, writer.overrule("model"));
@@ -223,7 +247,7 @@ pub(super) fn write_request(
     if let Some(count) = request.top_logprobs {
         writer.integer("top_logprobs", count);
     }
-    write_text(request.response_format.as_ref(), &mut writer);
+    write_text(request, &mut writer);
     let effort = effort(request.reasoning.as_ref());
     if let Some(effort) = effort
         && let Some(out) = writer.field("reasoning")
@@ -239,6 +263,11 @@ pub(super) fn write_request(
     // Anthropic's word for the tier that OpenAI calls the default one.
     let tier = request.service_tier.as_deref().map(|tier| if tier == "standard_only" { "default" } else { tier });
     writer.optional_string("service_tier", tier);
+    for extra in chat_fields(request).filter(|extra| extra.name != "verbosity") {
+        if let Some(name) = SHARED_WITH_CHAT.iter().find(|name| **name == extra.name) {
+            writer.text(name, &extra.value.0);
+        }
+    }
     if request.stream {
         writer.boolean("stream", true);
     }
@@ -248,7 +277,13 @@ pub(super) fn write_request(
 }
 
 /// What would give another answer if it were left out.
-fn refuse(request: &Request) -> Result<(), Fault> {
+fn refuse(request: &Request, own: bool) -> Result<(), Fault> {
+    let is_sound = |part: &Part| matches!(part, Part::Audio { .. });
+    let sounds = |message: &Message| message.parts.iter().any(is_sound);
+    // The API has no sound in its conversations; who sends it all the same is told so by the provider.
+    if let Some(place) = request.messages.iter().position(sounds).filter(|_| !own) {
+        return Err(fields::untranslatable(&format!("messages[{place}].content"), "sound"));
+    }
     if request.n.is_some_and(|n| n > 1) {
         return Err(fields::untranslatable("n", "more than one answer"));
     }
@@ -278,7 +313,9 @@ fn drop_unknown(request: &Request, dropped: &mut Vec<Dropped>) {
         ("frequency_penalty", request.frequency_penalty.is_some_and(|penalty| penalty != 0.0)),
     ];
     let typed = typed.iter().filter(|(_, said)| *said).map(|(field, _)| *field);
+    let told = |name: &str| chat_fields(request).any(|extra| extra.name == name);
     let foreign = fields::foreign_fields(&request.extra, NAME).map(|extra| extra.name.as_str());
+    let foreign = foreign.filter(|name| !told(name));
     for field in typed.chain(foreign) {
         if dropped.iter().all(|known| known.field != field) {
             dropped.push(Dropped { field: field.to_owned() });
@@ -287,21 +324,35 @@ fn drop_unknown(request: &Request, dropped: &mut Vec<Dropped>) {
 }
 
 fn write_instructions(request: &Request, writer: &mut ObjectWriter<'_>) {
-    use crate::chat::Part;
-    let marked = request.messages.iter().find(|message| fields::kept(&message.extra, NAME, INSTRUCTIONS).is_some());
+    let marked = request.messages.iter().find(|message| input::is_marked(message, INSTRUCTIONS));
     if let Some([Part::Text { text, .. }]) = marked.map(|message| message.parts.as_slice()) {
         writer.string("instructions", text);
     }
 }
 
-fn write_text(format: Option<&ResponseFormat>, writer: &mut ObjectWriter<'_>) {
-    let Some(format) = format else {
+fn write_text(request: &Request, writer: &mut ObjectWriter<'_>) {
+    let verbosity = chat_fields(request).find(|extra| extra.name == "verbosity");
+    if request.response_format.is_none() && verbosity.is_none() {
         return;
-    };
+    }
     let Some(out) = writer.field("text") else {
         return;
     };
-    out.extend_from_slice(b"{\"format\":");
+    let mut text = ObjectWriter::open(out, &[], NAME);
+    if let Some(format) = &request.response_format {
+        write_format(format, text.overrule("format"));
+    }
+    text.optional_text("verbosity", verbosity.map(|verbosity| &verbosity.value));
+    text.close();
+}
+
+/// Fields that chat completions have under the same name, or under one of their own.
+fn chat_fields(request: &Request) -> impl Iterator<Item = &Extra> {
+    fields::foreign_fields(&request.extra, NAME)
+        .filter(|extra| extra.dialect == openai_chat::NAME && SHARED_WITH_CHAT.contains(&extra.name.as_str()))
+}
+
+fn write_format(format: &ResponseFormat, out: &mut Vec<u8>) {
     let mut inner = ObjectWriter::open(out, &[], NAME);
     match format {
         ResponseFormat::Text => inner.string("type", "text"),
@@ -317,7 +368,6 @@ fn write_text(format: Option<&ResponseFormat>, writer: &mut ObjectWriter<'_>) {
         }
     }
     inner.close();
-    out.push(b'}');
 }
 
 /// The word for how much to think, if there was a wish.
@@ -370,7 +420,7 @@ fn write_tools(request: &Request, writer: &mut ObjectWriter<'_>) -> Result<(), F
                 out.push(b'}');
             }
         }
-        Some(ToolChoice::Opaque { dialect, json }) if *dialect == NAME => writer.text("tool_choice", &json.0),
+        Some(ToolChoice::Opaque { dialect, json, .. }) if *dialect == NAME => writer.text("tool_choice", &json.0),
         Some(ToolChoice::Opaque { .. }) => {
             return Err(fields::untranslatable("tool_choice", "a choice of another provider"));
         }

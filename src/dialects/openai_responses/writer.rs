@@ -57,6 +57,8 @@ pub(super) struct Writer {
     citations: Waiting,
     /// Log probabilities came with their texts.
     told_logprobs: bool,
+    /// A call that was told with all that it is called with.
+    told_whole: Option<u64>,
     /// Reasoning whose item is not known yet; only of answers that were in this dialect before.
     thought: String,
     gathered_bytes: usize,
@@ -159,6 +161,7 @@ impl Writer {
             apart: false,
             citations: Waiting::default(),
             told_logprobs: false,
+            told_whole: None,
             thought: String::new(),
             gathered_bytes: 0,
             finish: None,
@@ -519,6 +522,11 @@ impl Writer {
     }
 
     fn call(&mut self, number: u64, (id, name): (&str, &str), extra: &[Extra], out: &mut Vec<u8>) {
+        if items::is_custom(extra) {
+            let (id, name, arguments, extra) = (id.to_owned(), name.to_owned(), String::new(), extra.to_vec());
+            self.told_whole = Some(number);
+            return self.whole(&Part::ToolCall { id, name, arguments, cache_marker: None, extra }, out);
+        }
         self.close(false, out);
         let told = |extra: &&Extra| extra.dialect == NAME && !extra.value.0.is_empty();
         let extra: Vec<Extra> = extra.iter().filter(told).cloned().collect();
@@ -534,7 +542,7 @@ impl Writer {
     }
 
     fn arguments(&mut self, call: u64, text: &str, out: &mut Vec<u8>) {
-        if text.is_empty() {
+        if text.is_empty() || self.told_whole == Some(call) {
             return;
         }
         self.gathered_bytes += text.len();
@@ -756,6 +764,41 @@ mod tests {
 
     fn finish(finish: Finish) -> Event {
         Event::Finish { choice: 0, finish }
+    }
+
+    #[test]
+    fn a_call_with_free_text_is_an_item_of_its_own_kind_here_and_a_function_elsewhere() {
+        let item = r#"{"id":"ctc_1","type":"custom_tool_call","status":"completed","call_id":"c","name":"code","input":"print(1)\n"}"#;
+        let done = format!(r#"{{"type":"response.output_item.done","output_index":0,"item":{item}}}"#);
+        let ended = r#"{"type":"response.completed","response":{"id":"resp_1","object":"response","model":"m","status":"completed","output":[]}}"#;
+        let mut reader = super::super::reader::Reader::default();
+        let mut events = Vec::new();
+        for data in [done.as_str(), ended] {
+            crate::dialects::EventReader::read(&mut reader, None, data, &mut events).expect("understood");
+        }
+        let arguments = Event::ToolArguments { choice: 0, call: 0, text: fields::custom_arguments("print(1)\n") };
+        assert!(events.contains(&arguments), "{events:?}");
+        assert!(events.contains(&finish(Finish::ToolCalls)), "{events:?}");
+        let (text, failed) = told(&events);
+        assert_eq!(failed, None);
+        let list = |json: &str| serde_json::from_str::<serde_json::Value>(json).expect("JSON");
+        let last = text.lines().rev().find_map(|line| line.strip_prefix("data: ")).expect("an event");
+        assert_eq!(list(last)["response"]["output"], list(&format!("[{item}]")));
+        assert!(!text.contains("function_call"), "{text}");
+    }
+
+    #[test]
+    fn what_only_callers_of_this_dialect_can_do_is_no_reason_for_others_to_stop() {
+        for (kind, wanted) in [("mcp_approval_request", Finish::Stop), ("computer_call", Finish::Stop)] {
+            let body =
+                format!(r#"{{"id":"r","status":"completed","output":[{{"type":"{kind}","id":"i","call_id":"c"}}]}}"#);
+            let mut copy = body.into_bytes();
+            let mut parser = crate::wire::json::Parser::new();
+            let tape = parser.parse(&mut copy).expect("valid JSON");
+            let read = answer::read_answer(tape.as_value()).expect("a response");
+            assert_eq!(read.choices[0].finish, Some(wanted), "{kind}");
+            assert!(answer::facts(tape.as_value()).expect("a response").tool_calls, "{kind}");
+        }
     }
 
     #[test]
