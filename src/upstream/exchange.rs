@@ -23,7 +23,6 @@ use crate::wire::http1;
 use crate::wire::http1::HeadStep;
 use crate::wire::http1::ResponseFraming;
 use crate::wire::http1::ResponseHead;
-use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -91,12 +90,13 @@ impl<N: Net> Exchange<N> {
     ) -> Result<Box<Exchange<N>>, Setback<'r>> {
         let reused = connection.reused;
         let failed = |stage, reason| Failure { stage, reason, reused };
-        let is_late = || Setback::Final(failed(Stage::Send, Reason::TimedOut(Deadline::Total)));
-        let left = remaining(deadline, shared.net.lately()).ok_or_else(is_late)?;
+        let late = |deadline| Setback::Final(failed(Stage::Send, Reason::TimedOut(deadline)));
+        remaining(deadline, shared.net.lately()).ok_or_else(|| late(Deadline::Total))?;
         let about_head = request.starts_with(b"HEAD ");
-        let sent = {
-            let sending = pin!(request.write(connection.link()));
-            net::timeout(&shared.net, left, sending).await.ok_or_else(is_late)?
+        let patience = |now| provider.timeouts.idle.min(deadline.since(now));
+        let Some(sent) = request.write(connection.link(), &shared.net, patience).await else {
+            let is_over = remaining(deadline, shared.net.now()).is_none();
+            return Err(late(if is_over { Deadline::Total } else { Deadline::Idle }));
         };
 
         let unsent = sent.is_err();

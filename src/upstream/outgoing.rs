@@ -6,8 +6,12 @@
 //! thinks. So what such a request shares with the caller's stays there and is copied piece by piece, as
 //! it is sent.
 
+use crate::clock::Clock;
+use crate::clock::Tick;
 use crate::net::Stream;
+use crate::net::timeout;
 use std::io;
+use std::time::Duration;
 
 /// Shorter bodies are copied whole.
 const SHARED_BYTES_MIN: usize = 256 * 1024;
@@ -61,21 +65,32 @@ impl<'r> Outgoing<'r> {
         self.own
     }
 
-    /// Writes all of it.
-    pub(super) async fn write<S: Stream>(&mut self, stream: &mut S) -> io::Result<()> {
-        if self.is_long() {
-            return Box::pin(self.write_by_pieces(stream)).await;
+    /// Writes all of it. `None`: a part was not taken within `patience` at that time, and the connection is lost.
+    pub(super) async fn write<S: Stream, C: Clock>(
+        &mut self,
+        stream: &mut S,
+        clock: &C,
+        patience: impl Fn(Tick) -> Duration,
+    ) -> Option<io::Result<()>> {
+        if self.own.len() > SHARED_BYTES_MIN || self.borrows() {
+            return Box::pin(self.write_by_pieces(stream, clock, patience)).await;
         }
-        let (sent, own) = stream.write_all(std::mem::take(&mut self.own)).await;
+        let own = std::mem::take(&mut self.own);
+        let (sent, own) = timeout(clock, patience(clock.lately()), stream.write_all(own)).await?;
         self.own = own;
-        sent
+        Some(sent)
     }
 
-    fn is_long(&self) -> bool {
+    fn borrows(&self) -> bool {
         self.borrowed.iter().any(|stretch| !stretch.is_empty())
     }
 
-    async fn write_by_pieces<S: Stream>(&self, stream: &mut S) -> io::Result<()> {
+    async fn write_by_pieces<S: Stream, C: Clock>(
+        &self,
+        stream: &mut S,
+        clock: &C,
+        patience: impl Fn(Tick) -> Duration,
+    ) -> Option<io::Result<()>> {
         let (before, after) = self.own.split_at(self.seam);
         let mut piece = Vec::with_capacity(PIECE_BYTES);
         for part in [before, self.borrowed[0], after, self.borrowed[1]] {
@@ -83,11 +98,13 @@ impl<'r> Outgoing<'r> {
                 piece.clear();
                 piece.extend_from_slice(bytes);
                 let sent;
-                (sent, piece) = stream.write_all(piece).await;
-                sent?;
+                (sent, piece) = timeout(clock, patience(clock.lately()), stream.write_all(piece)).await?;
+                if sent.is_err() {
+                    return Some(sent);
+                }
             }
         }
-        Ok(())
+        Some(Ok(()))
     }
 }
 
@@ -139,7 +156,7 @@ mod tests {
         let (one, other) = ("x".repeat(300_000), "y".repeat(300_000));
         for (body, source) in [(&one[..], &other[..]), (&one, ""), ("", &other), (&one[..9], &one[..9])] {
             let outgoing = Outgoing::sharing(request(body.as_bytes()), HEAD.len(), source.as_bytes());
-            assert!(!outgoing.is_long());
+            assert!(!outgoing.borrows());
             assert_eq!(text(&outgoing), request(body.as_bytes()));
         }
     }
@@ -152,7 +169,7 @@ mod tests {
             body.splice(at..(at + cut).min(source.len()), put.bytes());
             let outgoing = Outgoing::sharing(request(&body), HEAD.len(), &source);
             prop_assert_eq!(text(&outgoing), request(&body));
-            prop_assert!(outgoing.is_long());
+            prop_assert!(outgoing.borrows());
         }
     }
 }

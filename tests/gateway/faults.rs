@@ -49,6 +49,7 @@ on_both_drivers! {
     streams_that_end_politely_but_unfinished_are_broken,
     streams_that_go_wrong_after_content_are_broken,
     slow_readers_hold_the_provider_back,
+    a_provider_that_stops_taking_a_request_is_replaced,
     lost_races_with_a_closing_provider_cost_nobody_a_request,
 }
 
@@ -688,6 +689,20 @@ fn slow_readers_hold_the_provider_back(driver: Driver) {
     let answer = callers[0].answer();
     assert!(answer.is_complete_stream(), "everything arrives in the end");
     assert_eq!(answer.streamed_content().len(), EVENTS * EVENT_BYTES);
+}
+
+fn a_provider_that_stops_taking_a_request_is_replaced(driver: Driver) {
+    // More than the kernel's buffers hold; nobody ever accepts.
+    const PROMPT_BYTES: usize = 24 << 20;
+    let deaf = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let url = format!("http://{}/v1", deaf.local_addr().expect("it is bound"));
+    let provider = Provider::start(|_, peer| peer.send(json_answer(200, &completion("taken"))));
+    let gateway =
+        Setup::new(driver).provider_at("deaf", &url, "idle_timeout_ms = 300").provider("p", &provider, "").start();
+    let answer = gateway.ask(&post("", &body("m", &"x".repeat(PROMPT_BYTES))));
+    assert_eq!((answer.status, answer.content().as_str()), (200, "taken"), "{}", answer.text());
+    assert_eq!(answer.field("x-ringgate-fallback"), Some("timeout"));
+    assert!(gateway.stderr.text().contains("stopped taking the request"), "{}", gateway.stderr.text());
 }
 
 fn lost_races_with_a_closing_provider_cost_nobody_a_request(driver: Driver) {
