@@ -180,6 +180,9 @@ fn check(path: &Path) -> Result<(), String> {
 }
 
 fn new_key(name: &str) -> Result<(), String> {
+    if let Some(fault) = config::key_name_fault(name) {
+        return Err(format!("--name {fault}"));
+    }
     let key = keys::generate(&random()?);
     println!("# Give this to the caller; it is shown only now:\n#   {}\n", key.secret);
     println!("# Put this into the configuration file:\n[[keys]]\nname = {name:?}\nhash = \"{}\"", key.hash);

@@ -490,8 +490,8 @@ fn the_command_line_answers() {
 
     // A key that was made works.
     let made = run(&["keys", "new", "--name", "fresh \"one\""], &[]);
-    let said = String::from_utf8_lossy(&made.stdout).into_owned();
-    assert!(!said.contains("fresh \"one\""), "a name is quoted: {said}");
+    let said = String::from_utf8_lossy(&made.stderr).into_owned();
+    assert!(!made.status.success() && said.contains("--name must be"), "a file with it would be refused: {said}");
     let made = run(&["keys", "new", "--name", "fresh"], &[]);
     let said = String::from_utf8_lossy(&made.stdout).into_owned();
     let secret = said.lines().find_map(|line| line.trim_start_matches('#').trim().strip_prefix("rg-")).expect("a key");

@@ -8,6 +8,7 @@ mod keys;
 mod providers;
 mod routes;
 
+pub use keys::key_name_fault;
 pub use keys::parse_key_hash;
 
 use super::Admin;
@@ -180,10 +181,8 @@ impl Check<'_, '_> {
 
     /// A name that becomes a label, a header value, a part of a target.
     fn name(&mut self, name: &str, punctuation: &str, spot: &Spot<'_>) {
-        let fits = (1..=NAME_BYTES_MAX).contains(&name.len())
-            && name.chars().all(|c| c.is_ascii_alphanumeric() || punctuation.contains(c));
-        if !fits {
-            self.refuse(spot, format!("must be 1 to {NAME_BYTES_MAX} letters, digits or {punctuation}"));
+        if let Some(fault) = name_fault(name, punctuation) {
+            self.refuse(spot, fault);
         }
     }
 
@@ -243,4 +242,11 @@ fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
 
 fn as_size(bytes: u64) -> usize {
     usize::try_from(bytes).unwrap_or(usize::MAX)
+}
+
+/// What is wrong with a name, if anything.
+fn name_fault(name: &str, punctuation: &str) -> Option<String> {
+    let fits = (1..=NAME_BYTES_MAX).contains(&name.len())
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || punctuation.contains(c));
+    (!fits).then(|| format!("must be 1 to {NAME_BYTES_MAX} letters, digits or {punctuation}"))
 }
