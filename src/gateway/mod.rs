@@ -135,6 +135,7 @@ pub struct Gateway<N: Net, R: Resolve> {
     instance: String,
     ids: Ids,
     model_names: ModelNames,
+    dates: reply::Dates,
 }
 
 /// The deployment a shard works by. Requests hold it by a count of the shard's own: one shared by all
@@ -256,6 +257,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
             shared,
             ids: Ids { prefix: seed, next: Cell::new(0) },
             model_names: ModelNames::default(),
+            dates: reply::Dates::default(),
         }
     }
 
@@ -292,6 +294,11 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
     /// What all shards share.
     pub fn shared(&self) -> &Shared {
         &self.shared
+    }
+
+    /// Begins the head of an answer.
+    fn open_head(&self, head: &mut Vec<u8>, status: u16) {
+        reply::opening(head, status, &self.dates, self.net.unix_ms());
     }
 
     /// An id for a request whose head could not be read.

@@ -89,7 +89,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         };
         let mut head = self.memory.take();
         story.status = 200;
-        reply::status_line(&mut head, 200);
+        self.open_head(&mut head, 200);
         reply::field(&mut head, "content-type", b"application/json");
         reply::request_id(&mut head, &story.request_id);
         let sent = client.send_whole(&self.net, &head, &body).await.is_ok();

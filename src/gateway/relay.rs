@@ -275,7 +275,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         exchange: Option<&Exchange<N>>,
     ) {
         story.status = 200;
-        reply::status_line(head, 200);
+        self.open_head(head, 200);
         if request.ask.stream && !request.listed {
             reply::stream_fields(head);
         } else {

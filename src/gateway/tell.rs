@@ -58,12 +58,14 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         let mut head = self.memory.take();
         let mut body = self.memory.take();
         dialect.write_fault(&fault, &story.request_id, &mut body);
-        reply::status_line(&mut head, story.status);
+        self.open_head(&mut head, story.status);
         reply::field(&mut head, "content-type", b"application/json");
         reply::request_id(&mut head, &story.request_id);
         reply::retry_hints(&mut head, &fault);
-        if let Kind::MethodNotAllowed(methods) = fault.kind {
-            reply::field(&mut head, "allow", methods.as_bytes());
+        match fault.kind {
+            Kind::MethodNotAllowed(methods) => reply::field(&mut head, "allow", methods.as_bytes()),
+            Kind::InvalidKey => reply::field(&mut head, "www-authenticate", b"Bearer realm=\"ringgate\""),
+            _ => {}
         }
         if let Some(allowance) = &allowance {
             reply::allowance(&mut head, allowance);
@@ -195,7 +197,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
     /// A short text answer for probes.
     pub(super) async fn serve_plain(&self, client: &mut Client<'_, N::Stream>, status: u16, text: &str) {
         let mut head = self.memory.take();
-        reply::status_line(&mut head, status);
+        self.open_head(&mut head, status);
         reply::field(&mut head, "content-type", b"text/plain; charset=utf-8");
         let _gone = client.send_whole(&self.net, &head, text.as_bytes()).await;
         self.memory.give(head);

@@ -168,7 +168,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
 
     fn unread_head(&self, exchange: &Exchange<N>, call: &Call<'_>, story: &Story) -> Vec<u8> {
         let mut head = self.memory.take();
-        reply::status_line(&mut head, story.status);
+        self.open_head(&mut head, story.status);
         for name in PASSED {
             if let Some(value) = exchange.header(name) {
                 reply::field(&mut head, name, value);
@@ -265,7 +265,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         }
         story.status = status;
         let mut head = self.memory.take();
-        reply::status_line(&mut head, status);
+        self.open_head(&mut head, status);
         reply::field(&mut head, "content-type", b"application/json");
         self.own_unread_fields(&mut head, &exchange, call, story);
         reply::retry_hints(&mut head, &fault);
