@@ -13,6 +13,7 @@ mod request;
 pub use answer::{Answer, Choice, Finish, Usage};
 pub use ask::Ask;
 pub use ask::Kept;
+pub use ask::MODEL_BYTES_MAX;
 pub use ask::VectorForm;
 pub use event::{Assembler, Event, answer_events};
 pub use plain::{Piece, Plain, SETTINGS, Setting};

@@ -496,6 +496,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         let query = incoming.head.query(incoming.bytes);
         let listed = named.as_ref().is_some_and(|named| named.stream && named::wants_list(query));
         let ask = receive::ask(dialect, named, body)?;
+        receive::bound_model(&ask.model)?;
         client.tell_as_list(listed);
         story.note_ask(&ask, self.model_names.shared(&ask.model));
         client.fin_means_gone = ask.stream || deployment.settings.server.half_close == HalfClose::Abort;

@@ -6,6 +6,7 @@ use super::named::Named;
 use super::opaque;
 use super::opaque::Endpoint;
 use crate::chat::Ask;
+use crate::chat::MODEL_BYTES_MAX;
 use crate::dialects;
 use crate::dialects::Dialect;
 use crate::fault::Fault;
@@ -195,6 +196,14 @@ pub(super) fn ask<'input>(
         Some(Named { model, stream, .. }) => Ask { model: Cow::Owned(model), stream, ..ask },
         None => ask,
     })
+}
+
+/// Refuses what is too long to be a model's name.
+pub(super) fn bound_model(model: &str) -> Result<(), Fault> {
+    if model.len() > MODEL_BYTES_MAX {
+        return Err(Fault::bad_field("model", format!("`model` is longer than {MODEL_BYTES_MAX} bytes: name a model")));
+    }
+    Ok(())
 }
 
 /// What the path of a request says about it, if it is one that does.

@@ -25,6 +25,7 @@ use super::document::Spot;
 use super::nearest::suggestion;
 use super::problem::Problems;
 use super::written;
+use crate::chat::MODEL_BYTES_MAX;
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::net::SocketAddr;
@@ -34,8 +35,6 @@ use std::time::Duration;
 
 /// Longest name of a key, provider or scope, bytes: names become labels and header values.
 const NAME_BYTES_MAX: usize = 64;
-/// Longest model name or pattern, bytes.
-const MODEL_BYTES_MAX: usize = 256;
 
 /// What the checks need besides the file, and where problems go.
 pub(super) struct Check<'c, 't> {
