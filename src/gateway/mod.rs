@@ -311,6 +311,17 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         self.shared.draining.load(Ordering::Relaxed)
     }
 
+    /// What to say of a request that ended before it was whole: because its caller, or because the drain's deadline
+    /// ended the caller's side.
+    pub fn cut_request(&self) -> Fault {
+        match self.expired() {
+            true => shutting_down(),
+            false => {
+                Fault::new(Kind::BadRequest, "the connection's sending side was closed before the request was whole")
+            }
+        }
+    }
+
     fn expired(&self) -> bool {
         self.shared.expired.load(Ordering::Relaxed)
     }
@@ -461,6 +472,9 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         story: &mut Story,
         allowance: &mut Option<Allowance>,
     ) -> Result<Option<Box<Errand<'r>>>, Unserved> {
+        if incoming.body.is_empty() {
+            return Err(Fault::new(Kind::BadRequest, "the request has no body: send a JSON object").into());
+        }
         let mut copy = self.memory.take();
         copy.extend_from_slice(incoming.body);
         let tape = self.parse(&mut copy)?;

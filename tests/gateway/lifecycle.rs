@@ -376,6 +376,10 @@ fn a_drain_past_its_deadline_says_so(driver: Driver) {
     streaming.iter_mut().for_each(|caller| caller.wait_for("first"));
     let mut waiting: Vec<_> = waiting.iter().map(ask).collect();
     until("all are in flight", || gateway.metric("ringgate_requests_in_flight", &[]) == 6.0);
+    let mut unfinished = gateway.caller();
+    let request = post("", &body("m", "unfinished"));
+    unfinished.send(&request[..request.len() - 1]);
+    until("its head is read", || gateway.metric("ringgate_connections", &[]) == 7.0);
     gateway.signal("TERM");
     for caller in &mut streaming {
         let answer = caller.answer();
@@ -384,6 +388,7 @@ fn a_drain_past_its_deadline_says_so(driver: Driver) {
         crate::caller::assert_envelope(&last);
         assert_eq!(last["error"]["code"], "overloaded", "{last}");
     }
+    waiting.push(unfinished);
     for caller in &mut waiting {
         let answer = caller.answer();
         assert_eq!((answer.status, answer.fault().code.as_str()), (503, "overloaded"), "never silence");

@@ -143,6 +143,7 @@ impl RequestHead {
         self.judge_target(bytes, target)?;
         self.framing = self.judge_framing(bytes)?;
         self.expect_continue = self.judge_expectation(bytes)?;
+        self.judge_encoding(bytes)?;
         match self.index.first(Known::Upgrade) {
             Some(_) => Err(HeadFault::UpgradeRefused),
             None => Ok(()),
@@ -176,6 +177,18 @@ impl RequestHead {
             (None, Some(_)) if self.minor_version == 0 => Err(HeadFault::EncodingInHttp10),
             (None, Some(encoding)) if encoding.eq_ignore_ascii_case(b"chunked") => Ok(Framing::Chunked),
             (None, Some(_)) => Err(HeadFault::EncodingUnsupported),
+        }
+    }
+
+    /// Nobody behind this decompresses, and a compressed body under its own name would be passed on as garbage.
+    fn judge_encoding(&self, bytes: &[u8]) -> Result<(), HeadFault> {
+        if self.framing == Framing::None || self.index.first(Known::ContentEncoding).is_none() {
+            return Ok(());
+        }
+        let mut encodings = self.headers(bytes).filter(|(.., known)| *known == Some(Known::ContentEncoding));
+        match encodings.all(|(_, value, _)| value.eq_ignore_ascii_case(b"identity")) {
+            true => Ok(()),
+            false => Err(HeadFault::ContentEncoding),
         }
     }
 
