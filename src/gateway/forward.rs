@@ -382,7 +382,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         remembrance: &Remembrance,
     ) -> Result<Attempt<N>, Unserved> {
         let options = StreamOptions { include_usage: request.ask.include_usage, created_s: self.net.unix_ms() / 1000 };
-        let keep = remembrance.is_wanted();
+        let keep = remembrance.is_wanted() || request.deployment.logs_bodies();
         let speaks = provider.dialect_for(request.dialect);
         let mut translation = Translation::new(speaks, request.dialect, options, request.ask.choices, keep);
         translation.repeat(request.incoming.body);

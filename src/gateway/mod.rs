@@ -438,7 +438,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         let whole_stream = stream.filter(|_| remains.is_some());
         match remains {
             Some(remains) => {
-                if deployment.logs_bodies() {
+                if deployment.logs_bodies() && remains.whole {
                     story.answer = Some(remains.bytes.clone());
                 }
                 let remembrance = std::mem::take(&mut errand.remembrance);

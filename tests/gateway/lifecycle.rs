@@ -20,12 +20,14 @@ use crate::provider::finish;
 use crate::provider::opening;
 use serde_json::Value;
 use std::collections::HashMap;
+use std::os::unix::fs::PermissionsExt;
 
 on_both_drivers! {
     the_kernel_interface_is_the_one_asked_for,
     probes_answer_on_both_listeners,
     metrics_are_prometheus_text,
     every_request_is_one_json_line,
+    bodies_are_written_where_they_are_wanted,
     a_reload_takes_effect_whole_or_not_at_all,
     reloads_under_load_fail_nobody,
     a_drain_lets_streams_finish,
@@ -214,6 +216,24 @@ fn every_request_is_one_json_line(driver: Driver) {
     assert_eq!(quotes["requested_model"], "a\"b\nc\0");
     assert_eq!(of("nokey")["key"], "", "nobody in particular");
     assert_eq!(of("broken")["fault"]["kind"], "bad_request");
+}
+
+fn bodies_are_written_where_they_are_wanted(driver: Driver) {
+    let provider = Provider::start(echo);
+    let log = "[request_log]\npath = \"requests.log\"\nbodies = true\n";
+    let gateway = Setup::new(driver).provider("p", &provider, "").tables(log).start();
+    for text in [body("m", "x"), stream_body("m", "x")] {
+        assert_eq!(gateway.ask(&post("", &text)).status, 200);
+    }
+    let path = gateway.directory().join("requests.log");
+    until("two lines are written", || std::fs::read_to_string(&path).is_ok_and(|text| text.lines().count() >= 2));
+    let text = std::fs::read_to_string(&path).expect("the log is there");
+    for line in text.lines().map(|line| serde_json::from_str::<Value>(line).expect("a JSON line")) {
+        assert!(line["request_body"].as_str().is_some_and(|body| body.contains("\"x\"")), "{line}");
+        assert!(line["answer_body"].as_str().is_some_and(|body| body.contains("echo")), "nobody caches it: {line}");
+    }
+    let mode = std::fs::metadata(&path).expect("the log is there").permissions().mode();
+    assert_eq!(mode & 0o007, 0, "what users typed is not for everybody on the machine: {mode:o}");
 }
 
 fn a_reload_takes_effect_whole_or_not_at_all(driver: Driver) {
