@@ -624,8 +624,8 @@ const PASSED: &[(Known, &str)] = &[
 
 pub(super) fn pass_fields(incoming: &Incoming<'_>, provider: &Provider, instance: &str, out: &mut Vec<u8>) {
     for (known, name) in PASSED {
-        if let Some(value) = incoming.header(*known) {
-            push_header(out, name, value);
+        if let Some(value) = incoming.list(*known) {
+            push_header(out, name, &value);
         }
     }
     for (name, value) in provider.default_headers {
@@ -636,8 +636,8 @@ pub(super) fn pass_fields(incoming: &Incoming<'_>, provider: &Provider, instance
     }
     // The mark by which a gateway that is its own upstream recognises itself.
     out.extend_from_slice(b"via: ");
-    if let Some(before) = incoming.header(Known::Via) {
-        out.extend_from_slice(before);
+    if let Some(before) = incoming.list(Known::Via) {
+        out.extend_from_slice(&before);
         out.extend_from_slice(b", ");
     }
     out.extend_from_slice(b"1.1 ");

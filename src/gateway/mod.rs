@@ -83,6 +83,7 @@ use recall::Remembrance;
 use replay::Occasion;
 use reply::CacheOutcome;
 use rules::CacheRules;
+use std::borrow::Cow;
 use std::cell::Cell;
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -190,6 +191,16 @@ pub struct Incoming<'r> {
 impl<'r> Incoming<'r> {
     fn header(&self, known: Known) -> Option<&'r [u8]> {
         self.head.header(self.bytes, known)
+    }
+
+    /// The same of a field that may stand in several lines, which together are one list (RFC 9110, section 5.3).
+    fn list(&self, known: Known) -> Option<Cow<'r, [u8]>> {
+        let mut list = Cow::Borrowed(self.header(known)?);
+        for line in lines_of(self.head, self.bytes, known).skip(1) {
+            list.to_mut().extend_from_slice(b", ");
+            list.to_mut().extend_from_slice(line);
+        }
+        Some(list)
     }
 }
 
@@ -612,9 +623,8 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
     }
 
     fn refuse_loop(&self, head: &RequestHead, bytes: &[u8]) -> Result<(), Fault> {
-        let marked = head.header(bytes, Known::Via);
         let is_own = |via: &[u8]| memchr::memmem::find(via, self.instance.as_bytes()).is_some();
-        if marked.is_some_and(is_own) {
+        if head.header(bytes, Known::Via).is_some() && lines_of(head, bytes, Known::Via).any(is_own) {
             let advice = "this request has passed this gateway before: a provider's base_url points back at it";
             return Err(Fault::new(Kind::LoopDetected, advice));
         }
@@ -641,6 +651,15 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
             include_usage: request.ask.include_usage,
         }
     }
+}
+
+/// The values of every line of that name.
+fn lines_of<'h, 'b>(
+    head: &'h RequestHead,
+    bytes: &'b [u8],
+    known: Known,
+) -> impl Iterator<Item = &'b [u8]> + use<'h, 'b> {
+    head.headers(bytes).filter(move |(.., found)| *found == Some(known)).map(|(_, value, _)| value)
 }
 
 fn shutting_down() -> Fault {

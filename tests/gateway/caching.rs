@@ -308,6 +308,14 @@ fn callers_direct_the_cache_by_header(driver: Driver) {
     asks("cache-control: max-age=0\r\n", "age", "BYPASS");
     asks("cache-control: public, unknown=1\r\n", "age", "HIT");
     asks("cache-control: No-Cache, max-age=5\r\n", "age", "BYPASS");
+    // A list may stand in several lines, and what is no age asks for something fresh.
+    asks("cache-control: max-age=3600\r\ncache-control: no-store\r\n", "age", "BYPASS");
+    asks("cache-control: max-age=3600, max-age=0\r\n", "age", "BYPASS");
+    for fresh in ["max-age", "max-age=soon", "max-age=-1", "max-age=1.5"] {
+        asks(&format!("cache-control: {fresh}\r\n"), "age", "BYPASS");
+    }
+    asks("cache-control: max-age=\"3600\"\r\n", "age", "HIT");
+    asks("cache-control: max-age=99999999999999999999\r\n", "age", "HIT");
     asks("x-ringgate-cache-ttl: 0\r\n", "ttl", "MISS");
     asks("", "ttl", "MISS");
     asks("x-ringgate-cache-ttl: 1\r\n", "short", "MISS");
