@@ -120,6 +120,8 @@ pub(super) struct Failure {
     failover: bool,
     /// What it says about the key that was used.
     pub setback: Option<Setback>,
+    /// What the provider said of itself, as lines of a head.
+    upstream_fields: Vec<u8>,
 }
 
 enum Attempt<N: Net> {
@@ -145,6 +147,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
             status: None,
             failover: false,
             setback: None,
+            upstream_fields: Vec::new(),
         };
         let deadline = self.deadline(request, way, plan, story)?;
         for target in plan.as_slice() {
@@ -196,7 +199,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
                 status: Some(200),
                 duration,
             };
-            let failure = match attempt {
+            let mut failure = match attempt {
                 Ok(Attempt::Served(forwarded)) => {
                     key.iter().for_each(|key| provider.keys.accepted(*key));
                     story.provider = Some(index);
@@ -213,6 +216,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
                     return Err(unserved);
                 }
             };
+            story.upstream_fields = std::mem::take(&mut failure.upstream_fields);
             noted.outcome = failure.outcome;
             noted.status = failure.status;
             noted.setback = failure.setback.filter(|_| key.is_some());
@@ -291,7 +295,14 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
                 // What a request cannot say elsewhere is its own; the lack of a credential is ours.
                 let is_ours = fault.kind == Kind::Overloaded;
                 let outcome = if is_ours { AttemptOutcome::Unreachable } else { AttemptOutcome::ClientError };
-                return Ok(Attempt::Failed(Failure { fault, outcome, status: None, failover: true, setback: None }));
+                return Ok(Attempt::Failed(Failure {
+                    fault,
+                    outcome,
+                    status: None,
+                    failover: true,
+                    setback: None,
+                    upstream_fields: Vec::new(),
+                }));
             }
         };
         let sent = self.net.lately();
@@ -465,7 +476,9 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         let body = if read.is_ok() { exchange.body() } else { &[] };
         let dialect = provider.dialect_for(request.dialect);
         let fault = dialect.read_refusal(status, &|name| exchange.header(name), body);
-        Ok(judged_refusal(status, self.refused(&exchange, fault, provider), provider))
+        let mut upstream_fields = Vec::new();
+        super::relay::upstream_fields(&mut upstream_fields, &exchange);
+        Ok(Failure { upstream_fields, ..judged_refusal(status, self.refused(&exchange, fault, provider), provider) })
     }
 
     /// The provider's fault without any credential, and with what its head says about trying again.
@@ -672,7 +685,7 @@ pub(super) fn transport(failure: &upstream::Failure, provider: &Provider, status
         (_, Stage::Resolve | Stage::Connect | Stage::Tls) => AttemptOutcome::Unreachable,
         _ => AttemptOutcome::Broken,
     };
-    Failure { fault, outcome, status, failover: true, setback: None }
+    Failure { fault, outcome, status, failover: true, setback: None, upstream_fields: Vec::new() }
 }
 
 /// A failure that came with status 200: what was said in the answer may all the same be about the key.
@@ -683,7 +696,7 @@ fn in_band(fault: Fault, outcome: AttemptOutcome, provider: &Provider) -> Failur
         _ => None,
     };
     let fault = if setback == Some(Setback::Rejected) { rejected(provider) } else { fault };
-    Failure { fault, outcome, status: Some(200), failover: true, setback }
+    Failure { fault, outcome, status: Some(200), failover: true, setback, upstream_fields: Vec::new() }
 }
 
 fn rejected(provider: &Provider) -> Fault {
@@ -743,7 +756,7 @@ pub(super) fn judged_refusal(status: u16, fault: Fault, provider: &Provider) -> 
             (ours(message), AttemptOutcome::Broken, true)
         }
     };
-    Failure { fault, outcome, status: Some(status), failover, setback }
+    Failure { fault, outcome, status: Some(status), failover, setback, upstream_fields: Vec::new() }
 }
 
 /// Says in the fault's own message that it was not the only one.

@@ -73,6 +73,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         if !story.tries.is_empty() {
             reply::number(&mut head, "x-ringgate-attempts", story.tries.len() as u64);
         }
+        head.extend_from_slice(&story.upstream_fields);
         reply::timing(&mut head, story.started, self.net.now(), story.upstream);
         let sent = client.send_whole(&self.net, &head, &body).await;
         self.memory.give(head);

@@ -321,6 +321,12 @@ fn hints_of_a_provider_are_passed_on_and_capped(driver: Driver) {
         assert_fault(&answer, 429, "rate_limit_exceeded");
         assert_eq!((answer.field("retry-after"), answer.field("x-should-retry")), (after, should), "{prompt}");
     }
+    let named = "x-request-id: req_theirs|x-ratelimit-remaining-tokens: 0|set-cookie: a=b";
+    let answer = gateway.ask(&post("", &body("m", named)));
+    assert_fault(&answer, 429, "rate_limit_exceeded");
+    assert_eq!(answer.field("x-ringgate-upstream-request-id"), Some("req_theirs"));
+    assert_eq!(answer.field("x-ringgate-upstream-x-ratelimit-remaining-tokens"), Some("0"));
+    assert_eq!((answer.all("x-request-id").len(), answer.field("set-cookie")), (1, None));
 }
 
 fn failover_is_invisible_but_told(driver: Driver) {

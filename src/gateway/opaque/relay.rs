@@ -261,6 +261,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         let is_of_key = matches!(status, 401 | 402) || asked.is_credential_quoted_in(body);
         let is_told = (400..=599).contains(&status) && !is_of_key && self.is_enveloped(body, dialect.name());
         if !is_told {
+            upstream_fields(&mut story.upstream_fields, &exchange);
             return Err(Unserved::Fault(fault));
         }
         story.status = status;
