@@ -29,6 +29,7 @@ on_both_drivers! {
     every_request_is_one_json_line,
     bodies_are_written_where_they_are_wanted,
     a_reload_takes_effect_whole_or_not_at_all,
+    a_reload_hands_out_no_fresh_burst,
     reloads_under_load_fail_nobody,
     a_drain_lets_streams_finish,
     a_drain_past_its_deadline_says_so,
@@ -274,6 +275,26 @@ fn a_reload_takes_effect_whole_or_not_at_all(driver: Driver) {
     gateway.reload(&base(3, &first));
     until("the reload is judged", || gateway.metric("ringgate_config_reloads_total", &["applied"]) == 2.0);
     assert_eq!((status(2), status(3)), (401, 200));
+}
+
+fn a_reload_hands_out_no_fresh_burst(driver: Driver) {
+    let provider = Provider::start(echo);
+    let with = |limit: u32| {
+        let limit = format!("requests_per_minute = {limit}");
+        Setup::new(driver).provider("p", &provider, "").key("k", &key(1), &limit)
+    };
+    let gateway = with(2).start();
+    let asked = || gateway.ask(&post(&bearer(1), &body("m", "x")));
+    assert_eq!([asked().status, asked().status, asked().status], [200, 200, 429]);
+    for limit in [2, 3] {
+        gateway.reload(&with(limit).text());
+        until("the reload is applied", || {
+            gateway.metric("ringgate_config_reloads_total", &["applied"]) == f64::from(limit - 1)
+        });
+        let answer = asked();
+        assert_eq!((answer.status, answer.field("x-ratelimit-remaining-requests")), (429, Some("0")), "{limit}");
+        assert_eq!(answer.field("x-ratelimit-limit-requests"), Some(&*limit.to_string()));
+    }
 }
 
 fn reloads_under_load_fail_nobody(driver: Driver) {
