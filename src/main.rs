@@ -258,10 +258,9 @@ fn run(launch: Launch, kernel: Kernel, log: &Log) -> Result<(), String> {
     let exact = Arc::new(ExactCache::new(settings.cache.bytes_max));
     let admin = match &settings.admin {
         None => None,
-        Some(admin) => Some(
-            TcpListener::bind(admin.listen)
-                .map_err(|error| format!("cannot listen on {} (admin): {error}", admin.listen))?,
-        ),
+        Some(admin) => {
+            Some(TcpListener::bind(admin.listen).map_err(|error| cannot_listen(admin.listen, "admin.listen", &error))?)
+        }
     };
     let deployment = Deployment::assemble(settings, demo, None).map_err(|error| error.to_string())?;
     let shared = Arc::new(Shared {
@@ -299,6 +298,17 @@ fn start_demo(settings: &Settings, delay: Duration) -> Result<Option<SocketAddr>
     started.map_err(|error| format!("cannot start the demo provider: {error}"))
 }
 
+/// Why an address cannot be had, and what to change.
+fn cannot_listen(address: SocketAddr, setting: &str, error: &std::io::Error) -> String {
+    let advice = match error.kind() {
+        ErrorKind::AddrInUse => "end the process that has this port, or choose another",
+        ErrorKind::AddrNotAvailable => "this machine has no such address; choose one that it has",
+        ErrorKind::PermissionDenied => "ports below 1024 need a privilege; choose a higher one",
+        _ => "choose another address",
+    };
+    format!("cannot listen on {address}: {error}; {advice} ({setting})")
+}
+
 fn random_u64() -> Result<u64, String> {
     random().map(u64::from_ne_bytes)
 }
@@ -318,7 +328,7 @@ impl Process {
         let cores = thread::allowed_cores().unwrap_or_default();
         let shards = server.shards.unwrap_or(cores.len()).max(1);
         let (_port, listen) =
-            socket::reserve(server.listen).map_err(|error| format!("cannot listen on {}: {error}", server.listen))?;
+            socket::reserve(server.listen).map_err(|error| cannot_listen(server.listen, "server.listen", &error))?;
         if matches!(TcpListener::bind(server.listen), Err(error) if error.kind() == ErrorKind::AddrInUse && server.listen.port() != 0)
         {
             self.log.warn(

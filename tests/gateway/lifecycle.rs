@@ -487,9 +487,9 @@ fn mistakes_stop_the_start_and_say_what_to_change() {
     let said = refused_start(
         &good.replace("[admin]\nlisten = \"127.0.0.1:0\"", &format!("[admin]\nlisten = \"{}\"", provider.address)),
     );
-    assert!(said.contains("admin") && said.contains(&provider.address.to_string()), "{said}");
+    assert!(said.contains("(admin.listen)") && said.contains(&provider.address.to_string()), "{said}");
     let said = refused_start(&good.replacen("127.0.0.1:0", &provider.address.to_string(), 1));
-    assert!(said.contains(&provider.address.to_string()), "{said}");
+    assert!(said.contains("end the process that has this port") && said.contains("(server.listen)"), "{said}");
     let said = refused_start(&format!("{good}\n[request_log]\npath = \"/nowhere/at/all.log\"\n"));
     assert!(said.contains("/nowhere/at/all.log"), "{said}");
     let missing = run(&["serve", "--config", "/nowhere/ringgate.toml"], &[]);
