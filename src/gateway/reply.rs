@@ -8,6 +8,7 @@ use crate::fault::Fault;
 use crate::fault::Kind;
 use crate::limits::Allowance;
 use crate::limits::openai_duration;
+use crate::observe::Rfc3339;
 use httpdate::HttpDate;
 use std::cell::Cell;
 use std::io::Write;
@@ -126,6 +127,14 @@ pub(super) fn allowance(out: &mut Vec<u8>, allowance: &Allowance) {
     out.extend_from_slice(b"x-ratelimit-reset-requests: ");
     openai_duration(allowance.reset, out);
     out.extend_from_slice(b"\r\n");
+}
+
+/// Appends the same as Anthropic words it: when the bucket is full again is a point in time.
+pub(super) fn anthropic_allowance(out: &mut Vec<u8>, allowance: &Allowance, unix_ms: u64) {
+    number(out, "anthropic-ratelimit-requests-limit", u64::from(allowance.limit));
+    number(out, "anthropic-ratelimit-requests-remaining", u64::from(allowance.remaining));
+    let full_at = unix_ms.saturating_add(allowance.reset.as_millis() as u64);
+    field(out, "anthropic-ratelimit-requests-reset", Rfc3339(full_at).to_string().as_bytes());
 }
 
 /// Appends `x-ringgate-overhead-us` and `server-timing`.

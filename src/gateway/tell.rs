@@ -16,6 +16,8 @@ use super::story::Ending;
 use crate::cache::Record;
 use crate::chat::Ask;
 use crate::dialects::Dialect;
+use crate::dialects::ProviderDialect;
+use crate::dialects::anthropic_messages::AnthropicMessages;
 use crate::fault::Fault;
 use crate::fault::Kind;
 use crate::limits::Allowance;
@@ -67,9 +69,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
             Kind::InvalidKey => reply::field(&mut head, "www-authenticate", b"Bearer realm=\"ringgate\""),
             _ => {}
         }
-        if let Some(allowance) = &allowance {
-            reply::allowance(&mut head, allowance);
-        }
+        self.allowance_fields(&mut head, dialect, allowance.as_ref());
         if !story.tries.is_empty() {
             reply::number(&mut head, "x-ringgate-attempts", story.tries.len() as u64);
         }
@@ -189,10 +189,22 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
                 reply::dollars(head, "x-ringgate-saved-usd", saved);
             }
         }
-        if let Some(allowance) = &request.allowance {
-            reply::allowance(head, allowance);
-        }
+        self.allowance_fields(head, request.dialect, request.allowance.as_ref());
         reply::timing(head, story.started, self.net.now(), story.upstream);
+    }
+
+    /// What the caller's key may still do, in the words of its dialect beside those that every caller gets.
+    pub(super) fn allowance_fields(
+        &self,
+        head: &mut Vec<u8>,
+        dialect: &'static dyn Dialect,
+        allowance: Option<&Allowance>,
+    ) {
+        let Some(allowance) = allowance else { return };
+        reply::allowance(head, allowance);
+        if dialect.family() == AnthropicMessages.name() {
+            reply::anthropic_allowance(head, allowance, self.net.unix_ms());
+        }
     }
 
     /// A short text answer for probes.

@@ -194,9 +194,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         if let [failed, _, ..] = &story.tries[..] {
             reply::field(head, "x-ringgate-fallback", failed.outcome.word().as_bytes());
         }
-        if let Some(allowance) = &call.allowance {
-            reply::allowance(head, allowance);
-        }
+        self.allowance_fields(head, call.endpoint.dialect, call.allowance.as_ref());
         reply::timing(head, story.started, self.net.now(), story.upstream);
         upstream_fields(head, exchange);
     }
