@@ -114,6 +114,8 @@ pub(super) fn surface(method: Method, path: &str) -> Result<Surface, Fault> {
         }
     }
     match rest {
+        // Only OPTIONS can ask for it, and whoever does wants to know whether anybody is here (RFC 9110, section 9.3.7).
+        "*" => Ok(Surface::Live),
         "/livez" | "/health" => only(reading, "GET, HEAD", Surface::Live),
         "/readyz" => only(reading, "GET, HEAD", Surface::Ready),
         _ => opaque::endpoint(rest, mount).map(Surface::Opaque).ok_or_else(|| {
@@ -275,6 +277,7 @@ mod tests {
         assert_eq!(name(Method::Post, "/v1/chat/completions/"), "not_found");
         assert_eq!(name(Method::Post, "/openaiv1/chat/completions"), "not_found");
         assert_eq!(name(Method::Get, "/readyz"), "ready");
+        assert_eq!(name(Method::Options, "*"), "live");
     }
 
     #[test]

@@ -144,10 +144,7 @@ impl RequestHead {
         self.framing = self.judge_framing(bytes)?;
         self.expect_continue = self.judge_expectation(bytes)?;
         self.judge_encoding(bytes)?;
-        match self.index.first(Known::Upgrade) {
-            Some(_) => Err(HeadFault::UpgradeRefused),
-            None => Ok(()),
-        }
+        self.judge_upgrade(bytes)
     }
 
     /// Target and Host together: a request must name one authority or none.
@@ -177,6 +174,19 @@ impl RequestHead {
             (None, Some(_)) if self.minor_version == 0 => Err(HeadFault::EncodingInHttp10),
             (None, Some(encoding)) if encoding.eq_ignore_ascii_case(b"chunked") => Ok(Framing::Chunked),
             (None, Some(_)) => Err(HeadFault::EncodingUnsupported),
+        }
+    }
+
+    /// HTTP/2 is an offer that may be ignored (RFC 9110, section 7.8), and Java's client makes it with every first
+    /// request. Whoever wants another protocol can do nothing without it.
+    fn judge_upgrade(&self, bytes: &[u8]) -> Result<(), HeadFault> {
+        if self.index.first(Known::Upgrade).is_none() {
+            return Ok(());
+        }
+        let mut offers = self.headers(bytes).filter(|(.., known)| *known == Some(Known::Upgrade));
+        match offers.all(|(_, value, _)| value.eq_ignore_ascii_case(b"h2c")) {
+            true => Ok(()),
+            false => Err(HeadFault::UpgradeRefused),
         }
     }
 

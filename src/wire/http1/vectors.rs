@@ -286,10 +286,8 @@ fn ambiguous_keys_and_instructions_are_refused() {
         (post(&["Content-Encoding: identity", "content-encoding: br", "Transfer-Encoding: chunked"]), ContentEncoding),
         (post(&["Content-Encoding:", "Content-Length: 0"]), ContentEncoding),
         (post(&["Upgrade: websocket", "Connection: Upgrade"]), UpgradeRefused),
-        (
-            post(&["Upgrade: h2c", "Connection: Upgrade, HTTP2-Settings", "HTTP2-Settings: AAMAAABkAAQAAP__"]),
-            UpgradeRefused,
-        ),
+        (post(&["Upgrade: h2c, websocket", "Connection: Upgrade"]), UpgradeRefused),
+        (post(&["Upgrade: h2c", "Upgrade: websocket", "Connection: Upgrade"]), UpgradeRefused),
         (post(&["Upgrade: websocket", "Content-Length: 1", "Transfer-Encoding: chunked"]), LengthAndEncoding),
     ]);
 }
@@ -331,6 +329,10 @@ fn what_is_unambiguous_is_read() {
         (post(&["x-ringgate-one: a", "x-ringgate-two: b"]), Framing::None),
         (post(&["!#$%&'*+-.^_`|~: a"]), Framing::None),
         (post(&["Expect: 100-Continue", "Content-Length: 1"]), Framing::Length(1)),
+        (
+            post(&["Upgrade: h2c", "Connection: Upgrade, HTTP2-Settings", "HTTP2-Settings: AAMAAABkAAQAAP__"]),
+            Framing::None,
+        ),
         (post(&["Content-Encoding: Identity", "Content-Length: 1"]), Framing::Length(1)),
         (post(&["Content-Encoding: gzip"]), Framing::None),
         (b"\r\nGET / HTTP/1.1\r\nHost: h\r\n\r\n".to_vec(), Framing::None),
