@@ -129,10 +129,7 @@ fn main() -> ExitCode {
         Command::Check { config } => check(&config),
         Command::Models { config, json } => models(config.as_deref(), json),
         Command::Keys { command: KeysCommand::New { name } } => new_key(&name),
-        Command::Version => {
-            println!("ringgate {}", env!("CARGO_PKG_VERSION"));
-            Ok(())
-        }
+        Command::Version => say(&format!("ringgate {}\n", env!("CARGO_PKG_VERSION"))),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -159,24 +156,27 @@ fn assembled(path: Option<&Path>) -> Result<Deployment, String> {
 
 fn models(path: Option<&Path>, json: bool) -> Result<(), String> {
     let rows = assembled(path)?.reachable();
-    let text = if json { gateway::reachable_json(&rows) } else { gateway::reachable_table(&rows) };
-    // Whoever reads only the beginning closes the pipe; that is no mistake.
-    match std::io::stdout().write_all(text.as_bytes()) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(format!("cannot write the list: {error}")),
+    say(&if json { gateway::reachable_json(&rows) } else { gateway::reachable_table(&rows) })
+}
+
+/// Writes to standard output. Whoever reads only the beginning closes the pipe; that is no mistake.
+fn say(text: &str) -> Result<(), String> {
+    let mut output = std::io::stdout();
+    match output.write_all(text.as_bytes()).and_then(|()| output.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(format!("cannot write to standard output: {error}")),
         _ => Ok(()),
     }
 }
 
 fn check(path: &Path) -> Result<(), String> {
     let deployment = assembled(Some(path))?;
-    println!(
-        "{} is valid: {} providers, {} routes, {} keys",
+    say(&format!(
+        "{} is valid: {} providers, {} routes, {} keys\n",
         path.display(),
         deployment.providers.len(),
         deployment.routes.len(),
         deployment.settings.keys.len()
-    );
-    Ok(())
+    ))
 }
 
 fn new_key(name: &str) -> Result<(), String> {
@@ -184,9 +184,11 @@ fn new_key(name: &str) -> Result<(), String> {
         return Err(format!("--name {fault}"));
     }
     let key = keys::generate(&random()?);
-    println!("# Give this to the caller; it is shown only now:\n#   {}\n", key.secret);
-    println!("# Put this into the configuration file:\n[[keys]]\nname = {name:?}\nhash = \"{}\"", key.hash);
-    Ok(())
+    say(&format!(
+        "# Give this to the caller; it is shown only now:\n#   {}\n\n\
+         # Put this into the configuration file:\n[[keys]]\nname = {name:?}\nhash = \"{}\"\n",
+        key.secret, key.hash
+    ))
 }
 
 fn load(path: Option<&Path>) -> Result<Settings, String> {

@@ -643,6 +643,7 @@ fn what_is_too_long_to_store_reaches_everybody(driver: Driver) {
         assert_eq!(provider.seen_with("one by one").len(), 1 + number);
     }
     gate.open("one by one");
+    wait_in_flight(&gateway, 1);
     gate.open("one by one");
     callers.iter_mut().for_each(|caller| said_all(&caller.answer()));
     wait_in_flight(&gateway, 0);

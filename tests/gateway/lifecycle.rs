@@ -75,6 +75,10 @@ fn probes_answer_on_both_listeners(driver: Driver) {
     assert!(ready.status == 200 && ready.text().starts_with("ready\n"), "{}", ready.text());
     assert_eq!(gateway.ask(&get("/metrics", &bearer(1))).status, 404, "metrics are for the admin listener only");
     assert_eq!(gateway.admin("/v1/models").status, 404);
+    for method in ["POST", "DELETE", "OPTIONS"] {
+        let refused = gateway.admin_by(method, "/metrics");
+        assert_eq!((refused.status, refused.field("allow")), (405, Some("GET, HEAD")), "{method}");
+    }
 }
 
 /// Reads the text format strictly; gives the series.
@@ -533,6 +537,17 @@ fn the_command_line_answers() {
     let output = check(&good.replace("targets", "tragets"));
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(!output.status.success() && said.contains("tragets") && said.contains("`targets`"), "{said}");
+
+    // What cannot be written is said, not lost in a panic.
+    for arguments in ["version", "keys new", "models", &format!("check --config {}", path.display())] {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("a device of Linux");
+        std::fs::write(&path, &good).expect("it can be written");
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_ringgate"));
+        command.args(arguments.split(' ')).env("CANARY_PROVIDER_KEY", "x").stdout(full);
+        let output = command.output().expect("the binary runs");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.code() == Some(1) && said.contains("cannot write to standard output"), "{said}");
+    }
 
     // A key that was made works.
     let made = run(&["keys", "new", "--name", "fresh \"one\""], &[]);
