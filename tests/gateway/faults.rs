@@ -704,13 +704,16 @@ fn slow_readers_hold_the_provider_back(driver: Driver) {
 
 fn a_provider_that_stops_taking_a_request_is_replaced(driver: Driver) {
     // More than the kernel's buffers hold; nobody ever accepts.
-    const PROMPT_BYTES: usize = 24 << 20;
+    const PROMPT_BYTES: usize = 12 << 20;
     let deaf = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
     let url = format!("http://{}/v1", deaf.local_addr().expect("it is bound"));
     let provider = Provider::start(|_, peer| peer.send(json_answer(200, &completion("taken"))));
     let gateway =
         Setup::new(driver).provider_at("deaf", &url, "idle_timeout_ms = 300").provider("p", &provider, "").start();
-    let answer = gateway.ask(&post("", &body("m", &"x".repeat(PROMPT_BYTES))));
+    let mut caller = gateway.caller();
+    caller.set_patience(Duration::from_secs(120)); // that much is slow to read on a busy machine
+    caller.send(&post("", &body("m", &"x".repeat(PROMPT_BYTES))));
+    let answer = caller.answer();
     assert_eq!((answer.status, answer.content().as_str()), (200, "taken"), "{}", answer.text());
     assert_eq!(answer.field("x-ringgate-fallback"), Some("timeout"));
     assert!(gateway.stderr.text().contains("stopped taking the request"), "{}", gateway.stderr.text());
