@@ -37,6 +37,7 @@ pub use deployment::AssemblyError;
 pub use deployment::Deployment;
 pub use homes::Home;
 pub use homes::Homes;
+pub use models::dialect_of_list;
 pub use neighbours::Neighbours;
 pub use neighbours::Postbox;
 pub use opaque::Endpoint;
@@ -333,7 +334,8 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         }
     }
 
-    fn expired(&self) -> bool {
+    /// Has the drain's deadline passed?
+    pub fn expired(&self) -> bool {
         self.shared.expired.load(Ordering::Relaxed)
     }
 

@@ -67,6 +67,11 @@ impl Shape {
     }
 }
 
+/// In which dialect a list of models is asked for.
+pub fn dialect_of_list(path: ModelPath, incoming: &Incoming<'_>) -> &'static dyn Dialect {
+    Shape::of(path, incoming).dialect()
+}
+
 impl<N: Net, R: Resolve> Gateway<N, R> {
     pub(super) async fn serve_models(
         &self,

@@ -18,6 +18,7 @@ use crate::gateway::Story;
 use crate::gateway::Surface;
 use crate::gateway::Turned;
 use crate::gateway::Visit;
+use crate::gateway::dialect_of_list;
 use crate::net::Net;
 use crate::net::Stream;
 use crate::net::timeout;
@@ -138,9 +139,10 @@ impl<N: Net, R: Resolve> Connection<N, R> {
         }
     }
 
-    /// Has nothing of a next request arrived? The line end that some clients send behind a body is nothing.
+    /// Is there nothing to be answered? The line end that some clients send behind a body is no request, and whoever is
+    /// interrupted by the end of a drain has not said yet in which words to be told.
     fn is_between_requests(&self) -> bool {
-        matches!(&self.input[..], b"" | b"\r" | b"\r\n")
+        matches!(&self.input[..], b"" | b"\r" | b"\r\n") || self.gateway.expired()
     }
 
     /// Reads until a whole head is there.
@@ -286,7 +288,10 @@ impl<N: Net, R: Resolve> Connection<N, R> {
         let http10 = self.head.minor_version == 0;
         let mut client = Client::new(&mut self.stream, gateway.memory(), http10, keep_alive, server.write_timeout);
         client.head_only = self.head.method == Method::Head;
-        let dialect = dialect_of(visit.surface);
+        let dialect = match visit.surface {
+            Surface::Models(path) => dialect_of_list(path, &incoming),
+            other => dialect_of(other),
+        };
         let panicked = {
             let serving = pin!(gateway.serve(visit, incoming, &mut client));
             contained(serving).await.is_err()
