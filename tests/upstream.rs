@@ -133,7 +133,7 @@ async fn ask<R: Resolve>(
     world: &World,
     pieces: bool,
 ) -> Result<(u16, Vec<u8>), Failure> {
-    let mut exchange = upstreams.exchange(link, request(1), in_a_minute(world)).await?;
+    let mut exchange = upstreams.exchange(link, &mut request(1).into(), in_a_minute(world)).await?;
     let body = if pieces { in_pieces(&mut exchange).await? } else { whole(&mut exchange).await? };
     assert!(exchange.is_complete());
     Ok((exchange.status(), body))
@@ -265,7 +265,7 @@ fn an_answer_without_an_end_of_its_own_is_flagged() {
     let seen = answers(&world, sends(b"HTTP/1.0 200 OK\r\n\r\nall of it", true));
     let (upstreams, link) = (upstreams(&world), link(&settings(), URL));
     world.run(async {
-        let mut exchange = upstreams.exchange(&link, request(1), in_a_minute(&world)).await.unwrap();
+        let mut exchange = upstreams.exchange(&link, &mut request(1).into(), in_a_minute(&world)).await.unwrap();
         assert!(!exchange.ended_by_close());
         assert_eq!(whole(&mut exchange).await.unwrap(), b"all of it");
         assert!(exchange.ended_by_close());
@@ -280,7 +280,7 @@ fn fields_stay_readable_beside_the_body() {
     answers(&world, sends(&chunked("X-Request-Id: abc\r\nretry-after: 3\r\n", &["one", "two"]), false));
     let (upstreams, link) = (upstreams(&world), link(&settings(), URL));
     world.run(async {
-        let mut exchange = upstreams.exchange(&link, request(1), in_a_minute(&world)).await.unwrap();
+        let mut exchange = upstreams.exchange(&link, &mut request(1).into(), in_a_minute(&world)).await.unwrap();
         assert_eq!(exchange.header("x-request-id"), Some(b"abc".as_slice()));
         assert_eq!(in_pieces(&mut exchange).await.unwrap(), b"onetwo");
         assert_eq!(exchange.header("Retry-After"), Some(b"3".as_slice()));
@@ -487,7 +487,7 @@ fn dropping_an_exchange_cancels_it_at_the_provider() {
         let seen = answers(&world, vec![Step::Send(first), Step::Stall]);
         let (upstreams, link) = (upstreams(&world), link(&settings(), URL));
         world.run(async {
-            let mut exchange = upstreams.exchange(&link, request(1), in_a_minute(&world)).await.unwrap();
+            let mut exchange = upstreams.exchange(&link, &mut request(1).into(), in_a_minute(&world)).await.unwrap();
             assert!(exchange.next().await.unwrap().is_some());
             drop(exchange);
         });
@@ -526,7 +526,7 @@ fn a_dropped_read_loses_the_connection_and_says_so() {
     answers(&world, vec![Step::Send(first), Step::Wait(seconds(1)), Step::Send(b"123456789".to_vec())]);
     let (upstreams, link) = (upstreams(&world), link(&settings(), URL));
     world.run(async {
-        let mut exchange = upstreams.exchange(&link, request(1), in_a_minute(&world)).await.unwrap();
+        let mut exchange = upstreams.exchange(&link, &mut request(1).into(), in_a_minute(&world)).await.unwrap();
         assert!(matches!(race(exchange.next(), world.sleep(millis(1))).await, First::B(())));
         assert_eq!(exchange.next().await.unwrap_err().reason, Reason::Closed);
         assert_eq!(exchange.header("x-a"), None);
@@ -546,7 +546,7 @@ fn failure_of<R: Resolve>(
     let began = world.now();
     let deadline = began.after(total);
     let failure = world.run(async {
-        match upstreams.exchange(link, request(1), deadline).await {
+        match upstreams.exchange(link, &mut request(1).into(), deadline).await {
             Ok(mut exchange) => whole(&mut exchange).await.expect_err("a deadline passes"),
             Err(failure) => failure,
         }
@@ -614,7 +614,8 @@ fn failure_of_unread(total: Duration) -> (Failure, Duration) {
     });
     let large = vec![b'x'; 1 << 20];
     let upstreams = upstreams(&world);
-    let failure = world.run(upstreams.exchange(&link(&settings(), URL), large, world.now().after(total))).err();
+    let failure =
+        world.run(upstreams.exchange(&link(&settings(), URL), &mut large.into(), world.now().after(total))).err();
     (failure.expect("nobody answers"), Duration::from_nanos(world.now().0))
 }
 
@@ -641,7 +642,8 @@ fn a_standstill_of_the_request_is_not_waited_out() {
     });
     let upstreams = upstreams(&world);
     let large = vec![b'x'; 1 << 20];
-    let answered = world.run(upstreams.exchange(&link(&settings(), URL), large, world.now().after(seconds(60))));
+    let answered =
+        world.run(upstreams.exchange(&link(&settings(), URL), &mut large.into(), world.now().after(seconds(60))));
     assert!(answered.is_ok_and(|exchange| exchange.status() == 200));
     assert!(world.now().0 > 10_000_000_000, "{:?}", world.now());
 }
@@ -652,7 +654,8 @@ fn a_deadline_that_has_passed_sends_nothing() {
     let seen = answers(&world, sends(&sized("{}"), false));
     let upstreams = upstreams(&world);
     world.pass(seconds(1));
-    let failure = world.run(upstreams.exchange(&link(&settings(), URL), request(1), Tick(5))).err().unwrap();
+    let failure =
+        world.run(upstreams.exchange(&link(&settings(), URL), &mut request(1).into(), Tick(5))).err().unwrap();
     assert_eq!(failure.reason, Reason::TimedOut(Deadline::Total));
     world.settle();
     assert_eq!(seen.requests.borrow().len(), 0);
@@ -670,7 +673,8 @@ fn an_early_refusal_of_a_large_request_is_heard() {
     let upstreams = upstreams(&world);
     let large = vec![b'x'; 1 << 20];
     let (status, body) = world.run(async {
-        let mut exchange = upstreams.exchange(&link(&settings(), URL), large, in_a_minute(&world)).await.unwrap();
+        let mut exchange =
+            upstreams.exchange(&link(&settings(), URL), &mut large.into(), in_a_minute(&world)).await.unwrap();
         (exchange.status(), whole(&mut exchange).await.unwrap())
     });
     assert_eq!((status, &body[..]), (413, b"no".as_slice()));
@@ -834,8 +838,10 @@ fn a_whole_answer_is_bounded() {
             answers(&world, sends(&bytes, true));
             let upstreams = upstreams(&world);
             let answer = world.run(async {
-                let mut exchange =
-                    upstreams.exchange(&link(&settings(), URL), request(1), in_a_minute(&world)).await.unwrap();
+                let mut exchange = upstreams
+                    .exchange(&link(&settings(), URL), &mut request(1).into(), in_a_minute(&world))
+                    .await
+                    .unwrap();
                 exchange.whole(bytes_max).await.map(<[u8]>::len)
             });
             match answer {

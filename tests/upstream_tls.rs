@@ -132,7 +132,7 @@ fn sized(body: &str) -> Vec<u8> {
 fn ask(world: &World, upstreams: &Upstreams<World, Acme>, link: &ProviderLink, body: &str) -> Result<Vec<u8>, Failure> {
     world.run(async {
         let deadline = world.now().after(seconds(60));
-        let mut exchange = upstreams.exchange(link, request(body), deadline).await?;
+        let mut exchange = upstreams.exchange(link, &mut request(body).into(), deadline).await?;
         exchange.whole(1 << 24).await.map(<[u8]>::to_vec)
     })
 }

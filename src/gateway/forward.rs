@@ -86,6 +86,9 @@ pub(super) struct Rendered<'r> {
     pub dropped: Vec<Dropped>,
 }
 
+/// An upstream request, if there is one, or why it could not be written.
+pub(super) type Slot<'r> = Option<Result<Rendered<'r>, Fault>>;
+
 /// A stream with its preamble read.
 pub(super) struct StreamedAnswer<N: Net> {
     pub exchange: Box<Exchange<N>>,
@@ -126,56 +129,52 @@ pub(super) struct Failure {
 
 enum Attempt<N: Net> {
     Served(Forwarded<N>),
-    Failed(Failure),
+    Failed(Box<Failure>),
 }
 
 impl<N: Net, R: Resolve> Gateway<N, R> {
-    /// Tries the planned targets in order.
-    pub(super) async fn forward(
+    /// Tries the planned targets in order. The upstream request stays in `slot`, which holds the first one:
+    /// handed through the layers by value, every one of them would hold it in every connection's memory.
+    pub(super) async fn forward<'r>(
         &self,
-        request: &Request<'_>,
+        request: &Request<'r>,
         client: &mut Client<'_, N::Stream>,
         way: &Way<'_>,
         plan: &Plan,
-        mut first: Option<Result<Rendered<'_>, Fault>>,
+        slot: &mut Slot<'r>,
         remembrance: &Remembrance,
         story: &mut Story,
     ) -> Result<Forwarded<N>, Unserved> {
-        let mut last = Failure {
-            fault: Fault::new(Kind::Overloaded, "no provider is available for this model"),
-            outcome: AttemptOutcome::Unreachable,
-            status: None,
-            failover: false,
-            setback: None,
-            upstream_fields: Vec::new(),
-        };
+        let mut last = None;
         let deadline = self.deadline(request, way, plan, story)?;
         for target in plan.as_slice() {
             let (index, model) = way.target(request.deployment, *target, &request.ask.model);
             let model: Arc<str> = self.model_names.shared(&model);
-            let rendered = first.take().unwrap_or_else(|| self.rendered_again(request, index, &model, None));
-            match self.ask_target(request, client, index, model, rendered, deadline, remembrance, story).await? {
+            slot.get_or_insert_with(|| self.rendered_again(request, index, &model, None));
+            match self.ask_target(request, client, index, model, slot, deadline, remembrance, story).await? {
                 Attempt::Served(forwarded) => return Ok(forwarded),
                 Attempt::Failed(failure) => {
                     let stop = !failure.failover || self.net.lately() >= deadline;
-                    last = failure;
+                    last = Some(failure);
+                    *slot = None;
                     if stop {
                         break;
                     }
                 }
             }
         }
-        Err(Unserved::Fault(told(last.fault, story)))
+        let nobody = || Fault::new(Kind::Overloaded, "no provider is available for this model");
+        Err(Unserved::Fault(told(last.map_or_else(nobody, |failure| failure.fault), story)))
     }
 
     /// Asks one target, with one key of its provider after the other while the refusals are about keys.
-    async fn ask_target(
+    async fn ask_target<'r>(
         &self,
-        request: &Request<'_>,
+        request: &Request<'r>,
         client: &mut Client<'_, N::Stream>,
         index: usize,
         model: Arc<str>,
-        mut rendered: Result<Rendered<'_>, Fault>,
+        slot: &mut Slot<'r>,
         deadline: Tick,
         remembrance: &Remembrance,
         story: &mut Story,
@@ -183,9 +182,9 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         let provider = &request.deployment.providers[index];
         let mut tried = Tried::default();
         loop {
-            let key = rendered.as_ref().ok().map(|rendered| rendered.key);
+            let key = slot.as_ref().and_then(|rendered| Some(rendered.as_ref().ok()?.key));
             let before = self.net.now();
-            let attempt = self.attempt(request, client, (index, &model), rendered, deadline, remembrance).await;
+            let attempt = self.attempt(request, client, (index, &model), slot, deadline, remembrance).await;
             // The turn began when the provider's answer was here; the gateway's own part of it is not the provider's.
             let now = self.net.lately();
             let duration = now.since(before);
@@ -232,9 +231,9 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
             let random = self.ids.random() as u64;
             let next = provider.keys.choose(&model, tried, now, random).filter(|_| now < deadline);
             let Some(next) = next else {
-                return Ok(Attempt::Failed(exhausted(failure, provider, &model, now)));
+                return Ok(Attempt::Failed(Box::new(exhausted(*failure, provider, &model, now))));
             };
-            rendered = self.rendered_again(request, index, &model, Some(next));
+            *slot = Some(self.rendered_again(request, index, &model, Some(next)));
         }
     }
 
@@ -284,43 +283,31 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         request: &Request<'_>,
         client: &mut Client<'_, N::Stream>,
         (provider, model): (usize, &str),
-        rendered: Result<Rendered<'_>, Fault>,
+        slot: &mut Slot<'_>,
         deadline: Tick,
         remembrance: &Remembrance,
     ) -> Result<Attempt<N>, Unserved> {
         let provider = &request.deployment.providers[provider];
-        let Rendered { outgoing, dropped, .. } = match rendered {
+        let rendered = match slot.as_mut().expect("rendered before it is attempted") {
             Ok(rendered) => rendered,
-            Err(fault) => {
-                // What a request cannot say elsewhere is its own; the lack of a credential is ours.
-                let is_ours = fault.kind == Kind::Overloaded;
-                let outcome = if is_ours { AttemptOutcome::Unreachable } else { AttemptOutcome::ClientError };
-                return Ok(Attempt::Failed(Failure {
-                    fault,
-                    outcome,
-                    status: None,
-                    failover: true,
-                    setback: None,
-                    upstream_fields: Vec::new(),
-                }));
-            }
+            Err(fault) => return Ok(Attempt::Failed(Box::new(inexpressible(fault.clone())))),
         };
         let sent = self.net.lately();
         let exchanged = {
-            let exchange = pin!(self.upstreams.exchange(&provider.link, outgoing, deadline));
+            let exchange = pin!(self.upstreams.exchange(&provider.link, &mut rendered.outgoing, deadline));
             self.unless_left(exchange, client, remembrance).await?
         };
         let exchange = match exchanged {
             Ok(exchange) => exchange,
             Err(failure) => {
-                return Ok(Attempt::Failed(transport(&failure, provider, None)));
+                return Ok(Attempt::Failed(Box::new(transport(&failure, provider, None))));
             }
         };
         if exchange.status() != 200 {
-            return Ok(Attempt::Failed(
-                Box::pin(self.refusal(exchange, request, client, provider, remembrance)).await?,
-            ));
+            let refusal = Box::pin(self.refusal(exchange, request, client, provider, remembrance)).await?;
+            return Ok(Attempt::Failed(Box::new(refusal)));
         }
+        let dropped = std::mem::take(&mut rendered.dropped);
         let streams = provider.dialect_for(request.dialect).framing().content_type().as_bytes();
         let is_stream = content_type(&exchange).is_some_and(|value| value.starts_with(streams));
         if request.ask.stream && is_stream {
@@ -416,7 +403,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
                 self.memory.give(out);
                 let late = fault.kind == Kind::Timeout;
                 let outcome = if late { AttemptOutcome::Timeout } else { AttemptOutcome::Broken };
-                return Ok(Attempt::Failed(in_band(fault, outcome, provider)));
+                return Ok(Attempt::Failed(Box::new(in_band(fault, outcome, provider))));
             }
             let facts = &translation.facts;
             let long = facts.events > PREAMBLE_EVENTS_MAX || out.len() > PREAMBLE_BYTES_MAX;
@@ -443,7 +430,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
             self.unless_left(read, client, remembrance).await?
         };
         if let Err(failure) = read {
-            return Ok(Attempt::Failed(transport(&failure, provider, Some(200))));
+            return Ok(Attempt::Failed(Box::new(transport(&failure, provider, Some(200)))));
         }
         let mut copy = self.memory.take();
         copy.extend_from_slice(exchange.body());
@@ -455,7 +442,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
                 let whole = Whole { exchange, facts, translated, dropped };
                 Ok(Attempt::Served(Forwarded::Whole(whole)))
             }
-            Err(fault) => Ok(Attempt::Failed(in_band(fault, AttemptOutcome::Broken, provider))),
+            Err(fault) => Ok(Attempt::Failed(Box::new(in_band(fault, AttemptOutcome::Broken, provider)))),
         }
     }
 
@@ -531,6 +518,13 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
             }
         }
     }
+}
+
+/// No request could be written. What one cannot say elsewhere is its own fault; the lack of a credential is ours.
+fn inexpressible(fault: Fault) -> Failure {
+    let is_ours = fault.kind == Kind::Overloaded;
+    let outcome = if is_ours { AttemptOutcome::Unreachable } else { AttemptOutcome::ClientError };
+    Failure { fault, outcome, status: None, failover: true, setback: None, upstream_fields: Vec::new() }
 }
 
 /// Appends the whole upstream request: own head, allow-listed fields, body in the provider's dialect.

@@ -76,9 +76,10 @@ use crate::wire::json::Value;
 use arc_swap::ArcSwap;
 use follow::Followed;
 use forward::Forwarded;
-use forward::Rendered;
+use forward::Slot;
 use forward::Unserved;
 use model_names::ModelNames;
+use recall::Recall;
 use recall::Recalled;
 use recall::Remembrance;
 use replay::Occasion;
@@ -232,8 +233,8 @@ struct Errand<'r> {
     request: Request<'r>,
     way: choose::Way<'r>,
     plan: Plan,
-    /// The upstream request for the first target, until it is sent.
-    first: Option<Result<Rendered<'r>, Fault>>,
+    /// The upstream request for the target whose turn it is.
+    outgoing: Slot<'r>,
     remembrance: Remembrance,
 }
 
@@ -423,14 +424,13 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         let errand = self.judge(dialect, deployment, caller, incoming, client, story, allowance).await?;
         // It stays where it is: taken apart, it would be moved into every waiting connection's own memory.
         let Some(mut errand) = errand else { return Ok(()) };
-        let first = errand.first.take();
-        let Errand { request, way, plan, remembrance, .. } = &*errand;
+        let Errand { request, way, plan, outgoing, remembrance } = &mut *errand;
 
-        let forwarded = self.forward(request, client, way, plan, first, remembrance, story).await;
+        let forwarded = self.forward(request, client, way, plan, outgoing, remembrance, story).await;
         let forwarded = match forwarded.map_err(|unserved| self.or_shutting_down(unserved, client)) {
             Ok(forwarded) => forwarded,
             Err(Unserved::Fault(fault)) => {
-                if let Some(lead) = errand.remembrance.lead.take() {
+                if let Some(lead) = remembrance.lead.take() {
                     lead.fail(fault.clone());
                 }
                 return Err(Unserved::Fault(fault));
@@ -454,12 +454,11 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
                 if deployment.logs_bodies() && remains.whole {
                     story.answer = Some(remains.bytes.clone());
                 }
-                let remembrance = std::mem::take(&mut errand.remembrance);
-                let Errand { request, way, .. } = &*errand;
+                let remembrance = std::mem::take(remembrance);
                 self.remember(remains, remembrance, way.cache(), request.rules.ttl, request, story);
             }
             None => {
-                if let (Some(lead), Some(fault)) = (errand.remembrance.lead.take(), &story.fault) {
+                if let (Some(lead), Some(fault)) = (remembrance.lead.take(), &story.fault) {
                     lead.fail(fault.clone());
                 }
             }
@@ -543,7 +542,8 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         let detached = ask.detached();
         let request = Request { incoming, deployment, caller, dialect, ask: detached, home, listed, rules, allowance };
 
-        if self.give_estimate(&request, body, &way, &ask, client, story).await {
+        if let Some(estimate) = self.estimate(&request, body, &way, &ask) {
+            Box::pin(self.give_estimate(&estimate, &request, client, story)).await;
             return Ok(None);
         }
         let parsed = Parsed { body, last_user_text: ask.last_user_text };
@@ -562,7 +562,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
             plan = choose::at_home(&way, plan, deployment, kept, home)?;
         }
         let first = self.rendered(&request, body, &way, &plan);
-        Ok(Some(Box::new(Errand { request, way, plan, first: Some(first), remembrance })))
+        Ok(Some(Box::new(Errand { request, way, plan, outgoing: Some(first), remembrance })))
     }
 
     /// Who keeps what a request goes on from, if that is known; a refusal where it is another caller's.
@@ -597,10 +597,14 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         story: &mut Story,
     ) -> Result<Option<Remembrance>, Unserved> {
         loop {
-            match self.recall(request, parsed, way, story).await {
+            let recalled = match self.recall(request, parsed, way, story) {
+                Recall::Known(recalled) => recalled,
+                Recall::Asked(asked) => asked.await,
+            };
+            match recalled {
                 Recalled::Miss(remembrance) => return Ok(Some(remembrance)),
                 Recalled::Hit(record, outcome) => {
-                    if self.give_cached(&record, outcome, request, client, story).await {
+                    if Box::pin(self.give_cached(&record, outcome, request, client, story)).await {
                         return Ok(None);
                     }
                     return Ok(Some(Remembrance::default())); // undecodable: as if it were not there
@@ -610,7 +614,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
                     Followed::AskAgain => {}
                     Followed::Fault(fault) => return Err(fault.into()),
                     Followed::Replay(record) => {
-                        if self.give_cached(&record, CacheOutcome::Coalesced, request, client, story).await {
+                        if Box::pin(self.give_cached(&record, CacheOutcome::Coalesced, request, client, story)).await {
                             return Ok(None);
                         }
                         return Err(Fault::new(Kind::Upstream, "the shared answer cannot be understood").into());

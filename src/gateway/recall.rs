@@ -32,6 +32,8 @@ use crate::observe::CacheTier;
 use crate::upstream::resolve::Resolve;
 use crate::wire::http1::Known;
 use std::borrow::Cow;
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -46,6 +48,13 @@ pub(super) enum Recalled {
     Join(Arc<Flight>),
     /// Ask a provider; the rest says how to remember the answer.
     Miss(Remembrance),
+}
+
+/// What the caches say at once, or will say when the prompt has its vector. Most requests do not ask for
+/// one, and should not hold the memory that asking takes.
+pub(super) enum Recall<'a> {
+    Known(Recalled),
+    Asked(Pin<Box<dyn Future<Output = Recalled> + 'a>>),
 }
 
 /// How the answer of a miss will be remembered.
@@ -82,39 +91,44 @@ pub(super) struct Inquiry {
 
 impl<N: Net, R: Resolve> Gateway<N, R> {
     /// Asks the caches.
-    pub(super) async fn recall(
-        &self,
-        request: &Request<'_>,
-        parsed: Parsed<'_, '_>,
-        way: &Way<'_>,
-        story: &mut Story,
-    ) -> Recalled {
+    pub(super) fn recall<'a>(
+        &'a self,
+        request: &'a Request<'a>,
+        parsed: Parsed<'a, 'a>,
+        way: &'a Way<'a>,
+        story: &'a mut Story,
+    ) -> Recall<'a> {
         let (rules, route) = (&request.rules, way.cache());
         if !exact_eligible(request, rules, route) {
-            return Recalled::Miss(Remembrance::default());
+            return Recall::Known(Recalled::Miss(Remembrance::default()));
         }
         let mut scratch = self.memory.take();
         let passed = PASSED.map(|known| request.incoming.list(known).unwrap_or_default());
-        let namespace = namespace(request, way, &passed);
         let plain = plain(request, parsed, way);
-        let content = content(request, parsed, plain.as_ref());
-        let key = self.shared.keying.key(&namespace, content, &mut scratch);
-        let recalled = self.recall_exact(&key, request, rules, story);
-        let recalled = match recalled {
-            Recalled::Miss(mut miss) => {
-                miss.key = rules.store.then_some(key);
-                if !route.semantic {
-                    Recalled::Miss(miss)
-                } else {
-                    let asked =
-                        self.recall_semantic(miss, &namespace, content, request, parsed, route, story, &mut scratch);
-                    Box::pin(asked).await
-                }
+        let key = self.shared.keying.key(
+            &namespace(request, way, &passed),
+            content(request, parsed, plain.as_ref()),
+            &mut scratch,
+        );
+        let mut recalled = self.recall_exact(&key, request, rules, story);
+        if let Recalled::Miss(miss) = &mut recalled {
+            miss.key = rules.store.then_some(key);
+        }
+        match recalled {
+            Recalled::Miss(miss) if route.semantic => Recall::Asked(Box::pin(async move {
+                let content = content(request, parsed, plain.as_ref());
+                let namespace = namespace(request, way, &passed);
+                let asked =
+                    self.recall_semantic(miss, &namespace, content, request, parsed, route, story, &mut scratch);
+                let recalled = asked.await;
+                self.memory.give(scratch);
+                recalled
+            })),
+            recalled => {
+                self.memory.give(scratch);
+                Recall::Known(recalled)
             }
-            hit => hit,
-        };
-        self.memory.give(scratch);
-        recalled
+        }
     }
 
     fn recall_exact(&self, key: &Key, request: &Request<'_>, rules: &CacheRules, story: &mut Story) -> Recalled {

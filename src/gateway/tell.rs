@@ -126,32 +126,39 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         true
     }
 
-    /// Answers what can be estimated and the chosen provider cannot be asked. `false`: ask on.
-    pub(super) async fn give_estimate(
+    /// An answer to what can be estimated and the chosen provider cannot be asked. `None`: ask on.
+    pub(super) fn estimate(
         &self,
         request: &Request<'_>,
         body: Value<'_, '_>,
         way: &Way<'_>,
         ask: &Ask<'_>,
-        client: &mut Client<'_, N::Stream>,
-        story: &mut Story,
-    ) -> bool {
+    ) -> Option<Vec<u8>> {
         if request.dialect.family() == request.dialect.name() {
-            return false; // whoever speaks a dialect of providers is translated for all of them
+            return None; // whoever speaks a dialect of providers is translated for all of them
         }
         let target = choose::plan(way, ask).0.as_slice().first().copied().unwrap_or_default();
         let (provider, _) = way.target(request.deployment, target, &ask.model);
-        if request.deployment.providers[provider].passing(request.dialect).is_some() {
-            return false;
+        match request.deployment.providers[provider].passing(request.dialect) {
+            Some(_) => None,
+            None => request.dialect.estimate(body),
         }
-        let Some(estimate) = request.dialect.estimate(body) else { return false };
+    }
+
+    /// Gives an answer of our own estimation, marked as such.
+    pub(super) async fn give_estimate(
+        &self,
+        estimate: &[u8],
+        request: &Request<'_>,
+        client: &mut Client<'_, N::Stream>,
+        story: &mut Story,
+    ) {
         let mut head = self.memory.take();
         self.answer_head(&mut head, request, story, &[], None);
         reply::field(&mut head, "x-ringgate-estimated", b"true");
-        let sent = client.send_whole(&self.net, &head, &estimate).await;
+        let sent = client.send_whole(&self.net, &head, estimate).await;
         self.memory.give(head);
         story.ending = if sent.is_ok() { Ending::Answered } else { Ending::Vanished };
-        true
     }
 
     /// The fields that say what the gateway did.

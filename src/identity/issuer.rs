@@ -85,7 +85,8 @@ impl<N: Net, R: Resolve> Asker<'_, N, R> {
             format!("{} cannot be asked: {}{advice}", issuer.name, failure.label())
         };
         let deadline = self.net.now().after(TIMEOUTS.total);
-        let mut exchange = self.upstreams.exchange(issuer, request, deadline).await.map_err(failed)?;
+        let mut request = request.into();
+        let mut exchange = self.upstreams.exchange(issuer, &mut request, deadline).await.map_err(failed)?;
         let is_metadata = exchange.header("metadata-flavor").is_some_and(|value| value == b"Google");
         let status = exchange.status();
         let body = exchange.whole(ANSWER_BYTES_MAX).await.map_err(failed)?.to_vec();

@@ -5,8 +5,9 @@
 
 use std::cell::RefCell;
 
-/// Capacity of a fresh buffer, bytes: head and body of a usual answer fit, so one read fetches both.
-pub const BUFFER_BYTES: usize = 16 * 1024;
+/// Capacity of a fresh buffer, bytes: head and body of a usual answer fit, so one read fetches both. Not a power of
+/// two, which would crowd the beginnings of all buffers into a few places of the processor's cache.
+pub const BUFFER_BYTES: usize = 20 * 1024;
 /// Most things of one kind kept for reuse.
 const KEPT_MAX: usize = 256;
 /// A buffer that grew beyond this many bytes is given back to the allocator.

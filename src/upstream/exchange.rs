@@ -34,17 +34,17 @@ const READ_BYTES_MIN: usize = 4 * 1024;
 const EARLY_ANSWER_LIMIT: Duration = Duration::from_secs(1);
 
 /// Why there is no answer, and whether another connection may be tried.
-pub(super) enum Setback<'r> {
+pub(super) enum Setback {
     /// The reused connection ended without an answer byte: the provider had closed it before.
-    Stale { request: Outgoing<'r>, failure: Failure },
+    Stale(Failure),
     /// Anything else.
     Final(Failure),
 }
 
-impl Setback<'_> {
+impl Setback {
     pub(super) fn failure(self) -> Failure {
         match self {
-            Setback::Stale { failure, .. } | Setback::Final(failure) => failure,
+            Setback::Stale(failure) | Setback::Final(failure) => failure,
         }
     }
 }
@@ -57,8 +57,9 @@ enum Body {
     Ended,
 }
 
-/// An answer whose head is there. Dropped before its body is complete it closes the connection, which
-/// is how a request is cancelled.
+/// A request on its way and, once its head is there, the answer. Dropped before the body is complete it
+/// closes the connection, which is how a request is cancelled. It lives in a box from the beginning: moved
+/// from layer to layer it would be held once by each of them, in every connection's own memory.
 pub struct Exchange<N: Net> {
     shared: Rc<Shared<N>>,
     connection: Option<Connection<N>>,
@@ -74,67 +75,109 @@ pub struct Exchange<N: Net> {
     may_be_pooled: bool,
     ended_by_close: bool,
     reused: bool,
+    first_byte: Duration,
     idle: Duration,
     deadline: Tick,
     first_byte_by: Tick,
 }
 
 impl<N: Net> Exchange<N> {
-    /// Sends the request and waits for the head of the answer.
-    pub(super) async fn begin<'r>(
+    /// Nothing said yet on `connection`.
+    pub(super) fn on(
         shared: &Rc<Shared<N>>,
-        mut connection: Connection<N>,
+        connection: Connection<N>,
         provider: &ProviderLink,
-        mut request: Outgoing<'r>,
         deadline: Tick,
-    ) -> Result<Box<Exchange<N>>, Setback<'r>> {
-        let reused = connection.reused;
-        let failed = |stage, reason| Failure { stage, reason, reused };
-        let late = |deadline| Setback::Final(failed(Stage::Send, Reason::TimedOut(deadline)));
-        remaining(deadline, shared.net.lately()).ok_or_else(|| late(Deadline::Total))?;
-        let about_head = request.starts_with(b"HEAD ");
-        let patience = |now| provider.timeouts.idle.min(deadline.since(now));
-        let Some(sent) = request.write(connection.link(), &shared.net, patience).await else {
-            let is_over = remaining(deadline, shared.net.now()).is_none();
-            return Err(late(if is_over { Deadline::Total } else { Deadline::Idle }));
-        };
+    ) -> Box<Exchange<N>> {
+        let mut head = shared.heads.take().unwrap_or_default();
+        head.restart();
+        Box::new(Exchange {
+            shared: Rc::clone(shared),
+            reused: connection.reused,
+            connection: Some(connection),
+            head,
+            buffer: Vec::new(),
+            body_from: 0,
+            undigested: 0,
+            given: false,
+            body: Body::Ended,
+            may_be_pooled: false,
+            ended_by_close: false,
+            first_byte: provider.timeouts.first_byte,
+            idle: provider.timeouts.idle,
+            deadline,
+            first_byte_by: deadline,
+        })
+    }
 
+    /// Sends the request and waits for the head of the answer.
+    pub(super) async fn begin(mut self: Box<Self>, request: &mut Outgoing<'_>) -> Result<Box<Exchange<N>>, Setback> {
+        let about_head = request.starts_with(b"HEAD ");
+        let sent = self.send(request).await.map_err(|reason| Setback::Final(self.failed(Stage::Send, reason)))?;
         let unsent = sent.is_err();
-        let now = shared.net.lately();
-        let first_byte_by = now.after(provider.timeouts.first_byte);
+        let now = self.shared.net.lately();
+        self.first_byte_by = now.after(self.first_byte).min(self.deadline);
         // A provider may refuse a request before it has read all of it; then writing fails although an
         // answer is there.
-        let by = if unsent { now.after(EARLY_ANSWER_LIMIT) } else { first_byte_by };
-        match hear_head(shared, &mut connection, about_head, by, deadline).await {
-            Ok((buffer, head)) => {
-                shared.buffers.give(request.into_buffer());
-                // Boxed at once: it is handed through several layers, and moved by each.
-                let mut exchange = Box::new(Exchange {
-                    shared: Rc::clone(shared),
-                    connection: Some(connection),
-                    body_from: head.head_bytes,
-                    undigested: head.head_bytes,
-                    buffer,
-                    given: false,
-                    body: body_of(&head),
-                    may_be_pooled: head.keep_alive && !unsent,
-                    ended_by_close: false,
-                    reused,
-                    idle: provider.timeouts.idle,
-                    deadline,
-                    first_byte_by: first_byte_by.min(deadline),
-                    head,
-                });
-                exchange.accept().map_err(Setback::Final)?;
-                Ok(exchange)
+        let by = if unsent { now.after(EARLY_ANSWER_LIMIT).min(self.deadline) } else { self.first_byte_by };
+        match self.hear_head(about_head, by).await {
+            Ok(()) => {
+                self.shared.buffers.give(request.take_buffer());
+                self.body_from = self.head.head_bytes;
+                self.undigested = self.head.head_bytes;
+                self.body = body_of(&self.head);
+                self.may_be_pooled = self.head.keep_alive && !unsent;
+                self.accept().map_err(Setback::Final)?;
+                Ok(self)
             }
             Err(Unheard { reason, silent }) => {
                 let failure = match sent {
-                    Ok(()) => failed(Stage::FirstByte, reason),
-                    Err(error) => failed(Stage::Send, Reason::of(&error)),
+                    Ok(()) => self.failed(Stage::FirstByte, reason),
+                    Err(error) => self.failed(Stage::Send, Reason::of(&error)),
                 };
-                let is_stale = reused && silent && (unsent || !matches!(reason, Reason::TimedOut(_)));
-                Err(if is_stale { Setback::Stale { request, failure } } else { Setback::Final(failure) })
+                let is_stale = self.reused && silent && (unsent || !matches!(reason, Reason::TimedOut(_)));
+                Err(if is_stale { Setback::Stale(failure) } else { Setback::Final(failure) })
+            }
+        }
+    }
+
+    /// Writes all of the request; the outer error is that of a deadline.
+    async fn send(&mut self, request: &mut Outgoing<'_>) -> Result<std::io::Result<()>, Reason> {
+        let (net, idle, deadline) = (&self.shared.net, self.idle, self.deadline);
+        remaining(deadline, net.lately()).ok_or(Reason::TimedOut(Deadline::Total))?;
+        let patience = |now| idle.min(deadline.since(now));
+        let connection = self.connection.as_mut().expect("nothing has ended it yet");
+        let sent = request.write(connection.link(), net, patience).await;
+        let is_over = || remaining(deadline, net.now()).is_none();
+        sent.ok_or_else(|| Reason::TimedOut(if is_over() { Deadline::Total } else { Deadline::Idle }))
+    }
+
+    fn failed(&self, stage: Stage, reason: Reason) -> Failure {
+        Failure { stage, reason, reused: self.reused }
+    }
+
+    /// Reads until the final head is complete; interim answers are skipped.
+    async fn hear_head(&mut self, about_head: bool, by: Tick) -> Result<(), Unheard> {
+        let late = if self.first_byte_by < self.deadline { Deadline::FirstByte } else { Deadline::Total };
+        self.buffer = self.shared.buffers.take();
+        let mut interim = 0;
+        let mut silent = true;
+        loop {
+            if !silent && is_final_head(&mut self.buffer, about_head, &mut self.head, &mut interim).map_err(garbage)? {
+                return Ok(());
+            }
+            let is_late = Unheard { reason: Reason::TimedOut(late), silent };
+            let left = remaining(by, self.shared.net.lately()).ok_or(is_late)?;
+            let connection = self.connection.as_mut().expect("nothing has ended it yet");
+            make_room(&mut self.buffer);
+            let buffer = std::mem::take(&mut self.buffer);
+            let read = net::timeout(&self.shared.net, left, connection.link().read(buffer)).await;
+            let (result, buffer) = read.ok_or(is_late)?;
+            self.buffer = buffer;
+            match result {
+                Ok(0) => return Err(Unheard { reason: Reason::Closed, silent }),
+                Ok(_) => silent = false,
+                Err(error) => return Err(Unheard { reason: Reason::of(&error), silent }),
             }
         }
     }
@@ -359,42 +402,10 @@ fn make_room(buffer: &mut Vec<u8>) {
 }
 
 /// Why there is no head, and whether not a single byte of an answer came.
+#[derive(Clone, Copy)]
 struct Unheard {
     reason: Reason,
     silent: bool,
-}
-
-/// Reads until the final head is complete; interim answers are skipped.
-async fn hear_head<N: Net>(
-    shared: &Shared<N>,
-    connection: &mut Connection<N>,
-    about_head: bool,
-    first_byte_by: Tick,
-    deadline: Tick,
-) -> Result<(Vec<u8>, ResponseHead), Unheard> {
-    let by = first_byte_by.min(deadline);
-    let late = if first_byte_by <= deadline { Deadline::FirstByte } else { Deadline::Total };
-    let mut buffer = shared.buffers.take();
-    let mut head = shared.heads.take().unwrap_or_default();
-    head.restart();
-    let mut interim = 0;
-    let mut silent = true;
-    loop {
-        if silent || !is_final_head(&mut buffer, about_head, &mut head, &mut interim).map_err(garbage)? {
-            let left = remaining(by, shared.net.lately()).ok_or(Unheard { reason: Reason::TimedOut(late), silent })?;
-            make_room(&mut buffer);
-            let read = net::timeout(&shared.net, left, connection.link().read(buffer)).await;
-            let (result, returned) = read.ok_or(Unheard { reason: Reason::TimedOut(late), silent })?;
-            buffer = returned;
-            match result {
-                Ok(0) => return Err(Unheard { reason: Reason::Closed, silent }),
-                Ok(_) => silent = false,
-                Err(error) => return Err(Unheard { reason: Reason::of(&error), silent }),
-            }
-        } else {
-            return Ok((buffer, head));
-        }
-    }
 }
 
 fn garbage(what: &'static str) -> Unheard {

@@ -108,44 +108,50 @@ impl<N: Net, R: Resolve> Upstreams<N, R> {
     }
 
     /// Sends `request` (head and body, complete) and returns when the whole head of the answer is
-    /// there. `deadline` bounds the whole exchange, the body included.
+    /// there. `deadline` bounds the whole exchange, the body included. The request's memory is kept for a
+    /// replay until the answer has begun.
     pub async fn exchange(
         &self,
         provider: &ProviderLink,
-        request: impl Into<Outgoing<'_>>,
+        request: &mut Outgoing<'_>,
         deadline: Tick,
     ) -> Result<Box<Exchange<N>>, Failure> {
-        let request = request.into();
-        let shared = &self.shared;
-        let pool = shared.pools.of(provider);
-        let (reused, dead) = pool.checkout(shared.net.lately());
-        if dead > 0 {
-            add(&shared.counters.found_dead, dead);
-        }
-        let Some(connection) = reused else {
+        let pool = self.shared.pools.of(provider);
+        let Some(exchange) = self.exchange_reused(&pool, provider, deadline) else {
             return Box::pin(self.exchange_fresh(&pool, provider, request, deadline)).await;
         };
-        add(&shared.counters.reused, 1);
-        match Exchange::begin(shared, connection, provider, request, deadline).await {
+        match exchange.begin(request).await {
             Ok(exchange) => Ok(exchange),
-            Err(Setback::Stale { request, .. }) if provider.replay_stale => {
-                add(&shared.counters.stale_replays, 1);
+            Err(Setback::Stale(_)) if provider.replay_stale => {
+                add(&self.shared.counters.stale_replays, 1);
                 Box::pin(self.exchange_fresh(&pool, provider, request, deadline)).await
             }
             Err(setback) => Err(setback.failure()),
         }
     }
 
+    /// On a connection from the pool, if one is good.
+    fn exchange_reused(&self, pool: &Rc<Pool<N>>, provider: &ProviderLink, deadline: Tick) -> Option<Box<Exchange<N>>> {
+        let shared = &self.shared;
+        let (reused, dead) = pool.checkout(shared.net.lately());
+        if dead > 0 {
+            add(&shared.counters.found_dead, dead);
+        }
+        let connection = reused?;
+        add(&shared.counters.reused, 1);
+        Some(Exchange::on(shared, connection, provider, deadline))
+    }
+
     async fn exchange_fresh(
         &self,
         pool: &Rc<Pool<N>>,
         provider: &ProviderLink,
-        request: Outgoing<'_>,
+        request: &mut Outgoing<'_>,
         deadline: Tick,
     ) -> Result<Box<Exchange<N>>, Failure> {
         let connection = self.connect(pool, provider, deadline).await?;
-        let begun = Exchange::begin(&self.shared, connection, provider, request, deadline).await;
-        begun.map_err(Setback::failure)
+        let exchange = Exchange::on(&self.shared, connection, provider, deadline);
+        exchange.begin(request).await.map_err(Setback::failure)
     }
 
     /// Opens a connection, TLS included.

@@ -60,9 +60,11 @@ impl<'r> Outgoing<'r> {
         self.own.starts_with(head)
     }
 
-    /// The buffer, to be used again.
-    pub(super) fn into_buffer(self) -> Vec<u8> {
-        self.own
+    /// The buffer, to be used again; nothing is left to be sent.
+    pub(super) fn take_buffer(&mut self) -> Vec<u8> {
+        self.seam = 0;
+        self.borrowed = [&[], &[]];
+        std::mem::take(&mut self.own)
     }
 
     /// Writes all of it. `None`: a part was not taken within `patience` at that time, and the connection is lost.

@@ -165,7 +165,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
                 last = forward::no_key(provider, asked);
                 continue;
             };
-            let request = match self.render_unread(call, provider, key, model.as_deref()) {
+            let mut request = match self.render_unread(call, provider, key, model.as_deref()) {
                 Ok(request) => request,
                 Err(fault) => {
                     last = fault;
@@ -173,7 +173,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
                 }
             };
             let exchanged = {
-                let exchange = pin!(self.upstreams.exchange(&provider.link, request, story.started.after(total)));
+                let exchange = pin!(self.upstreams.exchange(&provider.link, &mut request, story.started.after(total)));
                 self.unless_left(exchange, client, &Remembrance::default()).await
             };
             let duration = self.net.now().since(before);
