@@ -84,7 +84,7 @@ fn requests(criterion: &mut Criterion) {
         group.bench_function(BenchmarkId::new("splice", name), |bench| {
             bench.iter(|| {
                 out.clear();
-                OpenAiChat.splice_request(black_box(&body), value, &ask, MODEL, OPTIONS, &mut out);
+                OpenAiChat.splice_request(black_box(&body), value, &ask, MODEL, OPTIONS).write(&mut out);
             });
         });
     }

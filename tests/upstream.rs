@@ -12,6 +12,7 @@ use ringgate::net::race;
 use ringgate::upstream::Deadline;
 use ringgate::upstream::Exchange;
 use ringgate::upstream::Failure;
+use ringgate::upstream::Outgoing;
 use ringgate::upstream::ProviderLink;
 use ringgate::upstream::Reason;
 use ringgate::upstream::Stage;
@@ -23,6 +24,8 @@ use ringgate::upstream::resolve::CachedResolver;
 use ringgate::upstream::resolve::Questions;
 use ringgate::upstream::resolve::Resolve;
 use ringgate::upstream::resolve::ResolveFault;
+use ringgate::wire::edits::Edit;
+use ringgate::wire::edits::Edited;
 use std::cell::Cell;
 use std::cell::RefCell;
 use std::net::IpAddr;
@@ -316,6 +319,41 @@ fn a_provider_that_closes_while_we_reuse_costs_nobody_anything() {
     }
     assert!(replays > 100, "the race was hit {replays} times");
     assert!(dead > 100, "the look before reuse found {dead} dead");
+}
+
+#[test]
+fn a_long_body_is_sent_again_from_where_it_lies() {
+    let source = "a picture ".repeat(50_000);
+    let mut body = Edited::from(source.as_bytes());
+    let edit = |at, text: &'static str| Edit { at, text: text.into() };
+    body.amend([edit(2..9, "photograph"), edit(300_000..300_010, ""), edit(499_999..500_000, "!")]);
+    let head = format!("POST / HTTP/1.1\r\nhost: acme\r\ncontent-length: {}\r\n\r\n", body.length()).into_bytes();
+    let mut wanted = head.clone();
+    body.write(&mut wanted);
+    let mut replays = 0;
+    for seed in 0..60 {
+        let world = World::cut(seed, Cut::Nowhere);
+        let end = if world.below(2) == 0 { Step::Close } else { Step::Reset };
+        // It ends before the next request, while that is on its way, or when it is there.
+        let seen = provider(&world, address(), move |visit| match visit.request {
+            0 => vec![Step::Send(sized("{}")), Step::Wait(millis(1)), end.clone()],
+            _ => vec![end.clone()],
+        });
+        let (upstreams, link) = (upstreams(&world), link(&settings(), URL));
+        world.run(async {
+            for _ in 0..3 {
+                let mut outgoing = Outgoing::new(head.clone(), &body);
+                let exchange = upstreams.exchange(&link, &mut outgoing, in_a_minute(&world)).await;
+                let mut exchange = exchange.unwrap_or_else(|failure| panic!("seed {seed}: {failure:?}"));
+                assert_eq!(whole(&mut exchange).await.unwrap(), b"{}");
+                world.sleep(millis(1)).await;
+            }
+        });
+        assert!(seen.requests.borrow().iter().all(|request| *request == wanted), "seed {seed}");
+        assert_eq!(seen.requests.borrow().len(), 3, "seed {seed}");
+        replays += upstreams.counters().stale_replays.get();
+    }
+    assert!(replays > 10, "the race was hit {replays} times");
 }
 
 #[test]

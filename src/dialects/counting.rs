@@ -21,6 +21,7 @@ use crate::chat::Answer;
 use crate::chat::Ask;
 use crate::chat::Request;
 use crate::fault::Fault;
+use crate::wire::edits::Edited;
 use crate::wire::json::Value;
 use std::borrow::Cow;
 
@@ -140,16 +141,15 @@ impl<C: TokenCount> Dialect for C {
         String::new()
     }
 
-    fn splice_request(
+    fn splice_request<'r, 't>(
         &self,
-        raw: &[u8],
+        raw: &'r [u8],
         body: Value<'_, '_>,
         ask: &Ask<'_>,
-        model: &str,
+        model: &'t str,
         options: TargetOptions,
-        out: &mut Vec<u8>,
-    ) {
-        self.beside().splice_request(raw, body, ask, model, options, out);
+    ) -> Edited<'r, 't> {
+        self.beside().splice_request(raw, body, ask, model, options)
     }
 
     fn estimate(&self, body: Value<'_, '_>) -> Option<Vec<u8>> {

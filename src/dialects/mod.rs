@@ -34,6 +34,7 @@ use crate::chat::Plain;
 use crate::chat::Request;
 use crate::chat::Usage;
 use crate::fault::Fault;
+use crate::wire::edits::Edited;
 use crate::wire::json::Parser;
 use crate::wire::json::Value;
 use std::borrow::Cow;
@@ -373,17 +374,16 @@ pub trait Dialect: ProviderDialect {
 
     // The bytes pass through.
 
-    /// Appends `raw` with the model's name replaced and, where asked, usage injected; every other byte
-    /// is the caller's. `raw` is what `body` and `ask` were read from.
-    fn splice_request(
+    /// `raw` with the model's name replaced and, where asked, usage injected; every other byte is the
+    /// caller's. `raw` is what `body` and `ask` were read from.
+    fn splice_request<'r, 't>(
         &self,
-        raw: &[u8],
+        raw: &'r [u8],
         body: Value<'_, '_>,
         ask: &Ask<'_>,
-        model: &str,
+        model: &'t str,
         options: TargetOptions,
-        out: &mut Vec<u8>,
-    );
+    ) -> Edited<'r, 't>;
 
     /// A whole answer of a format that is too large to be parsed at once, or that has to be amended: its
     /// facts, and it as `ask` wanted it, where the provider did otherwise. `None`: parse it.

@@ -5,6 +5,7 @@ use super::fields;
 use super::splice;
 use crate::chat::Usage;
 use crate::fault::Fault;
+use crate::wire::edits::Edited;
 use crate::wire::json::TypedScalarValue;
 use crate::wire::json::Value;
 use crate::wire::json::ValueIntoString;
@@ -29,9 +30,9 @@ pub fn top_strings<'input>(body: Value<'_, 'input>) -> Vec<&'input str> {
     strings.collect()
 }
 
-/// Appends `raw`, which was read as `body`, with its model replaced.
-pub fn replace_model(raw: &[u8], body: Value<'_, '_>, model: &str, out: &mut Vec<u8>) {
-    splice::splice(raw, body, model, false, out);
+/// `raw`, which was read as `body`, with its model replaced.
+pub fn replace_model<'r, 't>(raw: &'r [u8], body: Value<'_, '_>, model: &'t str) -> Edited<'r, 't> {
+    splice::splice(raw, body, model, false)
 }
 
 /// Tokens, in either spelling that OpenAI-like and Anthropic-like answers use, at the top level of what an

@@ -1,65 +1,45 @@
 //! A request that passes through: the caller's bytes with a few values replaced.
 //!
 //! Providers hash prompt prefixes, and signatures and unknown fields must survive to the byte, so
-//! nothing is written anew but what changes. Where a value stands is told by the addresses of parsed
-//! strings: unescaping happens in place, so the distance between two strings is the same in the parsed
-//! copy and in the original. A body where that cannot be told for certain (a model or key name written
-//! with escapes) is written anew as a whole, in the same order.
+//! nothing is written anew but what changes. What that is, is said here; it is written by who sends it.
+//! Where a value stands is told by the addresses of parsed strings: unescaping happens in place, so the
+//! distance between two strings is the same in the parsed copy and in the original. A body where that
+//! cannot be told for certain (a model or key name written with escapes) is written anew as a whole, in the
+//! same order.
 
+use crate::wire::edits::Edit;
+use crate::wire::edits::Edited;
 use crate::wire::json;
 use crate::wire::json::JsonObject;
 use crate::wire::json::Value;
 use crate::wire::json::ValueAsScalar;
+use std::borrow::Cow;
 use std::ops::Range;
 
 const WITH_USAGE: &str = "\"stream_options\":{\"include_usage\":true}";
 
-/// Appends `raw` with the value of `model` replaced and, if `inject_usage`, with
-/// `stream_options.include_usage` set to true.
-pub(super) fn splice(raw: &[u8], body: Value<'_, '_>, model: &str, inject_usage: bool, out: &mut Vec<u8>) {
-    let Some(object) = body.as_object() else {
-        out.extend_from_slice(raw);
-        return;
-    };
-    let places = Places::of(raw, &object);
-    let found = places.and_then(|places| {
-        let model = places.value_string(&object, "model")?;
+/// `raw` with the value of `model` replaced and, if `inject_usage`, with `stream_options.include_usage` set
+/// to true.
+pub(super) fn splice<'r, 't>(
+    raw: &'r [u8],
+    body: Value<'_, '_>,
+    model: impl Into<Cow<'t, str>>,
+    inject_usage: bool,
+) -> Edited<'r, 't> {
+    let model = model.into();
+    let mut edited = Edited::from(raw);
+    let Some(object) = body.as_object() else { return edited };
+    let found = Places::of(raw, &object).and_then(|places| {
+        let model_at = places.characters(&object, "model")?;
         let usage = if inject_usage { Some(places.usage(&object)?) } else { None };
-        Some((model, usage))
+        Some((model_at, usage))
     });
     let Some((model_at, usage)) = found else {
-        return write_anew(&object, model, inject_usage, out);
+        return write_anew(&object, &model, inject_usage, raw.len()).into();
     };
-    let model_edit = Some((model_at, Edit::Model(model)));
-    let usage_edit = usage.map(|(at, text)| (at, Edit::Text(text)));
-    let usage_first =
-        matches!((&model_edit, &usage_edit), (Some((model, _)), Some((usage, _))) if usage.start < model.start);
-    let edits = if usage_first { [usage_edit, model_edit] } else { [model_edit, usage_edit] };
-    out.reserve(raw.len() + model.len() + WITH_USAGE.len() + 3);
-    let mut done = 0;
-    for (at, edit) in edits.into_iter().flatten() {
-        out.extend_from_slice(&raw[done..at.start]);
-        edit.write(out);
-        done = at.end;
-    }
-    out.extend_from_slice(&raw[done..]);
-}
-
-/// What stands in place of some of the caller's bytes.
-enum Edit<'e> {
-    /// A name, quoted.
-    Model(&'e str),
-    /// JSON text.
-    Text(&'static str),
-}
-
-impl Edit<'_> {
-    fn write(&self, out: &mut Vec<u8>) {
-        match self {
-            Edit::Model(name) => json::write_string(name, out),
-            Edit::Text(text) => out.extend_from_slice(text.as_bytes()),
-        }
-    }
+    edited.amend([Edit { at: model_at, text: json::escaped(model) }]);
+    edited.amend(usage);
+    edited
 }
 
 /// Where `"key": 123` of the top level has its digits (a number of another notation has none that can be exchanged), in a text whose keys and strings were parsed as
@@ -74,8 +54,7 @@ pub(super) fn digits_of(raw: &[u8], object: &JsonObject<'_, '_>, name: &str) -> 
 
 /// Where the characters of the top-level string `name` stand, quotes excluded.
 pub(super) fn characters_of(raw: &[u8], object: &JsonObject<'_, '_>, name: &str) -> Option<Range<usize>> {
-    let quoted = Places::of(raw, object)?.value_string(object, name)?;
-    Some(quoted.start + 1..quoted.end - 1)
+    Places::of(raw, object)?.characters(object, name)
 }
 
 /// Finds values of `raw` by the addresses of strings in its parsed copy.
@@ -101,10 +80,9 @@ impl<'raw> Places<'raw> {
         self.span(object.keys().find(|key| *key == name)?)
     }
 
-    /// A string value with its quotes.
-    fn value_string(&self, object: &JsonObject<'_, '_>, name: &str) -> Option<Range<usize>> {
-        let span = self.span(object.get(name)?.as_str()?)?;
-        Some(span.start - 1..span.end + 1)
+    /// The characters of a string value.
+    fn characters(&self, object: &JsonObject<'_, '_>, name: &str) -> Option<Range<usize>> {
+        self.span(object.get(name)?.as_str()?)
     }
 
     /// Where the value of `name` begins.
@@ -120,22 +98,23 @@ impl<'raw> Places<'raw> {
     }
 
     /// The edit that asks for usage.
-    fn usage(&self, object: &JsonObject<'_, '_>) -> Option<(Range<usize>, &'static str)> {
+    fn usage(&self, object: &JsonObject<'_, '_>) -> Option<Edit<'static>> {
         const INCLUDE: &str = "\"include_usage\":true";
+        let edit = |at, text| Edit { at, text: Cow::Borrowed(text) };
         let Some(options) = object.get("stream_options") else {
             let open = memchr::memchr(b'{', self.raw)? + 1;
-            return Some((open..open, "\"stream_options\":{\"include_usage\":true},"));
+            return Some(edit(open..open, "\"stream_options\":{\"include_usage\":true},"));
         };
         let start = self.value_start(object, "stream_options")?;
         let Some(options) = options.as_object() else {
-            return self.literal(start).map(|literal| (literal, "{\"include_usage\":true}"));
+            return self.literal(start).map(|literal| edit(literal, "{\"include_usage\":true}"));
         };
         if options.get("include_usage").is_some() {
             let value = self.value_start(&options, "include_usage")?;
-            return self.literal(value).map(|literal| (literal, "true"));
+            return self.literal(value).map(|literal| edit(literal, "true"));
         }
-        let inside = start + 1;
-        Some(if options.is_empty() { (inside..inside, INCLUDE) } else { (inside..inside, "\"include_usage\":true,") })
+        let inside = start + 1..start + 1;
+        Some(edit(inside, if options.is_empty() { INCLUDE } else { "\"include_usage\":true," }))
     }
 
     /// `null`, `false` or `true` at `start`; nothing else is replaced.
@@ -146,22 +125,23 @@ impl<'raw> Places<'raw> {
     }
 }
 
-fn write_anew(object: &JsonObject<'_, '_>, model: &str, inject_usage: bool, out: &mut Vec<u8>) {
+fn write_anew(object: &JsonObject<'_, '_>, model: &str, inject_usage: bool, raw_bytes: usize) -> Vec<u8> {
+    let mut out = Vec::with_capacity(raw_bytes + model.len() + WITH_USAGE.len());
     out.push(b'{');
     for (place, (key, value)) in object.iter().enumerate() {
         if place > 0 {
             out.push(b',');
         }
         if key == "stream_options" && inject_usage {
-            write_options(value, out);
+            write_options(value, &mut out);
             continue;
         }
-        json::write_string(key, out);
+        json::write_string(key, &mut out);
         out.push(b':');
         if key == "model" {
-            json::write_string(model, out);
+            json::write_string(model, &mut out);
         } else {
-            json::write_value(value, out);
+            json::write_value(value, &mut out);
         }
     }
     if inject_usage && object.get("stream_options").is_none() {
@@ -169,6 +149,7 @@ fn write_anew(object: &JsonObject<'_, '_>, model: &str, inject_usage: bool, out:
         out.extend_from_slice(WITH_USAGE.as_bytes());
     }
     out.push(b'}');
+    out
 }
 
 fn write_options(options: Value<'_, '_>, out: &mut Vec<u8>) {
@@ -194,7 +175,7 @@ mod tests {
         let mut parser = Parser::new();
         let tape = parser.parse(&mut copy).expect("valid");
         let mut out = Vec::new();
-        splice(raw.as_bytes(), tape.as_value(), model, inject, &mut out);
+        splice(raw.as_bytes(), tape.as_value(), model, inject).write(&mut out);
         String::from_utf8(out).expect("text")
     }
 

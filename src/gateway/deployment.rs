@@ -18,9 +18,11 @@ use crate::config::Settings;
 use crate::config::Tier;
 use crate::dialects;
 use crate::dialects::Dialect;
+use crate::dialects::Dropped;
 use crate::dialects::ProviderDialect;
 use crate::dialects::anthropic_messages::wrap_for_vertex;
 use crate::dialects::anthropic_messages::write_vertex_path;
+use crate::dialects::openai_chat;
 use crate::dialects::openai_chat::OpenAiChat;
 use crate::dialects::openai_chat::Quirks;
 use crate::fault::Fault;
@@ -51,6 +53,7 @@ use crate::routing::Table;
 use crate::upstream::ProviderLink;
 use crate::upstream::Signer;
 use crate::upstream::TlsConfigs;
+use crate::wire::edits::Edit;
 use secrecy::ExposeSecret;
 use secrecy::SecretString;
 use std::borrow::Cow;
@@ -125,11 +128,21 @@ impl Provider {
         }
     }
 
-    /// Wraps the body that begins at `body_at` of `out` and goes to `path` as it wants it.
-    pub(super) fn wrap(&self, path: &str, out: &mut Vec<u8>, body_at: usize) {
+    /// What it wants otherwise in `body`, which is in `dialect` and goes to `path`, and what had to be left out
+    /// for that.
+    pub(super) fn adapt(
+        &self,
+        dialect: &'static dyn ProviderDialect,
+        path: &str,
+        body: &[u8],
+    ) -> (Vec<Edit<'static>>, Vec<Dropped>) {
+        let quirks = self.quirks_of(dialect);
+        let (mut edits, dropped) =
+            if quirks.change_requests() { openai_chat::adapt(body, &quirks) } else { Default::default() };
         if self.envelope == Envelope::Vertex {
-            wrap_for_vertex(path, out, body_at);
+            edits.extend(wrap_for_vertex(path, body));
         }
+        (edits, dropped)
     }
 
     /// Are calls passed on to it unread? What is wrapped is read.

@@ -25,9 +25,9 @@ use crate::chat;
 use crate::clock::Tick;
 use crate::dialects::Dialect;
 use crate::dialects::Dropped;
+use crate::dialects::ProviderDialect;
 use crate::dialects::StreamOptions;
 use crate::dialects::TargetOptions;
-use crate::dialects::openai_chat;
 use crate::fault::Fault;
 use crate::fault::Kind;
 use crate::keys::Chosen;
@@ -48,7 +48,9 @@ use crate::upstream::Exchange;
 use crate::upstream::Outgoing;
 use crate::upstream::Stage;
 use crate::upstream::resolve::Resolve;
+use crate::wire::edits::edit_in_place;
 use crate::wire::http1::Known;
+use crate::wire::json;
 use crate::wire::json::Value;
 use std::future::Future;
 use std::pin::Pin;
@@ -127,6 +129,7 @@ pub(super) struct Failure {
     upstream_fields: Vec<u8>,
 }
 
+#[expect(clippy::large_enum_variant, reason = "what is served is moved on at once, and a box would be paid for by all")]
 enum Attempt<N: Net> {
     Served(Forwarded<N>),
     Failed(Box<Failure>),
@@ -343,10 +346,9 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         let any = || provider.keys.choose(model, Tried::default(), now, self.ids.random() as u64);
         let at_home = || provider.key_at(request.home.as_ref(), model, now);
         let key = key.or_else(at_home).or_else(any).ok_or_else(|| no_key(provider, model))?;
-        let mut bytes = self.memory.take();
-        let clock = || self.net.unix_ms();
-        let (body_at, dropped) = render(request, body, provider, key, model, &self.instance, clock, &mut bytes)?;
-        Ok(Rendered { outgoing: Outgoing::sharing(bytes, body_at, request.incoming.body), key, dropped })
+        let (clock, out) = (|| self.net.unix_ms(), self.memory.take());
+        let (outgoing, dropped) = render(request, body, provider, key, model, &self.instance, clock, out)?;
+        Ok(Rendered { outgoing, key, dropped })
     }
 
     /// The upstream request for a later target or key: the body is parsed once more, which only failover
@@ -359,7 +361,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         key: Option<Chosen>,
     ) -> Result<Rendered<'r>, Fault> {
         let mut copy = self.memory.take();
-        copy.extend_from_slice(request.incoming.body);
+        json::copy_to_parse(request.incoming.body, &mut copy);
         let tape = self.parse(&mut copy)?;
         let rendered = self.rendered_for(request, tape.as_value(), provider, model, key);
         self.parser.borrow_mut().recycle(tape);
@@ -433,7 +435,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
             return Ok(Attempt::Failed(Box::new(transport(&failure, provider, Some(200)))));
         }
         let mut copy = self.memory.take();
-        copy.extend_from_slice(exchange.body());
+        json::copy_to_parse(exchange.body(), &mut copy);
         let understood = self.understand(&mut copy, request, provider, model);
         self.worked_on(copy.len());
         self.memory.give(copy);
@@ -527,70 +529,96 @@ fn inexpressible(fault: Fault) -> Failure {
     Failure { fault, outcome, status: None, failover: true, setback: None, upstream_fields: Vec::new() }
 }
 
-/// Appends the whole upstream request: own head, allow-listed fields, body in the provider's dialect.
-fn render(
-    request: &Request<'_>,
+/// The whole upstream request, its own part in `out`: own head, allow-listed fields, body in the provider's
+/// dialect.
+fn render<'r>(
+    request: &Request<'r>,
     parsed: Value<'_, '_>,
     provider: &Provider,
     key: Chosen,
     model: &str,
     instance: &str,
     clock: impl Fn() -> u64,
-    out: &mut Vec<u8>,
-) -> Result<(usize, Vec<Dropped>), Fault> {
+    mut out: Vec<u8>,
+) -> Result<(Outgoing<'r>, Vec<Dropped>), Fault> {
     let dialect = provider.dialect_for(request.dialect);
     let quirks = provider.quirks_of(dialect);
     let credential = provider.credential(&clock)?;
     let options = TargetOptions {
         default_max_tokens: provider.default_max_tokens,
-        inject_usage: request.ask.stream && !quirks.volunteers_usage,
+        inject_usage: request.ask.stream && quirks.is_asked_for_usage(),
         legacy_max_tokens: provider.legacy_max_tokens(),
         signed_reasoning: quirks.details_reasoning,
     };
     out.extend_from_slice(b"POST ");
     let path_at = out.len();
     let usual_path = dialect.path(model, request.ask.stream);
-    provider.write_path(&usual_path, Some(model), request.ask.stream, out);
+    provider.write_path(&usual_path, Some(model), request.ask.stream, &mut out);
     let path = path_at..out.len();
     out.extend_from_slice(b" HTTP/1.1\r\n");
     out.extend_from_slice(&provider.fixed_head);
     out.extend_from_slice(provider.keys.line(key));
-    pass_fields(&request.incoming, provider, instance, out);
-    let unsigned = credential.as_ref().and_then(|credential| credential.write_fields(clock(), out));
-    let body_at = open_body(out);
-    let mut dropped;
+    pass_fields(&request.incoming, provider, instance, &mut out);
+    let unsigned = credential.as_ref().and_then(|credential| credential.write_fields(clock(), &mut out));
+    let (body_at, mut dropped);
     if let Some(passing) = provider.passing(request.dialect) {
         dropped = passing.left_unsaid(parsed, model)?;
-        let raw = request.incoming.body;
-        passing.splice_request(raw, parsed, &request.ask, model, options, out);
+        let mut body = passing.splice_request(request.incoming.body, parsed, &request.ask, model, options);
+        let (edits, lost) = provider.adapt(dialect, &usual_path, body.source());
+        body.amend(edits);
+        dropped.extend(lost);
+        end_head(body.length(), &mut out);
+        if unsigned.is_none() {
+            return Ok((Outgoing::new(out, &body), dropped));
+        }
+        body_at = out.len();
+        body.write(&mut out);
     } else {
-        request.dialect.check_portable(parsed)?;
-        // The path may say what the body does not.
-        let neutral = request.dialect.read_request(parsed)?;
-        let neutral = chat::Request { model: request.ask.model.to_string(), stream: request.ask.stream, ..neutral };
-        let written = dialect.write_request(&neutral, model, options, out);
-        dropped = renamed(written.map_err(|fault| in_words_of(request.dialect, fault))?, request.dialect);
+        body_at = open_body(&mut out);
+        dropped = translate(request, parsed, dialect, model, options, &mut out)?;
+        let (edits, lost) = provider.adapt(dialect, &usual_path, &out[body_at..]);
+        edit_in_place(&mut out, body_at, edits);
+        dropped.extend(lost);
+        close_body(body_at, &mut out);
     }
-    if quirks.change_requests() {
-        dropped.append(&mut openai_chat::adapt(out, body_at, &quirks));
-    }
-    provider.wrap(&usual_path, out, body_at);
-    close_body(body_at, out);
     if let Some((signer, unsigned)) = unsigned {
-        signer.sign(&unsigned, "POST", &provider.link.endpoint.authority, path, body_at, out);
+        signer.sign(&unsigned, "POST", &provider.link.endpoint.authority, path, body_at, &mut out);
     }
-    Ok((body_at, dropped))
+    Ok((out.into(), dropped))
+}
+
+/// Appends the body in the words of a provider of another dialect; tells what has none there.
+fn translate(
+    request: &Request<'_>,
+    parsed: Value<'_, '_>,
+    dialect: &'static dyn ProviderDialect,
+    model: &str,
+    options: TargetOptions,
+    out: &mut Vec<u8>,
+) -> Result<Vec<Dropped>, Fault> {
+    request.dialect.check_portable(parsed)?;
+    // The path may say what the body does not.
+    let neutral = request.dialect.read_request(parsed)?;
+    let neutral = chat::Request { model: request.ask.model.to_string(), stream: request.ask.stream, ..neutral };
+    let written = dialect.write_request(&neutral, model, options, out);
+    Ok(renamed(written.map_err(|fault| in_words_of(request.dialect, fault))?, request.dialect))
+}
+
+/// Ends a head before a body of `length` bytes.
+pub(super) fn end_head(length: usize, out: &mut Vec<u8>) {
+    push_header(out, "content-length", itoa::Buffer::new().format(length).as_bytes());
+    out.extend_from_slice(b"\r\n");
 }
 
 /// Ends a head with room for the length of a body that is still to be written, which saves a copy of it.
-pub(super) fn open_body(out: &mut Vec<u8>) -> usize {
+fn open_body(out: &mut Vec<u8>) -> usize {
     out.extend_from_slice(b"content-length:           0\r\n\r\n");
     out.len()
 }
 
 /// Tells the length of the body that was written since [`open_body`]: right-aligned into the room that was
 /// left. White space before a field's value means nothing (RFC 9110 §5.5).
-pub(super) fn close_body(body_at: usize, out: &mut [u8]) {
+fn close_body(body_at: usize, out: &mut [u8]) {
     let mut digits = itoa::Buffer::new();
     let digits = digits.format(out.len() - body_at).as_bytes();
     let room_ends = body_at - b"\r\n\r\n".len();

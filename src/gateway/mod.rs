@@ -71,6 +71,7 @@ use crate::upstream::Upstreams;
 use crate::upstream::resolve::Resolve;
 use crate::wire::http1::Known;
 use crate::wire::http1::RequestHead;
+use crate::wire::json;
 use crate::wire::json::Parser;
 use crate::wire::json::Value;
 use arc_swap::ArcSwap;
@@ -488,7 +489,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
             return Err(Fault::new(Kind::BadRequest, "the request has no body: send a JSON object").into());
         }
         let mut copy = self.memory.take();
-        copy.extend_from_slice(incoming.body);
+        json::copy_to_parse(incoming.body, &mut copy);
         let tape = self.parse(&mut copy)?;
         self.worked_on(incoming.body.len());
         let judged = self.judge_parsed(dialect, deployment, caller, incoming, &tape, client, story, allowance).await;

@@ -57,6 +57,9 @@ const BODY_GRACE: Duration = Duration::from_secs(10);
 const BODY_GROWTH_BYTES: usize = 64 * 1024;
 /// Largest body where none is looked at: probes are answered to strangers, who must not fill the memory.
 const UNREAD_BODY_BYTES_MAX: usize = 4 * 1024;
+/// A body's buffer grows by this factor, and to the claimed length once two such steps would pass that: what
+/// grows by copying to the very end holds most of a long body twice for a moment.
+const BODY_GROWTH: usize = 4;
 
 /// Serves a connection until either side ends it. `idle` tells whether it is between requests.
 // Not an `async fn`: those keep their arguments beside what became of them.
@@ -178,6 +181,7 @@ impl<N: Net, R: Resolve> Connection<N, R> {
             } else {
                 deadline.get_or_insert_with(|| now.after(server.head_timeout)).since(now)
             };
+            self.make_room();
             let reading = self.read_some(wait).await;
             self.idle.set(false);
             match reading {
@@ -189,10 +193,15 @@ impl<N: Net, R: Resolve> Connection<N, R> {
         }
     }
 
-    async fn read_some(&mut self, wait: Duration) -> Reading {
+    /// Room for more of what has no known length.
+    fn make_room(&mut self) {
         if self.input.capacity() - self.input.len() < INPUT_BYTES / 4 {
             self.input.reserve(self.input.len().max(INPUT_BYTES));
         }
+    }
+
+    /// Reads what fits.
+    async fn read_some(&mut self, wait: Duration) -> Reading {
         let input = std::mem::take(&mut self.input);
         match timeout(self.gateway.net(), wait, self.stream.read(input)).await {
             Some((result, input)) => {
@@ -225,10 +234,8 @@ impl<N: Net, R: Resolve> Connection<N, R> {
     async fn read_length(&mut self, total: usize, started: Tick, server: &Server) -> Result<(), BodyFault> {
         self.invite_body().await?;
         while self.input.len() < total {
-            let missing = total - self.input.len();
-            if self.input.capacity() - self.input.len() < missing.min(BODY_GROWTH_BYTES) {
-                self.input.reserve(missing.min(self.input.len().max(BODY_GROWTH_BYTES)));
-            }
+            let spare = self.input.capacity() - self.input.len();
+            self.input.reserve_exact(growth(self.input.len(), spare, total));
             self.read_body_piece(started, server).await?;
         }
         Ok(())
@@ -254,6 +261,7 @@ impl<N: Net, R: Resolve> Connection<N, R> {
                 self.invite_body().await?;
                 invited = true;
             }
+            self.make_room();
             self.read_body_piece(started, server).await?;
         }
     }
@@ -438,6 +446,16 @@ fn body_bytes_max(surface: Surface, server: &Server) -> usize {
     }
 }
 
+/// How much more room to ask for in a buffer for `total` bytes, where `arrived` are there and `spare` still fit.
+fn growth(arrived: usize, spare: usize, total: usize) -> usize {
+    let missing = total - arrived;
+    if spare >= missing.min(BODY_GROWTH_BYTES) {
+        return 0;
+    }
+    let grown = arrived.saturating_mul(BODY_GROWTH).max(arrived + BODY_GROWTH_BYTES);
+    if grown > total / BODY_GROWTH { missing } else { grown - arrived }
+}
+
 /// The dialect in which a request is refused.
 fn dialect_of(surface: Surface) -> &'static dyn Dialect {
     match surface {
@@ -480,4 +498,44 @@ pub(super) async fn contained<F: Future>(mut future: Pin<&mut F>) -> Result<F::O
         Err(_) => Poll::Ready(Err(())),
     })
     .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The capacities that a body of `total` bytes asks for, if what fits arrives at once.
+    fn capacities(total: usize) -> Vec<usize> {
+        let (mut arrived, mut capacity, mut grown) = (INPUT_BYTES, INPUT_BYTES, Vec::new());
+        while arrived < total {
+            let more = growth(arrived, capacity - arrived, total);
+            if more > 0 {
+                capacity = arrived + more;
+                grown.push(capacity);
+            }
+            assert!(capacity > arrived, "a read has room");
+            arrived = capacity.min(total);
+        }
+        grown
+    }
+
+    #[test]
+    fn a_long_body_is_copied_little_and_a_claim_alone_gets_little() {
+        for total in [1 << 20, 20 << 20, 100 << 20] {
+            let grown = capacities(total);
+            let (last, before) = grown.split_last().expect("it grows");
+            assert_eq!(*last, total, "and not by a byte more");
+            assert!(before.iter().sum::<usize>() < total / 2, "{grown:?}");
+        }
+        assert_eq!(capacities(INPUT_BYTES + 1), [INPUT_BYTES + 1]);
+        assert!(growth(INPUT_BYTES, 0, usize::MAX) <= BODY_GROWTH_BYTES);
+        assert!(growth(1 << 20, 0, usize::MAX) <= BODY_GROWTH << 20);
+    }
+
+    #[test]
+    fn room_that_is_there_is_used_first() {
+        assert_eq!(growth(4_096, BODY_GROWTH_BYTES, 1 << 30), 0);
+        assert_eq!(growth(4_096, 10, 4_106), 0);
+        assert_eq!(growth(4_096, 9, 4_106), 10);
+    }
 }

@@ -14,6 +14,7 @@ use simd_json::INPUT_PADDING;
 use simd_json::Node;
 use simd_json::StaticNode;
 use simd_json::value::tape::{Array, Object, Tape};
+use std::borrow::Cow;
 use std::hash::BuildHasher;
 use std::hash::RandomState;
 use std::io::Write;
@@ -156,6 +157,24 @@ pub fn raw(value: Value<'_, '_>) -> String {
     let mut out = Vec::new();
     write_value(value, &mut out);
     String::from_utf8(out).expect("what we write is UTF-8, because strings are")
+}
+
+/// Appends `text` to `copy`, which is to be parsed, with the room that this takes behind it: a long copy that
+/// grew only then would be copied once more.
+pub fn copy_to_parse(text: &[u8], copy: &mut Vec<u8>) {
+    copy.reserve(text.len() + INPUT_PADDING);
+    copy.extend_from_slice(text);
+}
+
+/// `text` escaped, as it stands between quotes.
+pub fn escaped(text: Cow<'_, str>) -> Cow<'_, str> {
+    if clean_prefix(text.as_bytes()) == text.len() {
+        return text;
+    }
+    let mut quoted = Vec::new();
+    write_string(&text, &mut quoted);
+    let quoted = String::from_utf8(quoted).expect("what we write is UTF-8, because strings are");
+    Cow::Owned(quoted[1..quoted.len() - 1].to_owned())
 }
 
 /// Appends `text` quoted and escaped.
@@ -383,6 +402,27 @@ mod tests {
         assert_eq!(judge(b"-9223372036854775808").as_deref(), Ok("-9223372036854775808"));
         assert_eq!(judge(br#""\ud83d\ude00""#).as_deref(), Ok("\"\u{1f600}\""));
         assert_eq!(judge(b"1.7976931348623157e308").as_deref(), Ok("1.7976931348623157e308"));
+    }
+
+    #[test]
+    fn what_stands_between_quotes_is_the_string() {
+        for text in ["", "plain é", "a\"b", "\\\n\u{1}", &format!("{}\"", "long ".repeat(20))] {
+            let mut quoted = Vec::new();
+            write_string(text, &mut quoted);
+            assert_eq!(format!("\"{}\"", escaped(text.into())).into_bytes(), quoted);
+        }
+        assert!(matches!(escaped("plain é".into()), Cow::Borrowed(_)));
+    }
+
+    #[test]
+    fn a_copy_to_parse_does_not_move() {
+        let text = format!("[{}1]", "1,".repeat(10_000));
+        let mut copy = Vec::with_capacity(10);
+        copy_to_parse(text.as_bytes(), &mut copy);
+        let at = copy.as_ptr() as usize;
+        let mut parser = Parser::new();
+        parser.parse(&mut copy).expect("valid JSON");
+        assert_eq!(parser.copy_base(), at);
     }
 
     #[test]

@@ -27,6 +27,7 @@ use crate::provider::usage_event;
 on_both_drivers! {
     bodies_keep_every_byte_but_the_model,
     long_bodies_keep_every_byte_but_the_model,
+    long_bodies_reach_the_next_target_in_its_own_words,
     long_bodies_are_held_once_and_then_forgotten,
     models_are_named_in_every_form,
     the_upstream_head_is_made_anew,
@@ -108,11 +109,50 @@ fn long_bodies_keep_every_byte_but_the_model(driver: Driver) {
     }
 }
 
+fn long_bodies_reach_the_next_target_in_its_own_words(driver: Driver) {
+    let failing = Provider::start(|_, peer| peer.send(json_answer(503, "{}")));
+    let last = Provider::start(echo);
+    let gateway = Setup::new(driver)
+        .provider("first", &failing, "kind = \"mistral\"")
+        .provider("second", &failing, "kind = \"groq\"")
+        .provider("third", &last, "")
+        .route("*", "\"first/a\", \"second\", \"third/\\\"b\\\"\"", "")
+        .start();
+    let picture = "iVBORw0KGgo".repeat(50_000);
+    let part = format!(r#"{{"type":"image_url","image_url":{{"url":"data:image/png;base64,{picture}"}}}}"#);
+    let turn =
+        format!(r#"{{"role":"developer","content":[{part}]}},{{"role":"user","name":"Ann","content":[{part}]}}"#);
+    let thought = r#"{"role":"assistant","reasoning_content":"hm","content":"x"}"#;
+    let last_turn = r#"{"role":"user","content":"end"}"#;
+    let body = format!(
+        r#"{{ "seed":7, "user" : "u", "model":"m", "messages":[{turn}, {thought} ,{turn},{last_turn}], "store":true }}"#
+    );
+    let told = gateway.ask(&post("", &body));
+    assert_eq!((told.status, told.content()), (200, "echo end".to_owned()), "{}", told.text());
+    let without_reasoning = body.replace("\"reasoning_content\":\"hm\",", "");
+    let to_mistral = without_reasoning
+        .replace("\"seed\"", "\"random_seed\"")
+        .replace(", \"user\" : \"u\"", "")
+        .replace("\"m\"", "\"a\"")
+        .replace("developer", "system")
+        .replace(", \"store\":true", "");
+    let to_groq = without_reasoning.replace(",\"name\":\"Ann\"", "").replace(", \"store\":true", "");
+    let to_third = body.replace("\"m\"", r#""\"b\"""#);
+    let seen: Vec<String> = failing.seen().iter().chain(&last.seen()).map(|seen| seen.text()).collect();
+    for (seen, wanted) in seen.iter().zip([to_mistral, to_groq, to_third]) {
+        let apart = seen.bytes().zip(wanted.bytes()).position(|(one, other)| one != other);
+        assert!(*seen == wanted, "{} bytes instead of {}, apart at {apart:?}", seen.len(), wanted.len());
+    }
+    assert_eq!(seen.len(), 3);
+}
+
 fn long_bodies_are_held_once_and_then_forgotten(driver: Driver) {
     const BYTES: usize = 20 << 20;
     /// Less than half a copy beside the one that is kept.
     const GROWTH_MAX: u64 = 30 << 20;
     const REMAINS_MAX: u64 = 16 << 20;
+    /// The one that is kept, the parser's, and less than another.
+    const PEAK_MAX: u64 = 60 << 20;
     let gate = Gate::default();
     let provider = Provider::start({
         let gate = gate.clone();
@@ -136,6 +176,8 @@ fn long_bodies_are_held_once_and_then_forgotten(driver: Driver) {
     caller.send(&post("", &body("m", &"picture".repeat(BYTES / 7))));
     gate.wait("arrived");
     until("one copy is left", || grown() < GROWTH_MAX);
+    let peak = gateway.resident_bytes_at_peak().saturating_sub(before);
+    assert!(peak < PEAK_MAX, "{peak} bytes, which is another copy");
     gate.open("go");
     assert_eq!(caller.answer().status, 200);
     until("nothing is left", || grown() < REMAINS_MAX);

@@ -287,14 +287,11 @@ pub(super) fn write_request(
     Ok(dropped)
 }
 
-/// Writes a request of this dialect by way of the neutral one; false if that cannot be done.
-pub(super) fn write_anew(body: Value<'_, '_>, model: &str, options: TargetOptions, out: &mut Vec<u8>) -> bool {
-    let before = out.len();
-    let written = read_request(body).and_then(|request| write_request(&request, model, options, out));
-    if written.is_err() {
-        out.truncate(before);
-    }
-    written.is_ok()
+/// A request of this dialect, written by way of the neutral one, if that can be done.
+pub(super) fn written_anew(body: Value<'_, '_>, model: &str, options: TargetOptions) -> Option<Vec<u8>> {
+    let mut out = Vec::new();
+    write_request(&read_request(body).ok()?, model, options, &mut out).ok()?;
+    Some(out)
 }
 
 fn drop_field(field: &str, dropped: &mut Vec<Dropped>) {

@@ -2,6 +2,7 @@
 //! the API it is meant.
 
 use super::super::members::members;
+use crate::wire::edits::Edit;
 use crate::wire::percent;
 
 const VERSION: &str = "\"anthropic_version\":\"vertex-2023-10-16\"";
@@ -21,27 +22,25 @@ pub fn write_vertex_path(path: &str, model: &str, stream: bool, out: &mut Vec<u8
     out.extend_from_slice(verb.as_bytes());
 }
 
-/// Makes the body that begins at `start` of `out`, and goes to `path`, one for Vertex: every byte but those of
-/// the model stays.
-pub fn wrap_for_vertex(path: &str, out: &mut Vec<u8>, start: usize) {
-    let body = &out[start..];
+/// The edit that makes `body`, which goes to `path`, one for Vertex: every byte but those of the model stays.
+pub fn wrap_for_vertex(path: &str, body: &[u8]) -> Option<Edit<'static>> {
     let members = members(body, 0);
     let named = |name: &[u8]| members.iter().find(|member| member.name(body) == name);
     if named(b"anthropic_version").is_some() {
-        return;
+        return None;
     }
-    let Some(model) = named(b"model") else { return };
+    let model = named(b"model")?;
     // A count needs the model all the same, since its path names none.
-    let (at, text) = match path {
-        COUNT => (model.key.start..model.key.start, format!("{VERSION},")),
-        _ => (model.key.start..model.value.end, VERSION.to_owned()),
-    };
-    out.splice(start + at.start..start + at.end, text.into_bytes());
+    Some(match path {
+        COUNT => Edit { at: model.key.start..model.key.start, text: format!("{VERSION},").into() },
+        _ => Edit { at: model.key.start..model.value.end, text: VERSION.into() },
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::edits::Edited;
 
     #[test]
     fn the_model_goes_into_the_path() {
@@ -58,9 +57,10 @@ mod tests {
     #[test]
     fn the_version_stands_where_the_model_stood() {
         let wrapped = |path: &str, body: &str| {
-            let mut out = format!("head{body}").into_bytes();
-            wrap_for_vertex(path, &mut out, 4);
-            String::from_utf8(out).expect("text").replacen("head", "", 1)
+            let (mut edited, mut out) = (Edited::from(body.as_bytes()), Vec::new());
+            edited.amend(wrap_for_vertex(path, body.as_bytes()));
+            edited.write(&mut out);
+            String::from_utf8(out).expect("text")
         };
         let body = r#"{ "max_tokens":9, "model" : "m","messages":[{"model":"x"}]}"#;
         let wanted = r#"{ "max_tokens":9, "anthropic_version":"vertex-2023-10-16","messages":[{"model":"x"}]}"#;

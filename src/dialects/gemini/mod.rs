@@ -47,6 +47,7 @@ use crate::chat::Ask;
 use crate::chat::Plain;
 use crate::chat::Request;
 use crate::fault::Fault;
+use crate::wire::edits::Edited;
 use crate::wire::json::Value;
 use crate::wire::percent;
 use std::borrow::Cow;
@@ -152,19 +153,18 @@ impl Dialect for Gemini {
         super::id_characters(random)
     }
 
-    fn splice_request(
+    fn splice_request<'r, 't>(
         &self,
-        raw: &[u8],
+        raw: &'r [u8],
         body: Value<'_, '_>,
         _ask: &Ask<'_>,
-        model: &str,
+        model: &'t str,
         _options: TargetOptions,
-        out: &mut Vec<u8>,
-    ) {
+    ) -> Edited<'r, 't> {
         // The path names the model. Some callers say it here as well, and may not mean another one.
         match body.as_object().is_some_and(|object| object.get("model").is_some()) {
-            true => splice::splice(raw, body, &format!("models/{}", bare(model)), false, out),
-            false => out.extend_from_slice(raw),
+            true => splice::splice(raw, body, format!("models/{}", bare(model)), false),
+            false => raw.into(),
         }
     }
 

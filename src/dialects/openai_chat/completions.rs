@@ -29,6 +29,7 @@ use crate::chat::Part;
 use crate::chat::RawJson;
 use crate::chat::Request;
 use crate::fault::Fault;
+use crate::wire::edits::Edited;
 use crate::wire::json;
 use crate::wire::json::JsonObject;
 use crate::wire::json::Parser;
@@ -138,16 +139,15 @@ impl Dialect for OpenAiCompletions {
         format!("cmpl-{}", super::super::id_characters(random))
     }
 
-    fn splice_request(
+    fn splice_request<'r, 't>(
         &self,
-        raw: &[u8],
+        raw: &'r [u8],
         body: Value<'_, '_>,
         ask: &Ask<'_>,
-        model: &str,
+        model: &'t str,
         options: TargetOptions,
-        out: &mut Vec<u8>,
-    ) {
-        super::OpenAiChat.splice_request(raw, body, ask, model, options, out);
+    ) -> Edited<'r, 't> {
+        super::OpenAiChat.splice_request(raw, body, ask, model, options)
     }
 
     fn event_facts(&self, _name: Option<&str>, data: &str, body: Option<Value<'_, '_>>) -> Result<EventFacts, Fault> {

@@ -49,6 +49,7 @@ use crate::chat::Ask;
 use crate::chat::Plain;
 use crate::chat::Request;
 use crate::fault::Fault;
+use crate::wire::edits::Edited;
 use crate::wire::json::JsonArray;
 use crate::wire::json::Value;
 use crate::wire::json::ValueAsScalar;
@@ -155,17 +156,16 @@ impl Dialect for OpenAiChat {
         format!("chatcmpl-{}", super::id_characters(random))
     }
 
-    fn splice_request(
+    fn splice_request<'r, 't>(
         &self,
-        raw: &[u8],
+        raw: &'r [u8],
         body: Value<'_, '_>,
         ask: &Ask<'_>,
-        model: &str,
+        model: &'t str,
         options: TargetOptions,
-        out: &mut Vec<u8>,
-    ) {
+    ) -> Edited<'r, 't> {
         let inject_usage = options.inject_usage && ask.stream && !ask.include_usage;
-        splice::splice(raw, body, model, inject_usage, out);
+        splice::splice(raw, body, model, inject_usage)
     }
 
     fn event_facts(&self, _name: Option<&str>, data: &str, body: Option<Value<'_, '_>>) -> Result<EventFacts, Fault> {

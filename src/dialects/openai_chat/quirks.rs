@@ -1,7 +1,7 @@
 //! What imitators of chat completions do not take as OpenAI does, and the fewest edits of a request body
 //! that make it good for them.
 //!
-//! A body that is about to be sent, whether it passed through or was translated, is walked once by its
+//! A body that is about to be sent, whether it passes through or was translated, is walked once by its
 //! structure; what the walk does not touch keeps every byte, because providers hash prompt prefixes. A
 //! field is left out only where that does not change what is asked for (bookkeeping, delivery, what other
 //! providers add to their own answers), and everything left out is told. A field that does change the
@@ -12,6 +12,7 @@ use super::super::members::Member;
 use super::super::members::elements;
 use super::super::members::members;
 use super::super::signature;
+use crate::wire::edits::Edit;
 use std::borrow::Cow;
 use std::ops::Range;
 
@@ -65,6 +66,11 @@ impl Quirks {
             || [self.renamed, self.renamed_in_messages].iter().any(|names| !names.is_empty())
     }
 
+    /// Is the provider asked for the tokens of a stream? What it refuses is not added first.
+    pub fn is_asked_for_usage(&self) -> bool {
+        !self.volunteers_usage && !self.refused.contains(&"stream_options")
+    }
+
     /// What the provider calls the field `name`.
     fn renamed(&self, name: &[u8]) -> Option<&'static str> {
         if self.only_max_tokens && name == b"max_completion_tokens" {
@@ -74,30 +80,10 @@ impl Quirks {
     }
 }
 
-/// Makes the body that begins at `start` of `out` good for a provider with these `quirks`; tells what had
-/// to be left out. The body is one JSON object that has been written or checked by us.
-pub fn adapt(out: &mut Vec<u8>, start: usize, quirks: &Quirks) -> Vec<Dropped> {
-    let mut dropped = Vec::new();
-    let edits = edits(&out[start..], quirks, &mut dropped);
-    if edits.is_empty() {
-        return dropped;
-    }
-    let body = out.split_off(start);
-    let mut done = 0;
-    for (at, text) in edits {
-        out.extend_from_slice(&body[done..at.start]);
-        out.extend_from_slice(text.as_bytes());
-        done = at.end;
-    }
-    out.extend_from_slice(&body[done..]);
-    dropped
-}
-
-/// Ranges and what stands there instead, in their order and without overlap.
-type Edits = Vec<(Range<usize>, Cow<'static, str>)>;
-
-fn edits(body: &[u8], quirks: &Quirks, dropped: &mut Vec<Dropped>) -> Edits {
-    let mut edits = Vec::new();
+/// The edits that make `body` good for a provider with these `quirks`, and what had to be left out. The body
+/// is one JSON object that has been written or checked by us.
+pub fn adapt(body: &[u8], quirks: &Quirks) -> (Vec<Edit<'static>>, Vec<Dropped>) {
+    let (mut edits, mut dropped) = (Vec::new(), Vec::new());
     let members = members(body, 0);
     let stands_aside = |name: &[u8]| {
         // Of a field and its older spelling the newer one counts.
@@ -113,21 +99,31 @@ fn edits(body: &[u8], quirks: &Quirks, dropped: &mut Vec<Dropped>) -> Edits {
     for (place, member) in members.iter().enumerate() {
         let name = member.name(body);
         if !kept(member) {
-            edits.push((without(&members, place, &kept), Cow::Borrowed("")));
+            edits.push(edit(without(&members, place, &kept), ""));
             if !stands_aside(name) {
-                note(String::from_utf8_lossy(name).into_owned(), member, body, dropped);
+                note(String::from_utf8_lossy(name).into_owned(), member, body, &mut dropped);
             }
         } else if let Some(to) = quirks.renamed(name) {
-            edits.push((member.key.start + 1..member.key.end - 1, Cow::Borrowed(to)));
+            edits.push(edit(member.key.start + 1..member.key.end - 1, to));
         } else if name == b"messages" && body.get(member.value.start) == Some(&b'[') {
             let messages = elements(body, member.value.start);
-            messages.iter().for_each(|message| edit_message(body, message, quirks, &mut edits, dropped));
+            messages.iter().for_each(|message| edit_message(body, message, quirks, &mut edits, &mut dropped));
         }
     }
-    edits
+    (edits, dropped)
 }
 
-fn edit_message(body: &[u8], message: &Range<usize>, quirks: &Quirks, edits: &mut Edits, dropped: &mut Vec<Dropped>) {
+fn edit(at: Range<usize>, text: impl Into<Cow<'static, str>>) -> Edit<'static> {
+    Edit { at, text: text.into() }
+}
+
+fn edit_message(
+    body: &[u8],
+    message: &Range<usize>,
+    quirks: &Quirks,
+    edits: &mut Vec<Edit<'static>>,
+    dropped: &mut Vec<Dropped>,
+) {
     if body.get(message.start) != Some(&b'{') {
         return;
     }
@@ -146,20 +142,20 @@ fn edit_message(body: &[u8], message: &Range<usize>, quirks: &Quirks, edits: &mu
     };
     for (place, member) in members.iter().enumerate() {
         if refused(member) {
-            edits.push((without(&members, place, &|member| !refused(member)), Cow::Borrowed("")));
+            edits.push(edit(without(&members, place, &|member| !refused(member)), ""));
             let name = String::from_utf8_lossy(member.name(body));
             note(format!("messages.{name}"), member, body, dropped);
             continue;
         }
         if let Some(to) = renamed(member) {
-            edits.push((member.key.start + 1..member.key.end - 1, Cow::Borrowed(to)));
+            edits.push(edit(member.key.start + 1..member.key.end - 1, to));
         }
         match (member.name(body), &body[member.value.clone()]) {
             (b"role", b"\"developer\"") if quirks.only_system => {
-                edits.push((member.value.clone(), Cow::Borrowed("\"system\"")));
+                edits.push(edit(member.value.clone(), "\"system\""));
             }
             (BLOCKS, [b'[', ..]) if quirks.details_reasoning => {
-                edits.push((member.value.clone(), Cow::Owned(details(body, member.value.start))));
+                edits.push(edit(member.value.clone(), details(body, member.value.start)));
             }
             (b"tool_call_id", _) => edit_call_id(body, member, quirks, edits),
             (b"tool_calls", [b'[', ..]) if quirks.call_id_length.is_some() => {
@@ -202,12 +198,12 @@ fn details(body: &[u8], open: usize) -> String {
     format!("[{}]", written.join(","))
 }
 
-fn edit_call_id(body: &[u8], member: &Member, quirks: &Quirks, edits: &mut Edits) {
+fn edit_call_id(body: &[u8], member: &Member, quirks: &Quirks, edits: &mut Vec<Edit<'static>>) {
     let [b'"', id @ .., b'"'] = &body[member.value.clone()] else { return };
     let Some(length) = quirks.call_id_length else { return };
     if id.len() != length || !id.iter().all(u8::is_ascii_alphanumeric) {
         let inside = member.value.start + 1..member.value.end - 1;
-        edits.push((inside, Cow::Owned(call_id(id, length))));
+        edits.push(edit(inside, call_id(id, length)));
     }
 }
 
@@ -246,6 +242,7 @@ fn without(members: &[Member], place: usize, kept: &dyn Fn(&Member) -> bool) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::edits::edit_in_place;
     use proptest::prelude::*;
     use serde_json::Value;
 
@@ -263,11 +260,10 @@ mod tests {
     };
 
     fn adapted(body: &str) -> (String, Vec<String>) {
-        let mut out = b"head ".to_vec();
-        out.extend_from_slice(body.as_bytes());
-        let dropped = adapt(&mut out, 5, &STRICT);
+        let (edits, dropped) = adapt(body.as_bytes(), &STRICT);
+        let mut out = body.as_bytes().to_vec();
+        edit_in_place(&mut out, 0, edits);
         let text = String::from_utf8(out).expect("text");
-        let text = text.strip_prefix("head ").expect("what stands before is not touched").to_owned();
         (text, dropped.into_iter().map(|dropped| dropped.field).collect())
     }
 
@@ -352,6 +348,13 @@ mod tests {
         let body = r#"{"thoughts":1,"messages":[{"thoughts":"a"},{"thinking":"b","thoughts":"a"}]}"#;
         let wanted = r#"{"thoughts":1,"messages":[{"thinking":"a"},{"thinking":"b"}]}"#;
         assert_eq!(adapted(body), (wanted.to_owned(), vec!["messages.thoughts".to_owned()]));
+    }
+
+    #[test]
+    fn who_volunteers_usage_or_refuses_the_question_is_not_asked() {
+        assert!(Quirks::NONE.is_asked_for_usage());
+        assert!(!Quirks { volunteers_usage: true, ..Quirks::NONE }.is_asked_for_usage());
+        assert!(!Quirks { refused: &["user", "stream_options"], ..Quirks::NONE }.is_asked_for_usage());
     }
 
     #[test]

@@ -57,6 +57,7 @@ use crate::chat::Extra;
 use crate::chat::Plain;
 use crate::chat::Request;
 use crate::fault::Fault;
+use crate::wire::edits::Edited;
 use crate::wire::json::Value;
 use std::borrow::Cow;
 
@@ -176,21 +177,18 @@ impl Dialect for OpenAiResponses {
         format!("resp_{}", super::id_characters(random))
     }
 
-    fn splice_request(
+    fn splice_request<'r, 't>(
         &self,
-        raw: &[u8],
+        raw: &'r [u8],
         body: Value<'_, '_>,
         _ask: &Ask<'_>,
-        model: &str,
+        model: &'t str,
         options: TargetOptions,
-        out: &mut Vec<u8>,
-    ) {
+    ) -> Edited<'r, 't> {
         // Reasoning of another provider's turn would be refused, so such a conversation is written anew.
         let sealed_elsewhere = Sealed::Signature.stands_in(raw) || Sealed::Redacted.stands_in(raw);
-        if sealed_elsewhere && request::write_anew(body, model, options, out) {
-            return;
-        }
-        splice::splice(raw, body, model, false, out);
+        let anew = if sealed_elsewhere { request::written_anew(body, model, options) } else { None };
+        anew.map_or_else(|| splice::splice(raw, body, model, false), Edited::from)
     }
 
     fn event_facts(&self, name: Option<&str>, _data: &str, body: Option<Value<'_, '_>>) -> Result<EventFacts, Fault> {

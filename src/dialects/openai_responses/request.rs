@@ -190,14 +190,11 @@ fn read_function_tool(tool: Value<'_, '_>) -> Option<Tool> {
     Some(Tool::Function(read))
 }
 
-/// Writes a request of this dialect by way of the neutral one; false if that cannot be done.
-pub(super) fn write_anew(body: Value<'_, '_>, model: &str, options: TargetOptions, out: &mut Vec<u8>) -> bool {
-    let before = out.len();
-    let written = read_request(body).and_then(|request| write_request(&request, model, options, out));
-    if written.is_err() {
-        out.truncate(before);
-    }
-    written.is_ok()
+/// A request of this dialect, written by way of the neutral one, if that can be done.
+pub(super) fn written_anew(body: Value<'_, '_>, model: &str, options: TargetOptions) -> Option<Vec<u8>> {
+    let mut out = Vec::new();
+    write_request(&read_request(body).ok()?, model, options, &mut out).ok()?;
+    Some(out)
 }
 
 pub(super) fn write_request(
@@ -527,9 +524,8 @@ mod tests {
         let rest = r#"{"type":"function_call","call_id":"c","name":"f","arguments":"{}","id":"fc_1","status":"completed"},{"type":"function_call_output","call_id":"c","output":"o"}"#;
         let body = |items: &str| format!(r#"{{"model":"a","input":[{items}],"store":true,"new":[1]}}"#);
         for foreign in ["ringgate:thinking:EqQB", "ringgate:thinking:", "ringgate:redacted:x"] {
-            let mut out = Vec::new();
             let text = body(&format!("{},{},{rest}", sealed(foreign), sealed("gAAAAA")));
-            assert!(parsed(&text, |value| write_anew(value, "b", TargetOptions::default(), &mut out)));
+            let out = parsed(&text, |value| written_anew(value, "b", TargetOptions::default())).expect("expressible");
             let wanted = body(&format!("{},{rest}", sealed("gAAAAA"))).replace("\"a\"", "\"b\"");
             let (got, wanted): (serde_json::Value, serde_json::Value) =
                 (serde_json::from_slice(&out).expect("JSON"), serde_json::from_str(&wanted).expect("JSON"));

@@ -243,10 +243,9 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         forward::pass_fields(incoming, provider, &self.instance, &mut out);
         let expects_body = matches!(incoming.head.method, Method::Post | Method::Put | Method::Patch);
         if expects_body || !incoming.body.is_empty() {
-            let body_at = forward::open_body(&mut out);
-            call.said.write(incoming.body, model, &self.parser, &mut out);
-            forward::close_body(body_at, &mut out);
-            Ok(Outgoing::sharing(out, body_at, incoming.body))
+            let body = call.said.with_model(incoming.body, model, &self.parser);
+            forward::end_head(body.length(), &mut out);
+            Ok(Outgoing::new(out, &body))
         } else {
             out.extend_from_slice(b"\r\n");
             Ok(out.into())

@@ -8,6 +8,8 @@ use super::super::receive;
 use crate::dialects::opaque;
 use crate::fault::Fault;
 use crate::fault::Kind;
+use crate::wire::edits::Edit;
+use crate::wire::edits::Edited;
 use crate::wire::http1::Known;
 use crate::wire::json;
 use crate::wire::json::Parser;
@@ -53,31 +55,35 @@ impl Said {
         Ok(Said::default())
     }
 
-    /// Appends `body`, which was read as this, with `model` in the place of its model.
-    pub(super) fn write(&self, body: &[u8], model: Option<&str>, parser: &RefCell<Parser>, out: &mut Vec<u8>) {
+    /// `body`, which was read as this, with `model` in the place of its model.
+    pub(super) fn with_model<'b, 'm>(
+        &self,
+        body: &'b [u8],
+        model: Option<&'m str>,
+        parser: &RefCell<Parser>,
+    ) -> Edited<'b, 'm> {
+        let mut edited = Edited::from(body);
         let Some(model) = model.filter(|model| self.model.as_deref().is_some_and(|said| said != *model)) else {
-            return out.extend_from_slice(body);
+            return edited;
         };
         match &self.form {
-            Form::Unread => out.extend_from_slice(body),
-            Form::Multipart(at) => {
-                out.extend_from_slice(&body[..at.start]);
-                out.extend_from_slice(model.as_bytes());
-                out.extend_from_slice(&body[at.end..]);
-            }
+            Form::Unread => {}
+            Form::Multipart(at) => edited.amend([Edit { at: at.clone(), text: model.into() }]),
             Form::Json => {
-                let mut copy = body.to_vec();
+                let mut copy = Vec::new();
+                json::copy_to_parse(body, &mut copy);
                 let mut parser = parser.borrow_mut();
                 let tape = parser.parse(&mut copy).expect("this body was parsed before");
-                opaque::replace_model(body, tape.as_value(), model, out);
+                edited = opaque::replace_model(body, tape.as_value(), model);
                 parser.recycle(tape);
             }
         }
+        edited
     }
 }
 
 /// `incoming`'s body with `model` as its model, whatever it says itself: what the path names counts. `None`
-/// where it cannot be read, which is for others to say.
+/// where it says that already, and where it cannot be read, which is for others to say.
 pub(in crate::gateway) fn with_model(
     incoming: &Incoming<'_>,
     model: &str,
@@ -86,18 +92,18 @@ pub(in crate::gateway) fn with_model(
     let is_object = incoming.body.trim_ascii_start().starts_with(b"{");
     let said = if is_object { said_in_json(incoming.body, parser) } else { Said::read(incoming, parser) };
     let said = said.ok()?;
-    let mut out = Vec::with_capacity(incoming.body.len() + model.len() + 16);
-    if said.model.is_some() || !matches!(said.form, Form::Json) {
-        said.write(incoming.body, Some(model), parser, &mut out);
-        return Some(out);
+    let mut edited = said.with_model(incoming.body, Some(model), parser);
+    if said.model.is_none() && matches!(said.form, Form::Json) {
+        let inside = memchr::memchr(b'{', incoming.body)? + 1;
+        let is_empty = incoming.body[inside..].trim_ascii_start().starts_with(b"}");
+        let (model, comma) = (json::escaped(model.into()), if is_empty { "" } else { "," });
+        edited.amend([Edit { at: inside..inside, text: format!("\"model\":\"{model}\"{comma}").into() }]);
     }
-    let (before, after) = incoming.body.split_at(memchr::memchr(b'{', incoming.body)? + 1);
-    let is_empty = after.trim_ascii_start().starts_with(b"}");
-    out.extend_from_slice(before);
-    out.extend_from_slice(b"\"model\":");
-    json::write_string(model, &mut out);
-    out.extend_from_slice(if is_empty { b"" } else { b"," });
-    out.extend_from_slice(after);
+    if edited.is_unchanged() {
+        return None;
+    }
+    let mut out = Vec::new();
+    edited.write(&mut out);
     Some(out)
 }
 
@@ -118,7 +124,8 @@ fn said_in_form(body: &[u8], at: Option<Range<usize>>) -> Result<Said, Fault> {
 }
 
 fn said_in_json(body: &[u8], parser: &RefCell<Parser>) -> Result<Said, Fault> {
-    let mut copy = body.to_vec();
+    let mut copy = Vec::new();
+    json::copy_to_parse(body, &mut copy);
     let mut parser = parser.borrow_mut();
     let tape = parser.parse(&mut copy).map_err(receive::json_fault)?;
     let model = opaque::read_model(tape.as_value()).map(|model| model.map(str::to_owned));
@@ -144,7 +151,7 @@ mod tests {
 
     fn rewritten(content_type: &str, body: &str) -> String {
         let (said, mut out) = (said(content_type, body).expect("readable"), Vec::new());
-        said.write(body.as_bytes(), Some("other"), &RefCell::new(Parser::new()), &mut out);
+        said.with_model(body.as_bytes(), Some("other"), &RefCell::new(Parser::new())).write(&mut out);
         String::from_utf8(out).expect("text")
     }
 
@@ -165,10 +172,10 @@ mod tests {
         ] {
             assert_eq!(named(JSON, body).as_deref(), Some(wanted));
         }
-        for unreadable in ["{", "[1]", "7"] {
-            assert_eq!(named(JSON, unreadable), None, "{unreadable}");
+        for as_it_is in ["{", "[1]", "7", r#"{"x":1,"model":"a\"b"}"#] {
+            assert_eq!(named(JSON, as_it_is), None, "{as_it_is}");
         }
-        assert_eq!(named("", "x").as_deref(), Some("x"));
+        assert_eq!(named("", "x"), None);
     }
 
     const JSON: &str = "content-type: Application/JSON; charset=utf-8\r\n";

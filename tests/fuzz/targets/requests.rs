@@ -14,6 +14,8 @@ use ringgate::dialects::openai_chat;
 use ringgate::fault::Fault;
 use ringgate::fault::Kind;
 use ringgate::providers;
+use ringgate::wire::edits::Edited;
+use ringgate::wire::edits::edit_in_place;
 use ringgate::wire::json;
 use serde_json::Value;
 
@@ -61,7 +63,7 @@ pub fn beside(name: &str, bytes: &[u8]) {
                 continue;
             }
             let mut out = Vec::new();
-            other.splice_request(bytes, body, &ask, "m", TargetOptions::default(), &mut out);
+            other.splice_request(bytes, body, &ask, "m", TargetOptions::default()).write(&mut out);
             written(&out, provider.name(), |_| ());
         }
     });
@@ -88,10 +90,10 @@ fn judge(dialect: &dyn Dialect, bytes: &[u8], body: json::Value<'_, '_>) -> Opti
     for inject_usage in [false, true] {
         let options = TargetOptions { inject_usage, ..TargetOptions::default() };
         let mut out = Vec::new();
-        dialect.splice_request(bytes, body, &ask, "an\"other", options, &mut out);
+        dialect.splice_request(bytes, body, &ask, "an\"other", options).write(&mut out);
         let spliced = written(&out, "splice", json::raw);
         passed_through(&json::raw(body), &spliced, &out, dialect);
-        adapted(&out);
+        adapted(inject_usage, || dialect.splice_request(bytes, body, &ask, "an\"other", options));
     }
     Some(ask.detached())
 }
@@ -121,14 +123,20 @@ fn passed_through(before: &str, after: &str, spliced: &[u8], dialect: &dyn Diale
     assert!(named.get("model").is_none_or(|model| model == "an\"other" || dialect.family() == "gemini"), "{after}");
 }
 
-/// Whatever a provider's quirks make of a body is JSON.
-fn adapted(body: &[u8]) {
-    for kind in providers::ALL.iter().filter(|kind| kind.quirks.change_requests()) {
-        let mut out = b"before".to_vec();
-        out.extend_from_slice(body);
-        openai_chat::adapt(&mut out, 6, &kind.quirks);
-        assert!(out.starts_with(b"before"));
-        written(&out[6..], kind.name, |_| ());
+/// Whatever a provider's quirks make of a body is JSON, and the same whether they judge it before its other
+/// edits are made or after.
+fn adapted<'b>(usage_is_asked_for: bool, spliced: impl Fn() -> Edited<'b, 'static>) {
+    let kinds = providers::ALL.iter().filter(|kind| kind.quirks.change_requests());
+    for kind in kinds.filter(|kind| !usage_is_asked_for || kind.quirks.is_asked_for_usage()) {
+        let (mut at_once, mut out) = (spliced(), Vec::new());
+        at_once.amend(openai_chat::adapt(at_once.source(), &kind.quirks).0);
+        at_once.write(&mut out);
+        let mut later = b"before".to_vec();
+        spliced().write(&mut later);
+        let edits = openai_chat::adapt(&later[6..], &kind.quirks).0;
+        edit_in_place(&mut later, 6, edits);
+        assert!(later.starts_with(b"before"));
+        assert_eq!(written(&out, kind.name, json::raw), written(&later[6..], kind.name, json::raw), "{}", kind.name);
     }
 }
 

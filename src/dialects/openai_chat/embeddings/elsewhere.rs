@@ -28,6 +28,7 @@ use crate::chat::Request;
 use crate::chat::Usage;
 use crate::chat::VectorForm;
 use crate::fault::Fault;
+use crate::wire::edits::Edited;
 use crate::wire::json;
 use crate::wire::json::JsonObject;
 use crate::wire::json::TypedScalarValue;
@@ -180,18 +181,19 @@ impl Dialect for Elsewhere {
         OpenAiEmbeddings.answer_id(random)
     }
 
-    fn splice_request(
+    fn splice_request<'r, 't>(
         &self,
-        _raw: &[u8],
+        _raw: &'r [u8],
         body: Value<'_, '_>,
         _ask: &Ask<'_>,
-        model: &str,
+        model: &'t str,
         _options: TargetOptions,
-        out: &mut Vec<u8>,
-    ) {
+    ) -> Edited<'r, 't> {
+        let mut out = Vec::new();
         if let Some(object) = body.as_object() {
-            (self.write_request)(&object, &texts(&object).unwrap_or_default(), model, out);
+            (self.write_request)(&object, &texts(&object).unwrap_or_default(), model, &mut out);
         }
+        out.into()
     }
 
     fn whole_answer(&self, raw: &[u8], ask: &Ask<'_>) -> Option<ReadWhole> {
@@ -274,7 +276,7 @@ pub(super) mod tests {
         parsed(body, |value| {
             let unsaid = dialect.left_unsaid(value, model)?;
             let (ask, mut out) = (dialect.read_ask(value)?, Vec::new());
-            dialect.splice_request(body.as_bytes(), value, &ask, model, TargetOptions::default(), &mut out);
+            dialect.splice_request(body.as_bytes(), value, &ask, model, TargetOptions::default()).write(&mut out);
             let names = unsaid.into_iter().map(|dropped| dropped.field).collect();
             Ok((serde_json::from_slice(&out).expect("what we write is JSON"), names))
         })

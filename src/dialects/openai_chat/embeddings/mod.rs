@@ -33,6 +33,7 @@ use crate::chat::Request;
 use crate::chat::Usage;
 use crate::chat::VectorForm;
 use crate::fault::Fault;
+use crate::wire::edits::Edited;
 use crate::wire::json::Parser;
 use crate::wire::json::TypedScalarValue;
 use crate::wire::json::Value;
@@ -143,16 +144,15 @@ impl Dialect for OpenAiEmbeddings {
         String::new()
     }
 
-    fn splice_request(
+    fn splice_request<'r, 't>(
         &self,
-        raw: &[u8],
+        raw: &'r [u8],
         body: Value<'_, '_>,
         _ask: &Ask<'_>,
-        model: &str,
+        model: &'t str,
         _options: TargetOptions,
-        out: &mut Vec<u8>,
-    ) {
-        splice::splice(raw, body, model, false, out);
+    ) -> Edited<'r, 't> {
+        splice::splice(raw, body, model, false)
     }
 
     fn whole_answer(&self, raw: &[u8], ask: &Ask<'_>) -> Option<ReadWhole> {
