@@ -235,7 +235,7 @@ fn written(dialect: &dyn Dialect) -> (String, String) {
         String::from_utf8(out).expect("events are text")
     };
     let (id, model) = ("resp_01Xf6SmUVY1mDrSwFc5RsY3n".to_owned(), MODEL.to_owned());
-    let start = Event::Start { id, model, created_s: 1_784_728_648, extra: Vec::new() };
+    let start = Event::Start { id, model, created_s: 1_784_728_648, service_tier: None, extra: Vec::new() };
     let text = |text: &str| Event::Text { choice: 0, text: text.to_owned() };
     (write(&[start, text("The capital is")]), write(&[text(" Paris, which")]))
 }

@@ -1,6 +1,8 @@
 //! Every recorded exchange through the wire formats: what is read and written again in the same format
 //! means the same, what is translated keeps its meaning, and no split of a stream changes an event.
 
+#[path = "golden/citations.rs"]
+mod citations;
 #[path = "golden/gemini.rs"]
 mod gemini;
 #[path = "golden/response_grammar.rs"]
@@ -10,6 +12,7 @@ mod snapshot;
 
 use ringgate::chat::Answer;
 use ringgate::chat::Assembler;
+use ringgate::chat::Citation;
 use ringgate::chat::Event;
 use ringgate::chat::Finish;
 use ringgate::chat::MediaSource;
@@ -31,6 +34,7 @@ use ringgate::wire::json::Parser;
 use ringgate::wire::sse::Splitter;
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::convert::Infallible;
 
 #[path = "golden/provider_only.rs"]
@@ -527,7 +531,11 @@ struct Digest {
     calls: Vec<(String, String, Value)>,
     finish: Vec<&'static str>,
     usage: Option<(u64, u64, u64, u64)>,
+    sources: BTreeSet<Source>,
 }
+
+/// A source's address and title, and the words that it stands behind.
+type Source = (String, String, String);
 
 impl Digest {
     /// Of the first answer, because not every dialect has several.
@@ -559,15 +567,25 @@ impl Digest {
             None => "none",
         });
         let (model, finish) = (answer.model.clone(), finish.collect());
-        Digest { model, text, thinking, calls, finish, usage: answer.usage.as_ref().map(numbers) }
+        let usage = answer.usage.as_ref().map(numbers);
+        let characters: Vec<char> = text.chars().collect();
+        let sources = answer.choices[0].citations.iter().filter_map(|citation| source(citation, &characters)).collect();
+        Digest { model, text, thinking, calls, finish, usage, sources }
     }
 }
 
 impl Digest {
     /// As far as `dialect` has words for it: Gemini has none for tokens written to a cache, and makes ids for
-    /// calls that have none; the others have none for every reason to stop.
+    /// calls that have none; the others have none for every reason to stop. Claude names sources for a whole text
+    /// only, and Gemini's stand behind all words where nobody says behind which.
     fn told_by(mut self, dialect: &dyn Dialect) -> Digest {
+        if dialect.name() == "anthropic_messages" {
+            self.sources = self.sources.into_iter().map(|(url, title, _)| (url, title, String::new())).collect();
+        }
         if dialect.name() == "gemini" {
+            let text = &self.text;
+            let somewhere = |words: String| if words.is_empty() { text.clone() } else { words };
+            self.sources = self.sources.into_iter().map(|(url, title, words)| (url, title, somewhere(words))).collect();
             self.usage = self.usage.map(|(input, output, read, _)| (input, output, read, 0));
             for (place, (id, _, _)) in self.calls.iter_mut().enumerate() {
                 let made = id.starts_with("call_") && id.ends_with(&format!("_{place}"));
@@ -581,6 +599,14 @@ impl Digest {
         }
         self
     }
+}
+
+fn source(citation: &Citation, text: &[char]) -> Option<Source> {
+    let words = match citation.span.clone() {
+        Some(span) => text.get(span).unwrap_or_else(|| panic!("no such place: {citation:?}")).iter().collect(),
+        None => String::new(),
+    };
+    Some((citation.url()?.to_owned(), citation.title.clone().unwrap_or_default(), words))
 }
 
 fn numbers(usage: &Usage) -> (u64, u64, u64, u64) {

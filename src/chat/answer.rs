@@ -1,5 +1,6 @@
 //! A complete answer without a dialect.
 
+use super::citation::{CITATIONS_MAX, Citation};
 use super::request::{Extra, Part, RawJson};
 
 /// Why the model stopped.
@@ -21,6 +22,19 @@ pub enum Finish {
     Pause,
     /// A reason we do not know, as the provider wrote it.
     Other(String),
+}
+
+/// The class of service that an answer got; dialects have words of their own for each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ServiceTier {
+    /// The usual one.
+    Default,
+    /// Faster, for more.
+    Priority,
+    /// Slower, for less.
+    Flex,
+    /// Of capacity that was bought before.
+    Scale,
 }
 
 /// Tokens, as the provider counted them. `None` = not reported.
@@ -62,7 +76,7 @@ impl Usage {
 }
 
 /// One of the answers (`n`).
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Choice {
     /// Its number.
     pub index: u64,
@@ -72,8 +86,19 @@ pub struct Choice {
     pub finish: Option<Finish>,
     /// Log probabilities, as OpenAI writes them.
     pub logprobs: Option<RawJson>,
+    /// Where it comes from.
+    pub citations: Vec<Citation>,
     /// Fields of one dialect (e.g. `annotations` of the message).
     pub extra: Vec<Extra>,
+}
+
+impl Choice {
+    /// Adds a source, as long as there are not too many.
+    pub fn cite(&mut self, citation: Citation) {
+        if self.citations.len() < CITATIONS_MAX {
+            self.citations.push(citation);
+        }
+    }
 }
 
 /// A whole answer.
@@ -89,6 +114,8 @@ pub struct Answer {
     pub choices: Vec<Choice>,
     /// Tokens.
     pub usage: Option<Usage>,
-    /// Fields of one dialect (`system_fingerprint`, `service_tier` …).
+    /// The class of service that it got, where that is told.
+    pub service_tier: Option<ServiceTier>,
+    /// Fields of one dialect (`system_fingerprint` …).
     pub extra: Vec<Extra>,
 }

@@ -3,7 +3,9 @@
 use super::answer::Answer;
 use super::answer::Choice;
 use super::answer::Finish;
+use super::answer::ServiceTier;
 use super::answer::Usage;
+use super::citation::Citation;
 use super::request::Extra;
 use super::request::Part;
 use super::request::RawJson;
@@ -21,6 +23,8 @@ pub enum Event {
         model: String,
         /// Unix seconds; 0 when not told.
         created_s: u64,
+        /// The class of service, where that is told by now.
+        service_tier: Option<ServiceTier>,
         /// Fields of one dialect.
         extra: Vec<Extra>,
     },
@@ -30,7 +34,7 @@ pub enum Event {
         /// Which answer.
         choice: u64,
     },
-    /// A field of one dialect that belongs to the newest text (citations); lists add up.
+    /// A field of one dialect that belongs to the newest text; lists add up.
     TextExtra {
         /// Which answer.
         choice: u64,
@@ -101,7 +105,14 @@ pub enum Event {
         /// As OpenAI writes them.
         json: RawJson,
     },
-    /// Fields of one dialect that belong to an answer (annotations); lists add up.
+    /// A source. It may come before its words or behind them, but before the answer's end.
+    Cited {
+        /// Which answer.
+        choice: u64,
+        /// The source.
+        citation: Citation,
+    },
+    /// Fields of one dialect that belong to an answer; lists add up.
     ChoiceExtra {
         /// Which answer.
         choice: u64,
@@ -110,6 +121,8 @@ pub enum Event {
     },
     /// A field of one dialect that belongs to the whole stream and was told after its start.
     AnswerExtra(Extra),
+    /// The class of service, told after the start.
+    ServiceTier(ServiceTier),
     /// An answer ended.
     Finish {
         /// Which answer.
@@ -141,10 +154,12 @@ impl Event {
             | Event::Refusal { choice, .. }
             | Event::Whole { choice, .. }
             | Event::Logprobs { choice, .. }
+            | Event::Cited { choice, .. }
             | Event::ChoiceExtra { choice, .. }
             | Event::Finish { choice, .. } => Some(*choice),
             Event::Start { .. }
             | Event::AnswerExtra(_)
+            | Event::ServiceTier(_)
             | Event::Usage(_)
             | Event::Ping
             | Event::Error(_)
@@ -165,10 +180,11 @@ impl Assembler {
     /// Takes the next event.
     pub fn push(&mut self, event: Event) {
         match event {
-            Event::Start { id, model, created_s, extra } => {
+            Event::Start { id, model, created_s, service_tier, extra } => {
                 self.answer.id = id;
                 self.answer.model = model;
                 self.answer.created_s = created_s;
+                self.answer.service_tier = service_tier;
                 self.answer.extra = extra;
             }
             Event::TextStart { choice } => {
@@ -194,8 +210,10 @@ impl Assembler {
                     None => json,
                 });
             }
+            Event::Cited { choice, citation } => self.choice(choice).cite(citation),
             Event::ChoiceExtra { choice, extra } => add_extra(&mut self.choice(choice).extra, extra),
             Event::AnswerExtra(extra) => add_extra(&mut self.answer.extra, extra),
+            Event::ServiceTier(tier) => self.answer.service_tier = Some(tier),
             Event::Finish { choice, finish } => self.choice(choice).finish = Some(finish),
             Event::Usage(usage) => self.answer.usage = Some(usage),
             Event::Ping => {}
@@ -223,7 +241,7 @@ impl Assembler {
     fn choice(&mut self, index: u64) -> &mut Choice {
         let choices = &mut self.answer.choices;
         let at = choices.iter().position(|choice| choice.index == index).unwrap_or_else(|| {
-            choices.push(Choice { index, parts: Vec::new(), finish: None, logprobs: None, extra: Vec::new() });
+            choices.push(Choice { index, ..Choice::default() });
             choices.len() - 1
         });
         &mut choices[at]
@@ -240,6 +258,7 @@ pub fn answer_events(answer: &Answer) -> Vec<Event> {
         id: answer.id.clone(),
         model: answer.model.clone(),
         created_s: answer.created_s,
+        service_tier: answer.service_tier,
         extra: answer.extra.clone(),
     }];
     for choice in &answer.choices {
@@ -247,6 +266,9 @@ pub fn answer_events(answer: &Answer) -> Vec<Event> {
         // Before the words that some of them point into.
         for extra in &choice.extra {
             events.push(Event::ChoiceExtra { choice: index, extra: extra.clone() });
+        }
+        for citation in &choice.citations {
+            events.push(Event::Cited { choice: index, citation: citation.clone() });
         }
         part_events(choice, &mut events);
         if let Some(json) = &choice.logprobs {
@@ -389,10 +411,11 @@ fn joined_logprobs(earlier: RawJson, later: RawJson) -> RawJson {
 
 #[cfg(test)]
 mod tests {
+    use super::super::citation::Source;
     use super::*;
 
     fn start() -> Event {
-        Event::Start { id: "a".into(), model: "m".into(), created_s: 7, extra: Vec::new() }
+        Event::Start { id: "a".into(), model: "m".into(), created_s: 7, service_tier: None, extra: Vec::new() }
     }
 
     fn said(events: Vec<Event>) -> Option<Answer> {
@@ -423,6 +446,13 @@ mod tests {
         let extra =
             |name: &str, value: &str| Extra { dialect: "openai_chat", name: name.into(), value: RawJson(value.into()) };
         let text = |text: &str| Part::Text { text: text.into(), cache_marker: None, extra: vec![] };
+        let cited = |span| Citation {
+            dialect: "openai_chat",
+            source: Source::Url("u".into()),
+            title: None,
+            cited_text: None,
+            span,
+        };
         let call = |id: &str| Part::ToolCall {
             id: id.into(),
             name: "f".into(),
@@ -444,6 +474,7 @@ mod tests {
             ],
             finish: Some(Finish::ToolCalls),
             logprobs: Some(RawJson("{}".into())),
+            citations: vec![cited(Some(0..3)), cited(None)],
             extra: vec![extra("message/annotations", "[1]")],
         };
         let answer = Answer {
@@ -452,6 +483,7 @@ mod tests {
             created_s: 5,
             choices: vec![choice(0), choice(1)],
             usage: Some(Usage { input_tokens: 1, output_tokens: 2, ..Usage::default() }),
+            service_tier: Some(ServiceTier::Flex),
             extra: vec![extra("system_fingerprint", "\"x\"")],
         };
         assert_eq!(said(answer_events(&answer)), Some(answer));

@@ -6,15 +6,17 @@
 
 mod answer;
 mod ask;
+mod citation;
 mod event;
 mod plain;
 mod request;
 
-pub use answer::{Answer, Choice, Finish, Usage};
+pub use answer::{Answer, Choice, Finish, ServiceTier, Usage};
 pub use ask::Ask;
 pub use ask::Kept;
 pub use ask::MODEL_BYTES_MAX;
 pub use ask::VectorForm;
+pub use citation::{CITATIONS_MAX, Citation, Source, Unit};
 pub use event::{Assembler, Event, answer_events};
 pub use plain::{Piece, Plain, SETTINGS, Setting};
 pub use request::{

@@ -9,6 +9,7 @@
 pub mod anthropic_messages;
 mod base64;
 pub mod bedrock_converse;
+mod citations;
 pub mod cohere_chat;
 mod counting;
 mod fields;
@@ -20,7 +21,6 @@ pub mod openai_chat;
 pub mod openai_responses;
 mod plain;
 mod signature;
-mod sources;
 mod splice;
 mod tier;
 

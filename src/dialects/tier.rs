@@ -1,64 +1,35 @@
-//! The tier that served an answer, which every dialect tells in words and in a place of its own. The neutral
-//! middle keeps it as OpenAI's chat format does, so that a reader of another dialect adds it and a writer of
-//! another dialect looks for it.
+//! The tier that served an answer: the words of all dialects for it, which mean the same wherever they stand,
+//! and those that both of OpenAI's dialects write.
 
-use super::openai_chat;
-use crate::chat::Extra;
-use crate::chat::RawJson;
+use crate::chat::ServiceTier;
 
-/// Its name there.
+/// Its field in OpenAI's dialects and in Anthropic's.
 pub(super) const FIELD: &str = "service_tier";
 
-/// Words of all dialects, with OpenAI's for the same.
-const WORDS: &[(&str, &str)] = &[
-    ("default", "default"),
-    ("standard", "default"),
-    ("on_demand", "default"),
-    ("ON_DEMAND", "default"),
-    ("priority", "priority"),
-    ("ON_DEMAND_PRIORITY", "priority"),
-    ("flex", "flex"),
-    ("ON_DEMAND_FLEX", "flex"),
-    ("scale", "scale"),
+const WORDS: &[(&str, ServiceTier)] = &[
+    ("default", ServiceTier::Default),
+    ("standard", ServiceTier::Default),
+    ("on_demand", ServiceTier::Default),
+    ("ON_DEMAND", ServiceTier::Default),
+    ("priority", ServiceTier::Priority),
+    ("ON_DEMAND_PRIORITY", ServiceTier::Priority),
+    ("flex", ServiceTier::Flex),
+    ("ON_DEMAND_FLEX", ServiceTier::Flex),
+    ("scale", ServiceTier::Scale),
 ];
 
-fn word(told: &str) -> Option<&'static str> {
-    WORDS.iter().find(|(word, _)| *word == told).map(|(_, openai)| *openai)
+/// The tier called `word`; none of one that is not known, or not known yet (`auto`).
+pub(super) fn read(word: &str) -> Option<ServiceTier> {
+    WORDS.iter().find(|(known, _)| *known == word).map(|(_, tier)| *tier)
 }
 
-/// What to keep of a tier called `told`; nothing of one that OpenAI has no word for.
-pub(super) fn kept(told: Option<&str>) -> Option<Extra> {
-    let value = RawJson(format!("\"{}\"", word(told?)?));
-    Some(Extra { dialect: openai_chat::NAME, name: FIELD.to_owned(), value })
-}
-
-/// OpenAI's word for the tier among the fields of an answer.
-pub(super) fn of(extras: &[Extra]) -> Option<&'static str> {
-    extras.iter().find_map(of_extra)
-}
-
-/// The same, if this field is one.
-pub(super) fn of_extra(extra: &Extra) -> Option<&'static str> {
-    let told = extra.dialect == openai_chat::NAME && extra.name == FIELD;
-    word(extra.value.0.strip_prefix('"')?.strip_suffix('"')?).filter(|_| told)
-}
-
-/// Anthropic's word for one of OpenAI's.
-pub(super) fn anthropic(openai: &str) -> Option<&'static str> {
-    match openai {
-        "default" => Some("standard"),
-        "priority" => Some("priority"),
-        _ => None,
-    }
-}
-
-/// Gemini's word for one of OpenAI's.
-pub(super) fn gemini(openai: &str) -> Option<&'static str> {
-    match openai {
-        "default" => Some("standard"),
-        "priority" => Some("priority"),
-        "flex" => Some("flex"),
-        _ => None,
+/// OpenAI's word.
+pub(super) fn openai(tier: ServiceTier) -> &'static str {
+    match tier {
+        ServiceTier::Default => "default",
+        ServiceTier::Priority => "priority",
+        ServiceTier::Flex => "flex",
+        ServiceTier::Scale => "scale",
     }
 }
 
@@ -68,21 +39,18 @@ mod tests {
 
     #[test]
     fn words_for_the_same_are_one_and_others_are_none() {
-        for (told, openai, claude, google) in [
-            ("standard", "default", Some("standard"), Some("standard")),
-            ("ON_DEMAND", "default", Some("standard"), Some("standard")),
-            ("priority", "priority", Some("priority"), Some("priority")),
-            ("flex", "flex", None, Some("flex")),
-            ("scale", "scale", None, None),
+        for (word, openai_word) in [
+            ("standard", "default"),
+            ("ON_DEMAND", "default"),
+            ("on_demand", "default"),
+            ("priority", "priority"),
+            ("ON_DEMAND_FLEX", "flex"),
+            ("scale", "scale"),
         ] {
-            let kept = kept(Some(told)).expect("a known word");
-            assert_eq!(of(&[kept]), Some(openai));
-            assert_eq!((anthropic(openai), gemini(openai)), (claude, google));
+            assert_eq!(read(word).map(openai), Some(openai_word), "{word}");
         }
-        for none in [None, Some(""), Some("auto"), Some("batch")] {
-            assert_eq!(kept(none), None);
+        for none in ["", "auto", "batch"] {
+            assert_eq!(read(none), None, "{none}");
         }
-        let foreign = Extra { dialect: "anthropic_messages", name: FIELD.into(), value: RawJson("\"default\"".into()) };
-        assert_eq!(of(&[foreign]), None);
     }
 }

@@ -407,7 +407,7 @@ impl Translated {
 
 /// What a provider left out that should have begun its answer.
 fn nameless_start() -> Event {
-    Event::Start { id: String::new(), model: String::new(), created_s: 0, extra: Vec::new() }
+    Event::Start { id: String::new(), model: String::new(), created_s: 0, service_tier: None, extra: Vec::new() }
 }
 
 impl Course {

@@ -12,6 +12,7 @@ mod api_keys;
 mod azure;
 mod caching;
 mod caller;
+mod citations;
 mod departures;
 mod envelopes;
 mod faults;

@@ -25,6 +25,7 @@ use ringgate::fault::Kind;
 use ringgate::wire::eventstream;
 use serde_json::Value;
 use serde_json::json;
+use std::collections::BTreeSet;
 use std::convert::Infallible;
 
 struct Recording {
@@ -149,6 +150,7 @@ fn digest_of_converse(recording: &Recording, content: &[Value], reason: &Value, 
         calls,
         finish: vec![finish_of_converse(reason)],
         usage: Some(usage_of_converse(usage)),
+        sources: BTreeSet::new(),
     }
 }
 
@@ -209,6 +211,7 @@ fn whole_answers_of_cohere_reach_callers() {
                 count(&usage["cached_tokens"]),
                 0,
             )),
+            sources: BTreeSet::new(),
         };
         let answer = read_answer(&recording);
         assert_eq!(answer.id, text(&body["id"]));

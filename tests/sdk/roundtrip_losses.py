@@ -17,6 +17,8 @@ class Loss:
     why: str
     # What is told instead: given what the recording says, as a `Summary`.
     instead: typing.Callable
+    # Does the dialect say less of its own answers too, so that both are to be held against each other like this?
+    of_both: bool = False
     # `whole` or `streamed`, where it is one of them.
     only: str | None = None
 
@@ -51,6 +53,10 @@ LOSSES = [
     Loss("anthropic_messages", "tier", "a stream of Anthropic's tells its tier in its first event", (
         lambda said: None if said.is_tier_late else said.tier
     ), only="streamed"),
+    Loss("anthropic_messages", "cited", "a citation stands behind its whole block", lambda said: [], of_both=True),
+    Loss("gemini", "cited", "a source of no words in particular is one of all of them", lambda said: [
+        (url, words or "".join(said.texts)) for url, words in said.cited
+    ]),
     Loss("gemini", "cache_write", "Gemini counts what is read from a cache only", lambda said: 0),
     Loss("gemini", "thoughts", "a thought that follows another one looks like its next piece", lambda said: [
         "".join(said.thoughts)
@@ -81,6 +87,7 @@ def compared(caller, stream, wanted, found):
         for loss in LOSSES:
             if loss.caller == caller and loss.field == name and loss.only in (None, kind):
                 instead = loss.instead(dataclasses.replace(wanted, **{name: known}))
+                told = loss.instead(found) if loss.of_both else told
                 if instead != known:
                     losses.append(loss)
                     known = instead

@@ -2,8 +2,8 @@
 what the same answer says in another dialect.
 
 `texts` are runs of words that nothing stands between, `order` the kinds of what is said. `seals` are what
-providers have to be given back in the next turn. Sources are told by address and title alone where the place
-in the text is counted in ways that differ (`spans` says it where all count characters).
+providers have to be given back in the next turn. `sources` are addresses and titles, `cited` the words that each
+address stands behind, none where nobody says which.
 """
 
 import base64
@@ -32,6 +32,7 @@ class Summary:
     calls: list = dataclasses.field(default_factory=list)
     order: list = dataclasses.field(default_factory=list)
     sources: list = dataclasses.field(default_factory=list)
+    cited: list = dataclasses.field(default_factory=list)
     media: list = dataclasses.field(default_factory=list)
     logprobs: list = dataclasses.field(default_factory=list)
     stop: str | None = None
@@ -61,9 +62,11 @@ class Summary:
         if text and opened(text):
             self.seals.append(opened(text))
 
-    def cite(self, url, title):
+    def cite(self, url, title, words=""):
         if url and (url, title or "") not in self.sources:
             self.sources.append((url, title or ""))
+        if url and (url, words) not in self.cited:
+            self.cited.append((url, words))
 
     def start_with(self, tier):
         """`tier` as the first event of a stream told it; none of an answer that is whole."""
@@ -159,7 +162,13 @@ def of_chat(answer):
     told.refusal = message.refusal or ""
     for annotation in message.annotations or []:
         if annotation.type == "url_citation":
-            told.cite(annotation.url_citation.url, annotation.url_citation.title)
+            source = annotation.url_citation
+            told.cite(source.url, source.title, message.content[source.start_index : source.end_index])
+    if not told.sources:
+        # Some list what they found beside the choices, with names or without.
+        beside = answer.model_extra or {}
+        for found in beside.get("search_results") or beside.get("citations") or []:
+            told.cite(*((found["url"], found.get("title")) if isinstance(found, dict) else (found, None)))
     for image in extra.get("images") or []:
         head, _, data = image["image_url"]["url"].partition(",")
         told.picture(head.removeprefix("data:").removesuffix(";base64"), data)
@@ -215,7 +224,8 @@ def of_item(told, item):
                 told.say("text", piece.text)
                 for annotation in piece.annotations or []:
                     if annotation.type == "url_citation":
-                        told.cite(annotation.url, annotation.title)
+                        words = piece.text[annotation.start_index : annotation.end_index]
+                        told.cite(annotation.url, annotation.title, words)
                 told.logprobs += [entry(one.token, one.logprob, one.top_logprobs) for one in piece.logprobs or []]
         case "reasoning":
             pieces = item.content or item.summary or []
@@ -234,7 +244,8 @@ def of_message(answer):
             case "text":
                 told.say("text", block.text)
                 for citation in block.citations or []:
-                    told.cite(getattr(citation, "url", None) or getattr(citation, "source", None), citation_title(citation))
+                    url = getattr(citation, "url", None) or getattr(citation, "source", None)
+                    told.cite(url, citation_title(citation), block.text)
             case "thinking":
                 told.say("thought", block.thinking)
                 told.seal(block.signature)
@@ -305,10 +316,18 @@ def of_grounding(told, candidate):
     chunks = (grounding.grounding_chunks if grounding else None) or []
     for support in (grounding.grounding_supports if grounding else None) or []:
         for place in support.grounding_chunk_indices or []:
-            source = chunks[place].web or chunks[place].retrieved_context
-            told.cite(source.uri, source.title)
+            source = chunks[place].web or chunks[place].retrieved_context or chunks[place].maps
+            if source:
+                told.cite(source.uri, source.title, words_of(told, support.segment))
     for citation in (candidate.citation_metadata.citations if candidate.citation_metadata else None) or []:
-        told.cite(citation.uri, citation.title)
+        told.cite(citation.uri, citation.title, words_of(told, citation))
+
+
+def words_of(told, segment):
+    """The words of a segment, which counts bytes."""
+    if not segment or not segment.end_index:
+        return ""
+    return "".join(told.texts).encode()[segment.start_index or 0 : segment.end_index].decode()
 
 
 def of_gemini_logprobs(told, result):
@@ -325,9 +344,10 @@ def of_converse(answer):
         if "text" in block:
             told.say("text", block["text"])
         elif "citationsContent" in block:
-            told.say("text", "".join(piece["text"] for piece in block["citationsContent"].get("content") or []))
+            words = "".join(piece["text"] for piece in block["citationsContent"].get("content") or [])
+            told.say("text", words)
             for citation in block["citationsContent"].get("citations") or []:
-                told.cite((citation.get("location") or {}).get("web", {}).get("url"), citation.get("title"))
+                told.cite((citation.get("location") or {}).get("web", {}).get("url"), citation.get("title"), words)
         elif "reasoningContent" in block:
             thought = block["reasoningContent"]
             told.say("thought", thought.get("reasoningText", {}).get("text"))
@@ -385,6 +405,10 @@ def of_cohere(answer):
     told.say("thought", answer["message"].get("tool_plan"))
     for piece in answer["message"].get("content") or []:
         told.say("thought" if piece["type"] == "thinking" else "text", piece.get("thinking") or piece.get("text"))
+    for citation in answer["message"].get("citations") or []:
+        for source in citation.get("sources") or []:
+            cited = source.get("document") or source.get("tool_output") or {}
+            told.cite(cited.get("url"), cited.get("title"), citation["text"])
     for call in answer["message"].get("tool_calls") or []:
         told.call(call["id"], call["function"]["name"], arguments(call["function"]["arguments"]))
     usage = answer["usage"]
@@ -405,7 +429,7 @@ def summaries(dialect, answer, stream):
             whole.seals = items.seals
             if "".join(added.texts) == "".join(whole.texts):
                 added.texts = whole.texts
-            kept = {name: getattr(whole, name) for name in ("thoughts", "order", "seals", "sources", "logprobs", "media")}
+            kept = {name: getattr(whole, name) for name in ("thoughts", "order", "seals", "sources", "cited", "logprobs", "media")}
             return [whole, items, dataclasses.replace(added, **kept)]
         case "openai_responses":
             return [of_response(answer, answer.output)]

@@ -1,19 +1,22 @@
 //! Whole answers.
 
 use super::super::AnswerFacts;
+use super::super::citations::of_blocks;
+use super::super::citations::placed;
 use super::super::fields;
 use super::super::fields::Keeper;
 use super::super::fields::ObjectWriter;
-use super::super::sources;
 use super::super::tier;
 use super::NAME;
 use super::blocks;
+use super::citations;
 use crate::chat::Answer;
 use crate::chat::Choice;
 use crate::chat::Extra;
 use crate::chat::Finish;
 use crate::chat::Part;
 use crate::chat::RawJson;
+use crate::chat::ServiceTier;
 use crate::chat::Usage;
 use crate::fault::Fault;
 use crate::wire::json;
@@ -29,7 +32,7 @@ const CONTEXT_FULL: &str = "model_context_window_exceeded";
 pub(super) fn read_answer(body: Value<'_, '_>) -> Result<Answer, Fault> {
     let object = envelope(body)?;
     let mut answer = Answer::default();
-    let mut choice = Choice { index: 0, parts: Vec::new(), finish: None, logprobs: None, extra: Vec::new() };
+    let mut choice = Choice::default();
     let mut keeper = Keeper::new(NAME);
     for (name, value) in object.iter() {
         match (name, value.as_str()) {
@@ -44,12 +47,13 @@ pub(super) fn read_answer(body: Value<'_, '_>) -> Result<Answer, Fault> {
             ("stop_sequence", None) => {}
             ("usage", None) if value.is_object() => {
                 answer.usage = Some(read_usage(value, true));
-                keeper.extras.extend(read_tier(value));
+                answer.service_tier = read_tier(value);
             }
             ("content", None) => {
                 let blocks = value.as_array().ok_or_else(|| fields::not_understood(NOT_UNDERSTOOD))?;
                 let read = blocks::read_blocks(&blocks, name);
                 choice.parts = read.map_err(|_| fields::not_understood(NOT_UNDERSTOOD))?;
+                choice.citations = of_blocks(&blocks, &choice.parts, citations::of_block);
             }
             _ => keeper.keep(name, value),
         }
@@ -60,7 +64,6 @@ pub(super) fn read_answer(body: Value<'_, '_>) -> Result<Answer, Fault> {
         }
     }
     answer.extra = keeper.extras;
-    choice.extra.extend(blocks::sources(&choice.parts));
     answer.choices.push(choice);
     Ok(answer)
 }
@@ -96,9 +99,18 @@ pub(super) fn kept_reason(finish: Option<&Finish>) -> Option<Extra> {
     Some(Extra { dialect: NAME, name: "stop_reason".to_owned(), value })
 }
 
-/// What to keep of the tier that a usage object tells.
-pub(super) fn read_tier(usage: Value<'_, '_>) -> Option<Extra> {
-    tier::kept(fields::string_of(&usage.as_object()?, tier::FIELD))
+/// The tier that a usage object tells.
+pub(super) fn read_tier(usage: Value<'_, '_>) -> Option<ServiceTier> {
+    tier::read(fields::string_of(&usage.as_object()?, tier::FIELD)?)
+}
+
+/// There are words for two.
+fn tier_word(tier: ServiceTier) -> Option<&'static str> {
+    match tier {
+        ServiceTier::Default => Some("standard"),
+        ServiceTier::Priority => Some("priority"),
+        ServiceTier::Flex | ServiceTier::Scale => None,
+    }
 }
 
 /// What an answer said, as far as it decides why it ended.
@@ -154,8 +166,8 @@ pub(super) fn kept_usage(json: String) -> Extra {
     Extra { dialect: NAME, name: "usage".to_owned(), value: RawJson(json) }
 }
 
-/// `tier` is OpenAI's word for the one that served the answer.
-pub(super) fn write_usage(usage: Option<&Usage>, tier: Option<&str>, out: &mut Vec<u8>) {
+/// Here the tokens tell the tier as well.
+pub(super) fn write_usage(usage: Option<&Usage>, tier: Option<ServiceTier>, out: &mut Vec<u8>) {
     let original = usage.and_then(|usage| usage.original.as_ref()).filter(|original| original.dialect == NAME);
     if let Some(original) = original {
         return out.extend_from_slice(original.value.0.as_bytes());
@@ -176,7 +188,7 @@ pub(super) fn write_usage(usage: Option<&Usage>, tier: Option<&str>, out: &mut V
         inner.integer("thinking_tokens", tokens);
         inner.close();
     }
-    writer.optional_string(tier::FIELD, tier.and_then(tier::anthropic));
+    writer.optional_string(tier::FIELD, tier.and_then(tier_word));
     writer.close();
 }
 
@@ -184,18 +196,18 @@ pub(super) fn write_usage(usage: Option<&Usage>, tier: Option<&str>, out: &mut V
 pub(super) fn write_answer(answer: &Answer, out: &mut Vec<u8>) {
     let choice = answer.choices.first();
     let parts = choice.map_or(&[][..], |choice| &choice.parts);
-    let around = choice.map_or(&[][..], |choice| &choice.extra);
+    let cited = choice.iter().flat_map(|choice| &choice.citations).filter(|citation| citation.dialect != NAME);
     let mut writer = ObjectWriter::open(out, &answer.extra, NAME);
     writer.string("id", &answer.id);
     writer.string("type", "message");
     writer.string("role", "assistant");
     writer.string("model", &answer.model);
     if let Some(out) = writer.field("content") {
-        write_content(&sources::placed(parts, around, (NAME, blocks::CITATIONS), blocks::write_citation), out);
+        write_content(&placed(parts, cited, (NAME, citations::FIELD), citations::write), out);
     }
     write_finish(choice.and_then(|choice| choice.finish.as_ref()), said(parts), &mut writer);
     if let Some(out) = writer.field("usage") {
-        write_usage(answer.usage.as_ref(), tier::of(&answer.extra), out);
+        write_usage(answer.usage.as_ref(), answer.service_tier, out);
     }
     writer.close();
 }

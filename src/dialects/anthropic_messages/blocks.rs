@@ -4,10 +4,8 @@ use super::super::base64;
 use super::super::fields;
 use super::super::fields::Keeper;
 use super::super::fields::ObjectWriter;
-use super::super::signature::Sealed;
-use super::super::sources;
-use super::super::sources::Source;
 use super::NAME;
+use super::citations;
 use super::thinking;
 use crate::chat::Extra;
 use crate::chat::MediaSource;
@@ -21,35 +19,6 @@ use crate::wire::json::TypedScalarValue;
 use crate::wire::json::Value;
 use crate::wire::json::ValueAsScalar;
 use std::borrow::Cow;
-
-/// Where a text names its sources.
-pub(super) const CITATIONS: &str = "citations";
-
-/// What to keep of the sources of these texts for other dialects.
-pub(super) fn sources(parts: &[Part]) -> Option<Extra> {
-    sources::of_texts(parts, (NAME, CITATIONS), cited)
-}
-
-/// The address that a citation of a text of so many characters is about; places in documents have none.
-pub(super) fn cited(citation: &JsonObject<'_, '_>, characters: usize) -> Option<Source> {
-    match fields::string_of(citation, "type")? {
-        "web_search_result_location" => Source::of(citation, "url", 0..characters),
-        "search_result_location" => Source::of(citation, "source", 0..characters),
-        _ => None,
-    }
-}
-
-/// Writes a source as a citation. What the page says is not known here, and the provider that could make
-/// something of the index did not search: whoever meets the mark again leaves the citation out.
-pub(super) fn write_citation(source: &Source, out: &mut Vec<u8>) {
-    let mut writer = ObjectWriter::open(out, &[], NAME);
-    writer.string("type", "web_search_result_location");
-    writer.string("url", &source.url);
-    writer.string("title", &source.title);
-    writer.string("cited_text", "");
-    writer.string("encrypted_index", &Sealed::Source.mark(""));
-    writer.close();
-}
 
 /// Reads a list of blocks; `param` is where it stands.
 pub(super) fn read_blocks(blocks: &JsonArray<'_, '_>, param: &str) -> Result<Vec<Part>, Fault> {
@@ -87,8 +56,10 @@ fn rest(object: &JsonObject<'_, '_>, known: &[&str]) -> (Option<RawJson>, Vec<Ex
     for (name, value) in object.iter().filter(|(name, _)| !known.contains(name)) {
         if name == "cache_control" && !value.is_null() {
             marker = Some(RawJson(json::raw(value)));
-        } else if name == CITATIONS && Sealed::Source.stands_in(json::raw(value).as_bytes()) {
-            // Ours, and nothing to its provider.
+        } else if name == citations::FIELD {
+            if let Some(list) = citations::own(value) {
+                keeper.keep_text(name, list);
+            }
         } else {
             keeper.keep(name, value);
         }
@@ -406,23 +377,5 @@ mod tests {
         };
         assert_eq!(written(Some("s")), r#"{"type":"thinking","thinking":"hm","signature":"s"}"#);
         assert_eq!(written(None), r#"{"type":"thinking","thinking":"hm","signature":""}"#);
-    }
-
-    #[test]
-    fn a_citation_of_ours_does_not_come_back_and_others_do() {
-        let block = |citations: &str| {
-            let mut copy = format!(r#"{{"type":"text","text":"a","citations":[{citations}]}}"#).into_bytes();
-            let mut parser = crate::wire::json::Parser::new();
-            let tape = parser.parse(&mut copy).expect("valid JSON");
-            let part = read_block(tape.as_value(), "content").expect("a text");
-            let mut out = Vec::new();
-            assert!(write_answer_part(&part, &mut out));
-            String::from_utf8(out).expect("text")
-        };
-        let source = Source { url: "u".into(), title: "t".into(), start: 0, end: 1 };
-        let ours = fields::written(|out| write_citation(&source, out));
-        assert_eq!(block(&ours), r#"{"type":"text","text":"a"}"#);
-        let theirs = ours.replace("ringgate:source:", "Eo8B");
-        assert!(block(&theirs).ends_with(&format!(r#""citations":[{theirs}]}}"#)), "{theirs}");
     }
 }

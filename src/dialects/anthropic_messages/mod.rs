@@ -15,6 +15,7 @@
 mod answer;
 mod ask;
 pub(super) mod blocks;
+mod citations;
 mod count_tokens;
 mod fault;
 mod plain;

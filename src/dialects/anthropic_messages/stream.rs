@@ -7,17 +7,15 @@
 use super::super::EventFacts;
 use super::super::EventReader;
 use super::super::EventWriter;
+use super::super::citations::Cited;
+use super::super::citations::Waiting;
 use super::super::fields;
 use super::super::fields::ObjectWriter;
-use super::super::sources;
-use super::super::sources::Source;
-use super::super::sources::Waiting;
-use super::super::sources::Words;
-use super::super::tier;
 use super::NAME;
 use super::answer;
 use super::answer::Said;
 use super::blocks;
+use super::citations;
 use super::fault;
 use crate::chat::Event;
 use crate::chat::Extra;
@@ -46,9 +44,7 @@ pub(super) struct Reader {
     calls: u64,
     /// The usage object so far, field by field: later events repeat some fields and leave out others.
     usage: Vec<(String, String)>,
-    words: Words,
-    /// What the open text cites on the web.
-    cited: Vec<Source>,
+    cited: Cited,
 }
 
 /// The block being streamed.
@@ -90,14 +86,15 @@ impl Reader {
         const KNOWN: &[&str] = &["id", "type", "role", "model", "content", "stop_reason", "stop_sequence", "usage"];
         let text = |name: &str| fields::string_of(message, name).unwrap_or_default().to_owned();
         let others = message.iter().filter(|(name, value)| !KNOWN.contains(name) && !value.is_null());
-        let tier = message.get("usage").map(answer::read_tier);
+        let usage = message.get("usage");
         into.push(Event::Start {
             id: text("id"),
             model: text("model"),
             created_s: 0,
-            extra: others.map(|(name, value)| own(name, value)).chain(tier.flatten()).collect(),
+            service_tier: usage.and_then(answer::read_tier),
+            extra: others.map(|(name, value)| own(name, value)).collect(),
         });
-        self.count(message.get("usage"), into);
+        self.count(usage, into);
     }
 
     /// Merges an event's numbers into those so far and tells the sum of knowledge.
@@ -128,10 +125,9 @@ impl Reader {
         let text = |name: &str| fields::string_of(&object, name).filter(|text| !text.is_empty()).map(str::to_owned);
         self.open = Some(match fields::string_of(&object, "type") {
             Some("text") => {
-                self.words.begin();
-                self.words.say(&text("text").unwrap_or_default());
+                self.cited.begin();
                 into.push(Event::TextStart { choice: CHOICE });
-                into.extend(text("text").map(|text| Event::Text { choice: CHOICE, text }));
+                self.say(text("text"), into);
                 Open::Growing
             }
             Some("thinking") => {
@@ -160,11 +156,7 @@ impl Reader {
     fn grow(&mut self, delta: &JsonObject<'_, '_>, into: &mut Vec<Event>) {
         let text = |name: &str| fields::string_of(delta, name).filter(|text| !text.is_empty()).map(str::to_owned);
         match fields::string_of(delta, "type") {
-            Some("text_delta") => {
-                let text = text("text");
-                self.words.say(text.as_deref().unwrap_or_default());
-                into.extend(text.map(|text| Event::Text { choice: CHOICE, text }));
-            }
+            Some("text_delta") => self.say(text("text"), into),
             Some("thinking_delta") => {
                 into.extend(text("thinking").map(|text| Event::Thinking { choice: CHOICE, text }));
             }
@@ -174,9 +166,11 @@ impl Reader {
             }
             Some("citations_delta") => {
                 if let Some(citation) = delta.get("citation") {
-                    self.cited.extend(citation.as_object().and_then(|citation| blocks::cited(&citation, 0)));
+                    if let Some(citation) = citations::read(citation) {
+                        self.cited.cite(citation);
+                    }
                     let value = RawJson(format!("[{}]", json::raw(citation)));
-                    let extra = Extra { dialect: NAME, name: blocks::CITATIONS.to_owned(), value };
+                    let extra = Extra { dialect: NAME, name: citations::FIELD.to_owned(), value };
                     into.push(Event::TextExtra { choice: CHOICE, extra });
                 }
             }
@@ -205,10 +199,14 @@ impl Reader {
             Some(Open::Gathered { fields, input }) => into.extend(self.gathered(fields, &input)),
             _ => {}
         }
-        let words = self.words.range();
-        let cited = self.cited.drain(..).map(|source| Source { start: words.start, end: words.end, ..source });
-        let elsewhere = sources::kept(&cited.collect::<Vec<_>>());
-        into.extend(elsewhere.map(|extra| Event::ChoiceExtra { choice: CHOICE, extra }));
+        into.extend(self.cited.end().map(|citation| Event::Cited { choice: CHOICE, citation }));
+    }
+
+    fn say(&mut self, text: Option<String>, into: &mut Vec<Event>) {
+        if let Some(text) = text {
+            self.cited.say(&text);
+            into.push(Event::Text { choice: CHOICE, text });
+        }
     }
 
     fn gathered(&mut self, mut members: Vec<(String, String)>, input: &str) -> Option<Event> {
@@ -291,10 +289,8 @@ pub(super) struct Writer {
     open: Option<Block>,
     blocks: u64,
     said: Said,
-    /// What another dialect told beside its texts.
-    sources: Waiting,
-    /// Texts name sources in this dialect's own words.
-    cites: bool,
+    /// Sources whose text has not ended.
+    citations: Waiting,
     failed: Option<Fault>,
     /// The single answer of this dialect: the first one told of.
     choice: Option<u64>,
@@ -330,7 +326,7 @@ impl EventWriter for Writer {
 
 impl Writer {
     fn write_start(&mut self, out: &mut Vec<u8>) {
-        let Some(Event::Start { id, model, extra, .. }) = self.start.take() else {
+        let Some(Event::Start { id, model, service_tier, extra, .. }) = self.start.take() else {
             return;
         };
         out.extend_from_slice(b"event: message_start\ndata: {\"type\":\"message_start\",\"message\":");
@@ -342,7 +338,7 @@ impl Writer {
         writer.overrule("content").extend_from_slice(b"[]");
         writer.overrule("stop_reason").extend_from_slice(b"null");
         writer.overrule("stop_sequence").extend_from_slice(b"null");
-        answer::write_usage(self.usage.as_ref(), tier::of(&extra), writer.overrule("usage"));
+        answer::write_usage(self.usage.as_ref(), service_tier, writer.overrule("usage"));
         writer.close();
         out.extend_from_slice(b"}\n\n");
     }
@@ -359,11 +355,11 @@ impl Writer {
                     self.open_text(out);
                 }
                 self.said.refuses |= matches!(event, Event::Refusal { .. });
-                self.sources.say(text);
+                self.citations.say(text);
                 self.delta("text_delta", "text", text, out);
             }
-            Event::TextExtra { extra, .. } => self.citations(extra, out),
-            Event::ChoiceExtra { extra, .. } => self.sources.hear(extra),
+            Event::TextExtra { extra, .. } => self.cite_own(extra, out),
+            Event::Cited { citation, .. } if citation.dialect != NAME => self.citations.hear(citation),
             Event::Thinking { text, .. } if !text.is_empty() => {
                 self.open_thinking(out);
                 self.delta("thinking_delta", "thinking", text, out);
@@ -415,7 +411,7 @@ impl Writer {
     }
 
     fn open_text(&mut self, out: &mut Vec<u8>) {
-        self.sources.begin();
+        self.citations.begin();
         self.open_block(Block::Text, out, |out| out.extend_from_slice(b"{\"type\":\"text\",\"text\":\"\"}"));
     }
 
@@ -439,7 +435,7 @@ impl Writer {
 
     fn close(&mut self, out: &mut Vec<u8>) {
         if self.open == Some(Block::Text) {
-            self.tell_sources(out);
+            self.cite(out);
         }
         if self.open.take().is_some() {
             out.extend_from_slice(b"event: content_block_stop\ndata: {\"type\":\"content_block_stop\",\"index\":");
@@ -465,11 +461,11 @@ impl Writer {
         out.extend_from_slice(b"}}\n\n");
     }
 
-    fn citations(&mut self, extra: &Extra, out: &mut Vec<u8>) {
-        if extra.dialect != NAME || extra.name != blocks::CITATIONS || self.open != Some(Block::Text) {
+    /// Sources in this dialect's own words.
+    fn cite_own(&self, extra: &Extra, out: &mut Vec<u8>) {
+        if extra.dialect != NAME || extra.name != citations::FIELD || self.open != Some(Block::Text) {
             return;
         }
-        self.cites = true;
         let mut copy = extra.value.0.clone().into_bytes();
         let mut parser = Parser::new();
         let Ok(tape) = parser.parse(&mut copy) else {
@@ -480,12 +476,10 @@ impl Writer {
         }
     }
 
-    /// Tells the sources of a text that ends.
-    fn tell_sources(&mut self, out: &mut Vec<u8>) {
-        for source in self.sources.due(self.finish.is_some()) {
-            if !self.cites {
-                self.delta_of("citations_delta", "citation", out, |out| blocks::write_citation(&source, out));
-            }
+    /// Tells the sources of the text that ends.
+    fn cite(&mut self, out: &mut Vec<u8>) {
+        for citation in self.citations.due(self.finish.is_some()) {
+            self.delta_of("citations_delta", "citation", out, |out| citations::write(&citation, out));
         }
     }
 
@@ -547,6 +541,9 @@ pub(super) fn facts(name: Option<&str>, body: Option<Value<'_, '_>>) -> Result<E
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::chat::Citation;
+    use crate::chat::ServiceTier;
+    use crate::chat::Source;
 
     fn written_events(events: &[Event]) -> String {
         let mut writer = Writer::default();
@@ -565,7 +562,7 @@ mod tests {
     }
 
     fn start() -> Event {
-        Event::Start { id: "m1".into(), model: "m".into(), created_s: 0, extra: vec![] }
+        Event::Start { id: "m1".into(), model: "m".into(), created_s: 0, service_tier: None, extra: vec![] }
     }
 
     #[test]
@@ -673,12 +670,14 @@ mod tests {
 
     #[test]
     fn sources_are_told_when_their_text_ends_and_understood_when_it_closed() {
-        let cited = Source { url: "u".into(), title: "t".into(), start: 0, end: 2 };
-        let extra = sources::kept(std::slice::from_ref(&cited)).expect("some");
+        let cited = |dialect, span| {
+            let (source, title) = (Source::Url("u".into()), Some("t".into()));
+            Event::Cited { choice: 0, citation: Citation { dialect, source, title, cited_text: None, span } }
+        };
         let told = written_events(&[
             start(),
             Event::Text { choice: 0, text: "hi".into() },
-            Event::ChoiceExtra { choice: 0, extra: extra.clone() },
+            cited("other", None),
             Event::Finish { choice: 0, finish: Finish::Stop },
             Event::End,
         ]);
@@ -686,7 +685,7 @@ mod tests {
         let (delta, closed) = (told.find(citation).expect("told"), told.find("content_block_stop").expect("closed"));
         assert!(delta < closed, "{told}");
         let read = read_all(&told);
-        assert!(read.contains(&Event::ChoiceExtra { choice: 0, extra }), "{read:?}");
+        assert!(read.contains(&cited(NAME, Some(0..2))), "{read:?}");
     }
 
     #[test]
@@ -707,10 +706,10 @@ mod tests {
 
     #[test]
     fn the_tier_is_told_with_the_start() {
-        let tier = tier::kept(Some("priority")).expect("a known word");
-        let begun = Event::Start { id: "m".into(), model: "m".into(), created_s: 0, extra: vec![tier.clone()] };
+        let tier = Some(ServiceTier::Priority);
+        let begun = Event::Start { id: "m".into(), model: "m".into(), created_s: 0, service_tier: tier, extra: vec![] };
         let told = written_events(&[begun, Event::Ping]);
         assert!(told.contains(r#""service_tier":"priority""#), "{told}");
-        assert!(matches!(&read_all(&told)[0], Event::Start { extra, .. } if *extra == [tier]));
+        assert!(matches!(&read_all(&told)[0], Event::Start { service_tier, .. } if *service_tier == tier));
     }
 }

@@ -1,6 +1,7 @@
 //! Whole answers.
 
 use super::super::base64;
+use super::super::citations::of_blocks;
 use super::super::fields;
 use super::super::fields::Keeper;
 use super::super::tier;
@@ -13,6 +14,7 @@ use crate::chat::Extra;
 use crate::chat::Finish;
 use crate::chat::Part;
 use crate::chat::RawJson;
+use crate::chat::ServiceTier;
 use crate::chat::Usage;
 use crate::fault::Fault;
 use crate::wire::json;
@@ -29,22 +31,21 @@ pub(super) fn read_answer(body: Value<'_, '_>) -> Result<Answer, Fault> {
         .and_then(|output| fields::object_of(&output, "message"))
         .ok_or_else(broken)?;
     let content = message.get("content").and_then(|content| content.as_array()).ok_or_else(broken)?;
-    let mut choice = Choice { index: 0, parts: Vec::new(), finish: None, logprobs: None, extra: Vec::new() };
-    content.iter().for_each(|block| choice.parts.push(read_block(block)));
+    let mut choice = Choice { parts: content.iter().map(read_block).collect(), ..Choice::default() };
+    choice.citations = of_blocks(&content, &choice.parts, citations::of_block);
     choice.finish = read_finish(&object);
     let mut keeper = Keeper::new(NAME);
     for (name, value) in object.iter().filter(|(name, _)| !matches!(*name, "output" | "stopReason" | "usage")) {
         keeper.keep(name, value);
     }
-    keeper.extras.extend(read_tier(&object));
-    choice.extra.extend(citations::sources(&choice.parts));
+    let service_tier = read_tier(&object);
     let usage = object.get("usage").filter(|usage| usage.is_object()).map(read_usage);
-    Ok(Answer { choices: vec![choice], usage, extra: keeper.extras, ..Answer::default() })
+    Ok(Answer { choices: vec![choice], usage, service_tier, extra: keeper.extras, ..Answer::default() })
 }
 
-/// What to keep of the tier that an answer or the end of a stream tells.
-pub(super) fn read_tier(object: &JsonObject<'_, '_>) -> Option<Extra> {
-    tier::kept(fields::string_of(&fields::object_of(object, "serviceTier")?, "type"))
+/// The tier that an answer or the end of a stream tells.
+pub(super) fn read_tier(object: &JsonObject<'_, '_>) -> Option<ServiceTier> {
+    tier::read(fields::string_of(&fields::object_of(object, "serviceTier")?, "type")?)
 }
 
 /// Reads one block. What is not shaped as expected stays whole.
@@ -103,22 +104,7 @@ fn read_cited(cited: &JsonObject<'_, '_>) -> Option<Part> {
     for piece in &cited.get("content")?.as_array()? {
         words.push_str(fields::string_of(&piece.as_object()?, "text")?);
     }
-    let mut extra: Vec<Extra> = Vec::new();
-    let sources = cited.get("citations").and_then(|sources| sources.as_array());
-    for source in sources.iter().flat_map(|sources| sources.iter()).flat_map(citations::read) {
-        match extra.iter_mut().find(|known| known.dialect == source.dialect) {
-            Some(known) => join_lists(&mut known.value.0, &source.value.0),
-            None => extra.push(source),
-        }
-    }
-    Some(Part::Text { text: words, cache_marker: None, extra })
-}
-
-/// `[a]` and `[b]` to `[a,b]`.
-fn join_lists(list: &mut String, more: &str) {
-    list.truncate(list.len() - 1);
-    list.push(',');
-    list.push_str(&more[1..]);
+    Some(text_part(&words))
 }
 
 /// From an object with `stopReason` and, where it was asked for, the sequence that was met.
@@ -198,9 +184,7 @@ mod tests {
     fn words_with_sources_are_words_and_foreign_blocks_stay_whole() {
         let content = r#"{"citationsContent":{"content":[{"text":"a"},{"text":"b"}],"citations":[{"title":"t"},{"title":"u"}]}},{"guardContent":{"text":{"text":"x"}}},{"toolUse":{"toolUseId":"s","name":"nova_code_interpreter","input":{},"type":"server_tool_use"}}"#;
         let parts = read(&answer(content, "end_turn")).choices.remove(0).parts;
-        let value = RawJson(r#"[{"title":"t"},{"title":"u"}]"#.into());
-        let sources = Extra { dialect: NAME, name: "citations".into(), value };
-        assert_eq!(parts[0], Part::Text { text: "ab".into(), cache_marker: None, extra: vec![sources] });
+        assert_eq!(parts[0], text_part("ab"));
         assert!(parts[1..].iter().all(|part| matches!(part, Part::Opaque { dialect: NAME, .. })), "{parts:?}");
     }
 

@@ -1,70 +1,49 @@
-//! Sources of an answer. They are kept as Converse tells them; of places in documents Claude's own dialect
-//! knows as much, so its callers get those in its words.
+//! Sources of an answer: pages of the web, and places in documents of the request.
 
-use super::super::anthropic_messages;
+use super::super::citations::entries;
+use super::super::citations::text_of;
 use super::super::fields;
-use super::super::fields::ObjectWriter;
-use super::super::sources;
-use super::super::sources::Source;
 use super::NAME;
-use crate::chat::Extra;
-use crate::chat::Part;
-use crate::chat::RawJson;
-use crate::wire::json;
+use crate::chat::Citation;
+use crate::chat::Source;
+use crate::chat::Unit;
 use crate::wire::json::JsonObject;
 use crate::wire::json::Value;
 
-/// Kinds of places in a document: Converse's word, Claude's, and its names for beginning and end.
-const PLACES: &[(&str, &str, &str, &str)] = &[
-    ("documentChar", "char_location", "start_char_index", "end_char_index"),
-    ("documentPage", "page_location", "start_page_number", "end_page_number"),
-    ("documentChunk", "content_block_location", "start_block_index", "end_block_index"),
-];
+/// Kinds of places in a document.
+const PLACES: &[(&str, Unit)] =
+    &[("documentChar", Unit::Characters), ("documentPage", Unit::Pages), ("documentChunk", Unit::Blocks)];
 
-/// What to keep of the sources on the web of these texts for other dialects.
-pub(super) fn sources(parts: &[Part]) -> Option<Extra> {
-    sources::of_texts(parts, (NAME, "citations"), cited)
+/// The sources of a block.
+pub(super) fn of_block(block: &JsonObject<'_, '_>) -> Vec<Citation> {
+    let content = fields::object_of(block, "citationsContent");
+    content.iter().flat_map(|content| entries(content, "citations")).filter_map(read).collect()
 }
 
-/// The address that a citation of a text of so many characters is about.
-pub(super) fn cited(citation: &JsonObject<'_, '_>, characters: usize) -> Option<Source> {
-    let web = fields::object_of(&fields::object_of(citation, "location")?, "web")?;
-    let title = fields::string_of(citation, "title").unwrap_or_default().to_owned();
-    Some(Source { title, ..Source::of(&web, "url", 0..characters)? })
+/// A source of which anybody can make something; results of searches that the application made have no address.
+pub(super) fn read(citation: Value<'_, '_>) -> Option<Citation> {
+    let citation = citation.as_object()?;
+    let location = fields::object_of(&citation, "location")?;
+    let source = page(&location).or_else(|| place(&location))?;
+    let (title, cited_text) = (text_of(&citation, "title"), cited_text(&citation));
+    Some(Citation { dialect: NAME, source, title, cited_text, span: None })
 }
 
-/// One source, as fields of the text that it belongs to; those of several sources add up.
-pub(super) fn read(citation: Value<'_, '_>) -> Vec<Extra> {
-    let own =
-        |dialect, text: &str| Extra { dialect, name: "citations".to_owned(), value: RawJson(format!("[{text}]")) };
-    let mut read = vec![own(NAME, &json::raw(citation))];
-    let theirs = citation.as_object().and_then(|citation| in_claudes_words(&citation));
-    read.extend(theirs.map(|text| own(anthropic_messages::NAME, &text)));
-    read
+fn page(location: &JsonObject<'_, '_>) -> Option<Source> {
+    text_of(&fields::object_of(location, "web")?, "url").map(Source::Url)
 }
 
-fn in_claudes_words(citation: &JsonObject<'_, '_>) -> Option<String> {
-    let location = fields::object_of(citation, "location")?;
-    let known = PLACES.iter().find_map(|names| Some((fields::object_of(&location, names.0)?, names)));
-    let (place, (_, kind, start, end)) = known?;
+fn place(location: &JsonObject<'_, '_>) -> Option<Source> {
+    let known = |(name, unit): &(&str, Unit)| Some((fields::object_of(location, name)?, *unit));
+    let (place, unit) = PLACES.iter().find_map(known)?;
     let number = |name: &str| fields::integer_of(&place, name);
-    let (index, from, to) = (number("documentIndex")?, number("start")?, number("end")?);
-    let cited = citation.get("sourceContent").and_then(|content| content.as_array());
-    let pieces = cited.iter().flat_map(|cited| cited.iter()).filter_map(|piece| piece.as_object());
-    let words: String = pieces.filter_map(|piece| fields::string_of(&piece, "text")).collect();
-    Some(fields::written(|out| {
-        let mut writer = ObjectWriter::open(out, &[], NAME);
-        writer.string("type", kind);
-        writer.string("cited_text", &words);
-        writer.integer("document_index", index);
-        match fields::string_of(citation, "title") {
-            Some(title) => writer.string("document_title", title),
-            None => writer.text("document_title", "null"),
-        }
-        writer.integer(start, from);
-        writer.integer(end, to);
-        writer.close();
-    }))
+    Some(Source::Document { index: number("documentIndex")?, unit, place: number("start")?..number("end")? })
+}
+
+fn cited_text(citation: &JsonObject<'_, '_>) -> Option<String> {
+    let pieces = entries(citation, "sourceContent").into_iter().filter_map(|piece| piece.as_object());
+    let text: String = pieces.filter_map(|piece| fields::string_of(&piece, "text").map(str::to_owned)).collect();
+    Some(text).filter(|text| !text.is_empty())
 }
 
 #[cfg(test)]
@@ -72,20 +51,35 @@ mod tests {
     use super::*;
     use crate::wire::json::Parser;
 
-    fn told(text: &str) -> Vec<(&'static str, String)> {
+    fn told(text: &str) -> Option<Citation> {
         let mut copy = text.as_bytes().to_vec();
-        let mut parser = Parser::new();
-        let tape = parser.parse(&mut copy).expect("JSON");
-        read(tape.as_value()).into_iter().map(|extra| (extra.dialect, extra.value.0)).collect()
+        read(Parser::new().parse(&mut copy).expect("JSON").as_value())
     }
 
     #[test]
-    fn places_in_documents_are_told_in_claudes_words_too() {
-        let source = r#"{"title":"A","sourceContent":[{"text":"x"},{"text":"y"}],"location":{"documentPage":{"documentIndex":1,"start":2,"end":3}}}"#;
-        let theirs = r#"[{"type":"page_location","cited_text":"xy","document_index":1,"document_title":"A","start_page_number":2,"end_page_number":3}]"#;
-        assert_eq!(told(source), [(NAME, format!("[{source}]")), ("anthropic_messages", theirs.to_owned())]);
-        for other in [r#"{"location":{"web":{"url":"u"}}}"#, r#"{"location":{"documentChar":{"start":1}}}"#, "1"] {
-            assert_eq!(told(other), [(NAME, format!("[{other}]"))]);
+    fn pages_and_places_are_sources_and_the_rest_is_none() {
+        let (title, cited_text) = (Some("A".to_owned()), Some("xy".to_owned()));
+        let citation = |source| Citation {
+            dialect: NAME,
+            source,
+            title: title.clone(),
+            cited_text: cited_text.clone(),
+            span: None,
+        };
+        let around = |location: &str| {
+            format!(r#"{{"title":"A","sourceContent":[{{"text":"x"}},{{"text":"y"}}],"location":{location}}}"#)
+        };
+        let place = |unit| Source::Document { index: 1, unit, place: 2..3 };
+        for (location, source) in [
+            (r#"{"web":{"url":"u","domain":"d"}}"#, Source::Url("u".into())),
+            (r#"{"documentChar":{"documentIndex":1,"start":2,"end":3}}"#, place(Unit::Characters)),
+            (r#"{"documentPage":{"documentIndex":1,"start":2,"end":3}}"#, place(Unit::Pages)),
+            (r#"{"documentChunk":{"documentIndex":1,"start":2,"end":3}}"#, place(Unit::Blocks)),
+        ] {
+            assert_eq!(told(&around(location)), Some(citation(source)));
+        }
+        for none in [around("{}"), around(r#"{"documentChar":{"start":1}}"#), around(r#"{"web":{}}"#), "1".to_owned()] {
+            assert_eq!(told(&none), None, "{none}");
         }
     }
 }

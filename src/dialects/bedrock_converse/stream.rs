@@ -7,10 +7,8 @@
 
 use super::super::EventReader;
 use super::super::base64;
+use super::super::citations::Cited;
 use super::super::fields;
-use super::super::sources;
-use super::super::sources::Source;
-use super::super::sources::Words;
 use super::NAME;
 use super::answer;
 use super::citations;
@@ -45,9 +43,7 @@ pub(super) struct Reader {
     stopped: bool,
     /// The tokens were told.
     counted: bool,
-    words: Words,
-    /// What the open text cites on the web.
-    cited: Vec<Source>,
+    cited: Cited,
 }
 
 /// The block being streamed, by its number.
@@ -91,15 +87,7 @@ impl EventReader for Reader {
         let mut copy = data.as_bytes().to_vec();
         let tape = self.parser.parse(&mut copy).map_err(|_| broken())?;
         let event = tape.as_value().as_object().ok_or_else(broken)?;
-        if name != "contentBlockDelta" {
-            self.tell_sources(into);
-        }
-        let mut told = Vec::new();
-        self.take(name, &event, &mut told).ok_or_else(broken)?;
-        for event in told {
-            self.note_sources(&event, into);
-            into.push(event);
-        }
+        self.take(name, &event, into).ok_or_else(broken)?;
         self.parser.recycle(tape);
         Ok(())
     }
@@ -115,7 +103,7 @@ impl Reader {
         match name {
             "messageStart" => {
                 let (id, model) = (String::new(), String::new());
-                into.push(Event::Start { id, model, created_s: 0, extra: Vec::new() });
+                into.push(Event::Start { id, model, created_s: 0, service_tier: None, extra: Vec::new() });
             }
             "contentBlockStart" => {
                 let index = fields::integer_of(event, "contentBlockIndex")?;
@@ -130,7 +118,7 @@ impl Reader {
                     self.open = Some(Open { index, block: Block::Untold });
                 }
                 let open = self.open.as_mut().expect("it was just opened");
-                grow(&mut open.block, event.get("delta")?, into)?;
+                grow(&mut open.block, event.get("delta")?, &mut self.cited, into)?;
             }
             "contentBlockStop" => self.close(into),
             "messageStop" => {
@@ -147,35 +135,12 @@ impl Reader {
                 // `p` pads events to hide their length.
                 let others = event.iter().filter(|(name, _)| !matches!(*name, "usage" | "p"));
                 into.extend(others.map(|(name, value)| Event::AnswerExtra(own(name, value))));
-                into.extend(answer::read_tier(event).map(Event::AnswerExtra));
+                into.extend(answer::read_tier(event).map(Event::ServiceTier));
                 self.counted = true;
                 self.end(into);
             }
         }
         Some(())
-    }
-
-    /// Notes words that are being told, and what they cite.
-    fn note_sources(&mut self, event: &Event, into: &mut Vec<Event>) {
-        match event {
-            Event::TextStart { .. } => {
-                self.tell_sources(into);
-                self.words.begin();
-            }
-            Event::Text { text, .. } => self.words.say(text),
-            Event::TextExtra { extra, .. } if extra.dialect == NAME => {
-                self.cited.extend(sources::listed(&extra.value.0, |citation| citations::cited(citation, 0)));
-            }
-            _ => {}
-        }
-    }
-
-    /// Tells callers of other dialects what the text cited that ends here.
-    fn tell_sources(&mut self, into: &mut Vec<Event>) {
-        let words = self.words.range();
-        let cited = self.cited.drain(..).map(|source| Source { start: words.start, end: words.end, ..source });
-        let elsewhere = sources::kept(&cited.collect::<Vec<_>>());
-        into.extend(elsewhere.map(|extra| Event::ChoiceExtra { choice: CHOICE, extra }));
     }
 
     fn end(&self, into: &mut Vec<Event>) {
@@ -201,6 +166,7 @@ impl Reader {
     }
 
     fn close(&mut self, into: &mut Vec<Event>) {
+        into.extend(self.cited.end().map(|citation| Event::Cited { choice: CHOICE, citation }));
         match self.open.take().map(|open| open.block) {
             Some(Block::Call { number, told: false }) => {
                 into.push(Event::ToolArguments { choice: CHOICE, call: number, text: "{}".to_owned() });
@@ -220,18 +186,21 @@ impl Reader {
 }
 
 /// Takes a delta; what no block of this kind can take, and nobody knows, is gathered.
-fn grow(block: &mut Block, delta: Value<'_, '_>, into: &mut Vec<Event>) -> Option<()> {
+fn grow(block: &mut Block, delta: Value<'_, '_>, cited: &mut Cited, into: &mut Vec<Event>) -> Option<()> {
     let object = delta.as_object()?;
     let (kind, value) = object.iter().next()?;
     match (kind, &mut *block) {
         ("text", Block::Untold | Block::Text) => {
             let text = value.as_str()?.to_owned();
-            begin_text(block, into);
+            begin_text(block, cited, into);
+            cited.say(&text);
             into.extend((!text.is_empty()).then_some(Event::Text { choice: CHOICE, text }));
         }
         ("citation", Block::Untold | Block::Text) => {
-            begin_text(block, into);
-            into.extend(citations::read(value).into_iter().map(|extra| Event::TextExtra { choice: CHOICE, extra }));
+            begin_text(block, cited, into);
+            if let Some(citation) = citations::read(value) {
+                cited.cite(citation);
+            }
         }
         ("toolUse", Block::Call { number, told }) => {
             let text = fields::string_of(&value.as_object()?, "input").unwrap_or_default().to_owned();
@@ -261,9 +230,10 @@ fn within_bound(held: usize, more: usize) -> Option<()> {
     (held + more <= GATHERED_BYTES_MAX).then_some(())
 }
 
-fn begin_text(block: &mut Block, into: &mut Vec<Event>) {
+fn begin_text(block: &mut Block, cited: &mut Cited, into: &mut Vec<Event>) {
     if matches!(block, Block::Untold) {
         *block = Block::Text;
+        cited.begin();
         into.push(Event::TextStart { choice: CHOICE });
     }
 }
@@ -294,7 +264,9 @@ fn own(name: &str, value: Value<'_, '_>) -> Extra {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::chat::Citation;
     use crate::chat::Finish;
+    use crate::chat::Source;
 
     fn read(events: &[(&str, &str)]) -> Result<Vec<Event>, Fault> {
         let mut reader = Reader::default();
@@ -314,7 +286,7 @@ mod tests {
             ("contentBlockDelta", r#"{"contentBlockIndex":1,"delta":{"reasoningContent":{"redactedContent":"OA=="}}}"#),
             ("contentBlockStop", r#"{"contentBlockIndex":1}"#),
             ("contentBlockDelta", r#"{"contentBlockIndex":2,"delta":{"text":"a"}}"#),
-            ("contentBlockDelta", r#"{"contentBlockIndex":2,"delta":{"citation":{"title":"t"}}}"#),
+            ("contentBlockDelta", r#"{"contentBlockIndex":2,"delta":{"citation":{"title":"nowhere"}}}"#),
             ("contentBlockDelta", r#"{"contentBlockIndex":3,"delta":{"text":"b"}}"#),
             ("contentBlockStart", r#"{"contentBlockIndex":4,"start":{"toolUse":{"toolUseId":"i","name":"f"}}}"#),
             ("contentBlockStop", r#"{"contentBlockIndex":4}"#),
@@ -335,15 +307,13 @@ mod tests {
         let arguments = |call, text: &str| Event::ToolArguments { choice: 0, call, text: text.into() };
         let text = |text: &str| Event::Text { choice: 0, text: text.into() };
         let events = events.expect("understood");
-        let sources = Extra { dialect: NAME, name: "citations".into(), value: RawJson(r#"[{"title":"t"}]"#.into()) };
         let wanted = [
-            Event::Start { id: String::new(), model: String::new(), created_s: 0, extra: vec![] },
+            Event::Start { id: String::new(), model: String::new(), created_s: 0, service_tier: None, extra: vec![] },
             Event::Thinking { choice: 0, text: "hm".into() },
             Event::ThinkingSignature { choice: 0, signature: "s".into() },
             Event::Whole { choice: 0, part: Part::RedactedThinking { data: "Eu8".into() } },
             Event::TextStart { choice: 0 },
             text("a"),
-            Event::TextExtra { choice: 0, extra: sources },
             Event::TextStart { choice: 0 },
             text("b"),
             call(0, "i", "f"),
@@ -431,15 +401,13 @@ mod tests {
             ("contentBlockDelta", &cite.replace(":0,", ":1,")),
             ("contentBlockStop", r#"{"contentBlockIndex":1}"#),
         ]);
-        let told: Vec<Source> = events
-            .expect("understood")
-            .iter()
-            .flat_map(|event| match event {
-                Event::ChoiceExtra { extra, .. } => sources::of_extra(extra),
-                _ => Vec::new(),
-            })
-            .collect();
-        let source = |start, end| Source { url: "u".into(), title: "t".into(), start, end };
-        assert_eq!(told, [source(0, 1), source(1, 3)]);
+        let told = |text: &str| Event::Text { choice: 0, text: text.into() };
+        let cited = |span| {
+            let (source, title) = (Source::Url("u".into()), Some("t".into()));
+            Event::Cited { choice: 0, citation: Citation { dialect: NAME, source, title, cited_text: None, span } }
+        };
+        let start = || Event::TextStart { choice: 0 };
+        let wanted = [start(), told("a"), cited(Some(0..1)), start(), told("bc"), cited(Some(1..3))];
+        assert_eq!(events.expect("understood"), wanted);
     }
 }

@@ -1,8 +1,10 @@
 //! Whole answers.
 
+use super::super::citations::entries;
 use super::super::fields;
 use super::super::fields::Keeper;
 use super::NAME;
+use super::citations;
 use crate::chat::Answer;
 use crate::chat::Choice;
 use crate::chat::Extra;
@@ -24,8 +26,10 @@ pub(super) fn read_answer(body: Value<'_, '_>) -> Result<Answer, Fault> {
     let broken = || fields::not_understood(NOT_UNDERSTOOD);
     let object = body.as_object().ok_or_else(broken)?;
     let message = fields::object_of(&object, "message").ok_or_else(broken)?;
-    let mut choice = Choice { index: 0, parts: Vec::new(), finish: None, logprobs: None, extra: Vec::new() };
+    let mut choice = Choice::default();
     read_message(&message, &mut choice.parts).ok_or_else(broken)?;
+    let cited = entries(&message, "citations").into_iter().flat_map(citations::read);
+    cited.for_each(|citation| choice.cite(citation));
     choice.finish = reason(&object).map(finish_of).transpose()?;
     choice.logprobs = object.get("logprobs").and_then(read_logprobs);
     let mut answer = Answer { usage: object.get("usage").and_then(read_usage), ..Answer::default() };
@@ -49,12 +53,6 @@ fn read_message(message: &JsonObject<'_, '_>, parts: &mut Vec<Part>) -> Option<(
             None => content.as_array()?.iter().for_each(|piece| parts.push(read_piece(piece))),
         }
     }
-    if let Some(citations) = message.get("citations").and_then(|citations| citations.as_array())
-        && let Some(Part::Text { extra, .. }) = parts.iter_mut().rfind(|part| matches!(part, Part::Text { .. }))
-    {
-        let list = fields::written(|out| fields::write_list(&citations, out, json::write_value));
-        extra.push(citations_extra(list));
-    }
     for call in message.get("tool_calls").and_then(|calls| calls.as_array()).iter().flat_map(|calls| calls.iter()) {
         let Call { id, name, arguments } = read_call(&call.as_object()?)?;
         let arguments = if arguments.is_empty() { "{}".to_owned() } else { arguments };
@@ -76,11 +74,6 @@ fn read_piece(piece: Value<'_, '_>) -> Part {
 
 fn text_part(text: &str) -> Part {
     Part::Text { text: text.to_owned(), cache_marker: None, extra: Vec::new() }
-}
-
-/// A list of sources.
-pub(super) fn citations_extra(list: String) -> Extra {
-    Extra { dialect: NAME, name: "citations".to_owned(), value: RawJson(list) }
 }
 
 /// A call, or as much of one as a stream begins with.
@@ -163,16 +156,16 @@ mod tests {
     #[test]
     fn plan_thinking_words_sources_and_calls_have_their_places() {
         let answer = read(
-            r#"{"id":"i","finish_reason":"TOOL_CALL","message":{"role":"assistant","tool_plan":"I will","content":[{"type":"thinking","thinking":"hm"},{"type":"text","text":"a"}],"citations":[{"start":0}],"tool_calls":[{"id":"c","type":"function","function":{"name":"f","arguments":""}}]},"usage":{"billed_units":{"input_tokens":4,"output_tokens":2},"tokens":{"input_tokens":1442.0,"output_tokens":29},"cached_tokens":1040},"logprobs":[{"text":"a b","token_ids":[1,2],"logprobs":[-0.5,-0.25]}]}"#,
+            r#"{"id":"i","finish_reason":"TOOL_CALL","message":{"role":"assistant","tool_plan":"I will","content":[{"type":"thinking","thinking":"hm"},{"type":"text","text":"a"}],"citations":[{"start":0,"end":1,"sources":[{"document":{"url":"u"}}]}],"tool_calls":[{"id":"c","type":"function","function":{"name":"f","arguments":""}}]},"usage":{"billed_units":{"input_tokens":4,"output_tokens":2},"tokens":{"input_tokens":1442.0,"output_tokens":29},"cached_tokens":1040},"logprobs":[{"text":"a b","token_ids":[1,2],"logprobs":[-0.5,-0.25]}]}"#,
         )
         .expect("an answer");
         let thinking = |text: &str| Part::Thinking { text: text.into(), signature: None };
         let choice = &answer.choices[0];
-        let text =
-            Part::Text { text: "a".into(), cache_marker: None, extra: vec![citations_extra("[{\"start\":0}]".into())] };
+        let text = text_part("a");
         let (id, name, arguments) = ("c".into(), "f".into(), "{}".into());
         let call = Part::ToolCall { id, name, arguments, cache_marker: None, extra: vec![] };
         assert_eq!(choice.parts, [thinking("I will"), thinking("hm"), text, call]);
+        assert_eq!(choice.citations.iter().map(|citation| citation.span.clone()).collect::<Vec<_>>(), [Some(0..1)]);
         assert_eq!(choice.finish, Some(Finish::ToolCalls));
         let logprobs =
             r#"{"content":[{"token":"a b","logprob":-0.75,"bytes":[97, 32, 98],"top_logprobs":[]}],"refusal":null}"#;

@@ -16,6 +16,7 @@
 //! `priority`) may be sent by callers of any dialect under these names and reach it as they are.
 
 mod answer;
+mod citations;
 mod request;
 mod stream;
 

@@ -4,6 +4,7 @@
 use super::super::EventReader;
 use super::super::fields;
 use super::answer;
+use super::citations;
 use crate::chat::Event;
 use crate::fault::Fault;
 use crate::fault::Kind;
@@ -58,7 +59,13 @@ impl Reader {
         match kind {
             "message-start" => {
                 let id = fields::string_of(event, "id").unwrap_or_default().to_owned();
-                into.push(Event::Start { id, model: String::new(), created_s: 0, extra: Vec::new() });
+                into.push(Event::Start {
+                    id,
+                    model: String::new(),
+                    created_s: 0,
+                    service_tier: None,
+                    extra: Vec::new(),
+                });
             }
             "content-start" => {
                 let content = fields::object_of(&message?, "content")?;
@@ -103,9 +110,8 @@ impl Reader {
                 }
             }
             "citation-start" => {
-                let citation = message?.get("citations").map(json::raw)?;
-                let extra = answer::citations_extra(format!("[{citation}]"));
-                into.push(Event::TextExtra { choice: CHOICE, extra });
+                let cited = citations::read(message?.get("citations")?);
+                into.extend(cited.into_iter().map(|citation| Event::Cited { choice: CHOICE, citation }));
             }
             "message-end" => end(&delta?, into)?,
             _ => {}
@@ -152,8 +158,11 @@ fn end(delta: &JsonObject<'_, '_>, into: &mut Vec<Event>) -> Option<()> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::NAME;
     use super::*;
+    use crate::chat::Citation;
     use crate::chat::Finish;
+    use crate::chat::Source;
 
     fn read(events: &[&str]) -> Result<Vec<Event>, Fault> {
         let mut reader = Reader::default();
@@ -175,7 +184,7 @@ mod tests {
             r#"{"type":"content-end","index":0}"#,
             r#"{"type":"content-start","index":1,"delta":{"message":{"content":{"type":"text","text":""}}}}"#,
             r#"{"type":"content-delta","index":1,"delta":{"message":{"content":{"text":"a"}}},"logprobs":{"text":"a","token_ids":[1],"logprobs":[-0.5]}}"#,
-            r#"{"type":"citation-start","index":0,"delta":{"message":{"citations":{"start":0}}}}"#,
+            r#"{"type":"citation-start","index":0,"delta":{"message":{"citations":{"start":0,"end":1,"sources":[{"document":{"url":"u"}}]}}}}"#,
             r#"{"type":"citation-end","index":0}"#,
             r#"{"type":"tool-plan-delta","delta":{"message":{"tool_plan":"plan"}}}"#,
             &call("tool-call-start", 0, &start("c")),
@@ -191,13 +200,15 @@ mod tests {
         let arguments = |call, text: &str| Event::ToolArguments { choice: 0, call, text: text.into() };
         let thinking = |text: &str| Event::Thinking { choice: 0, text: text.into() };
         let logprobs = r#"{"content":[{"token":"a","logprob":-0.5,"bytes":[97],"top_logprobs":[]}],"refusal":null}"#;
+        let source = Source::Url("u".into());
+        let citation = Citation { dialect: NAME, source, title: None, cited_text: None, span: Some(0..1) };
         let wanted = [
-            Event::Start { id: "i".into(), model: String::new(), created_s: 0, extra: vec![] },
+            Event::Start { id: "i".into(), model: String::new(), created_s: 0, service_tier: None, extra: vec![] },
             thinking("hm"),
             Event::TextStart { choice: 0 },
             Event::Text { choice: 0, text: "a".into() },
             Event::Logprobs { choice: 0, json: crate::chat::RawJson(logprobs.into()) },
-            Event::TextExtra { choice: 0, extra: answer::citations_extra("[{\"start\":0}]".into()) },
+            Event::Cited { choice: 0, citation },
             thinking("plan"),
             call(0, "c"),
             call(1, "d"),

@@ -4,7 +4,6 @@
 use super::super::AnswerFacts;
 use super::super::fields;
 use super::super::fields::ObjectWriter;
-use super::super::sources;
 use super::super::tier;
 use super::NAME;
 use super::fault;
@@ -22,6 +21,7 @@ use crate::chat::Extra;
 use crate::chat::Finish;
 use crate::chat::Part;
 use crate::chat::RawJson;
+use crate::chat::ServiceTier;
 use crate::chat::Usage;
 use crate::fault::Fault;
 use crate::wire::json::JsonObject;
@@ -117,13 +117,23 @@ pub(super) fn read_usage(object: &JsonObject<'_, '_>, original: Option<String>) 
     }
 }
 
-/// What to keep of the tier that `usageMetadata` tells: Vertex AI calls it a type of traffic.
-pub(super) fn read_tier(usage: &JsonObject<'_, '_>) -> Option<Extra> {
-    tier::kept(spelling::text(usage, "serviceTier").or_else(|| spelling::text(usage, "trafficType")))
+/// The tier that `usageMetadata` tells: Vertex AI calls it a type of traffic.
+pub(super) fn read_tier(usage: &JsonObject<'_, '_>) -> Option<ServiceTier> {
+    let word = spelling::text(usage, "serviceTier").or_else(|| spelling::text(usage, "trafficType"));
+    tier::read(word?)
 }
 
-/// `tier` is OpenAI's word for the one that served the answer.
-pub(super) fn write_usage(usage: &Usage, tier: Option<&str>, out: &mut Vec<u8>) {
+fn tier_word(tier: ServiceTier) -> Option<&'static str> {
+    match tier {
+        ServiceTier::Default => Some("standard"),
+        ServiceTier::Priority => Some("priority"),
+        ServiceTier::Flex => Some("flex"),
+        ServiceTier::Scale => None,
+    }
+}
+
+/// Here the tokens tell the tier as well.
+pub(super) fn write_usage(usage: &Usage, tier: Option<ServiceTier>, out: &mut Vec<u8>) {
     if let Some(original) = usage.original.as_ref().filter(|original| original.dialect == NAME) {
         return out.extend_from_slice(original.value.0.as_bytes());
     }
@@ -139,7 +149,7 @@ pub(super) fn write_usage(usage: &Usage, tier: Option<&str>, out: &mut Vec<u8>) 
         }
     }
     writer.integer("totalTokenCount", usage.input_tokens.saturating_add(usage.output_tokens));
-    writer.optional_string("serviceTier", tier.and_then(tier::gemini));
+    writer.optional_string("serviceTier", tier.and_then(tier_word));
     writer.close();
 }
 
@@ -151,7 +161,7 @@ pub(super) fn write_answer(answer: &Answer, out: &mut Vec<u8>) {
     if let Some(usage) = &answer.usage
         && let Some(out) = writer.field("usageMetadata")
     {
-        write_usage(usage, tier::of(&answer.extra), out);
+        write_usage(usage, answer.service_tier, out);
     }
     writer.optional_string("modelVersion", Some(answer.model.as_str()).filter(|model| !model.is_empty()));
     writer.optional_string("responseId", Some(answer.id.as_str()).filter(|id| !id.is_empty()));
@@ -178,7 +188,7 @@ fn write_choice(choice: &Choice, out: &mut Vec<u8>) {
     {
         writer.text("logprobsResult", &result);
     }
-    grounding::write(&sources::of(&choice.extra), &text_of(&choice.parts), &mut writer);
+    grounding::write(&choice.citations, || text_of(&choice.parts), &mut writer);
     writer.close();
 }
 

@@ -11,9 +11,6 @@ use super::super::EventReader;
 use super::super::EventWriter;
 use super::super::fields;
 use super::super::fields::ObjectWriter;
-use super::super::sources;
-use super::super::sources::Source;
-use super::super::tier;
 use super::NAME;
 use super::answer;
 use super::answer::Said;
@@ -30,12 +27,15 @@ use super::spelling;
 use super::write;
 use super::write::Audience;
 use super::write::Parts;
+use crate::chat::CITATIONS_MAX;
+use crate::chat::Citation;
 use crate::chat::Event;
 use crate::chat::Extra;
 use crate::chat::Finish;
 use crate::chat::MediaSource;
 use crate::chat::Part;
 use crate::chat::RawJson;
+use crate::chat::ServiceTier;
 use crate::chat::Usage;
 use crate::fault::Fault;
 use crate::wire::json;
@@ -149,13 +149,12 @@ impl Chunks {
             !KNOWN.contains(&&*name) && !value.is_null() && (first || !REPEATED_FIELDS.contains(&&*name))
         });
         let mut kept: Vec<Extra> = others.map(|(name, value)| own(name, json::raw(value))).collect();
-        if !self.told_tier {
-            let usage = spelling::object(chunk, "usageMetadata");
-            kept.extend(usage.and_then(|usage| answer::read_tier(&usage)));
-            self.told_tier = tier::of(&kept).is_some();
-        }
+        let usage = spelling::object(chunk, "usageMetadata").filter(|_| !self.told_tier);
+        let service_tier = usage.and_then(|usage| answer::read_tier(&usage));
+        self.told_tier |= service_tier.is_some();
         if !first {
             into.extend(kept.into_iter().map(Event::AnswerExtra));
+            into.extend(service_tier.map(Event::ServiceTier));
             return;
         }
         if self.whole && spelling::get(chunk, "candidates").is_none() {
@@ -163,7 +162,7 @@ impl Chunks {
         }
         self.id = spelling::text(chunk, "responseId").unwrap_or_default().to_owned();
         let model = spelling::text(chunk, "modelVersion").unwrap_or_default().to_owned();
-        into.push(Event::Start { id: self.id.clone(), model, created_s: 0, extra: kept });
+        into.push(Event::Start { id: self.id.clone(), model, created_s: 0, service_tier, extra: kept });
     }
 
     /// A refused prompt has no candidate that could say so.
@@ -288,7 +287,7 @@ impl Chunks {
     /// Everything of a candidate but its content.
     fn read_beside(&mut self, choice: u64, candidate: &JsonObject<'_, '_>, into: &mut Vec<Event>) -> Result<(), Fault> {
         let mut finish = None;
-        let mut elsewhere = Vec::new();
+        let mut cited = Vec::new();
         for (written, value) in candidate.iter().filter(|(_, value)| !value.is_null()) {
             match &*spelling::camel(written) {
                 "content" | "index" => {}
@@ -300,16 +299,16 @@ impl Chunks {
                 }
                 name => {
                     let text = &self.told(choice)?.text;
-                    elsewhere.extend(match name {
+                    cited.extend(match name {
                         "groundingMetadata" => grounding::of_metadata(value, text),
                         "citationMetadata" => grounding::of_citations(value, text),
-                        _ => None,
+                        _ => Vec::new(),
                     });
                     into.push(Event::ChoiceExtra { choice, extra: own(written, json::raw(value)) });
                 }
             }
         }
-        into.extend(elsewhere.into_iter().map(|extra| Event::ChoiceExtra { choice, extra }));
+        into.extend(cited.into_iter().map(|citation| Event::Cited { choice, citation }));
         let whole = self.whole;
         let told = self.told(choice)?;
         let word = finish.and_then(|word| Some((word, answer::finish_of(word)?)));
@@ -367,8 +366,7 @@ pub(super) struct Writer {
     pending: Vec<Extra>,
     choices: Vec<Telling>,
     usage: Option<Usage>,
-    /// OpenAI's word for the tier that serves.
-    tier: Option<&'static str>,
+    tier: Option<ServiceTier>,
     failed: Option<Fault>,
 }
 
@@ -383,8 +381,8 @@ struct Telling {
     calls_told: u64,
     logprobs: Vec<RawJson>,
     extra: Vec<Extra>,
-    /// Sources that another dialect told, and the words that they count.
-    sources: Vec<Source>,
+    /// Sources, and the words that they count.
+    citations: Vec<Citation>,
     words: String,
     finish: Option<Finish>,
 }
@@ -403,11 +401,11 @@ impl EventWriter for Writer {
             return;
         }
         match event {
-            Event::Start { id, model, extra, .. } => {
+            Event::Start { id, model, service_tier, extra, .. } => {
                 self.id.clone_from(id);
                 self.model.clone_from(model);
                 self.pending.extend(extra.iter().filter(|extra| extra.dialect == NAME).cloned());
-                self.tier = tier::of(extra);
+                self.tier = *service_tier;
             }
             Event::Text { choice, text } | Event::Refusal { choice, text } => self.text(*choice, text, out),
             Event::Thinking { choice, text } => self.thought(*choice, text, out),
@@ -417,14 +415,16 @@ impl EventWriter for Writer {
             Event::TextStart { choice } => self.tell_calls(*choice, out),
             Event::Whole { choice, part } => self.whole(*choice, part, out),
             Event::Logprobs { choice, json } => self.telling(*choice).logprobs.push(json.clone()),
-            Event::ChoiceExtra { choice, extra } => self.choice_extra(*choice, extra),
+            Event::ChoiceExtra { choice, extra } if extra.dialect == NAME => self.choice_extra(*choice, extra),
+            Event::ChoiceExtra { .. } => {}
+            Event::Cited { choice, citation } => self.cite(*choice, citation),
             Event::AnswerExtra(extra) if extra.dialect == NAME => self.pending.push(extra.clone()),
             Event::Finish { choice, finish } => self.telling(*choice).finish = Some(finish.clone()),
             Event::Usage(usage) => self.usage = Some(usage.clone()),
             Event::Error(error) => self.tell_error(error, out),
             Event::End => self.end(out),
-            Event::AnswerExtra(extra) => self.tier = tier::of_extra(extra).or(self.tier),
-            Event::TextExtra { .. } | Event::Ping => {}
+            Event::ServiceTier(tier) => self.tier = Some(*tier),
+            Event::AnswerExtra(_) | Event::TextExtra { .. } | Event::Ping => {}
         }
     }
 
@@ -443,7 +443,7 @@ impl Writer {
                 calls_told: 0,
                 logprobs: Vec::new(),
                 extra: Vec::new(),
-                sources: Vec::new(),
+                citations: Vec::new(),
                 words: String::new(),
                 finish: None,
             });
@@ -564,11 +564,14 @@ impl Writer {
         }
     }
 
-    fn choice_extra(&mut self, choice: u64, extra: &Extra) {
-        if extra.dialect != NAME {
-            let told = sources::of_extra(extra);
-            return self.telling(choice).sources.extend(told);
+    fn cite(&mut self, choice: u64, citation: &Citation) {
+        let citations = &mut self.telling(choice).citations;
+        if citations.len() < CITATIONS_MAX {
+            citations.push(citation.clone());
         }
+    }
+
+    fn choice_extra(&mut self, choice: u64, extra: &Extra) {
         let known = &mut self.telling(choice).extra;
         match known.iter_mut().find(|known| known.name == extra.name) {
             Some(known) => known.clone_from(extra),
@@ -629,7 +632,7 @@ fn write_last(telling: &mut Telling, out: &mut Vec<u8>) {
     if let Some(result) = logprobs::to_gemini(&telling.logprobs).filter(|_| !writer.is_kept("logprobsResult")) {
         writer.text("logprobsResult", &result);
     }
-    grounding::write(&telling.sources, &telling.words, &mut writer);
+    grounding::write(&telling.citations, || std::mem::take(&mut telling.words), &mut writer);
     writer.close();
 }
 
@@ -706,7 +709,7 @@ mod tests {
     }
 
     fn start() -> Event {
-        Event::Start { id: "r".into(), model: "m".into(), created_s: 0, extra: vec![] }
+        Event::Start { id: "r".into(), model: "m".into(), created_s: 0, service_tier: None, extra: vec![] }
     }
 
     fn call(call: u64, id: &str) -> Event {

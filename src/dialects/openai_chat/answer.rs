@@ -1,10 +1,13 @@
 //! Whole answers.
 
 use super::super::AnswerFacts;
+use super::super::citations::is_told_in;
 use super::super::fields;
 use super::super::fields::Keeper;
 use super::super::fields::ObjectWriter;
+use super::super::tier;
 use super::NAME;
+use super::annotations;
 use super::message;
 use crate::chat::Answer;
 use crate::chat::Choice;
@@ -44,6 +47,10 @@ pub(super) fn read_answer(body: Value<'_, '_>) -> Result<Answer, Fault> {
     answer.extra = keeper.extras;
     let read = |(place, choice)| read_choice(place, choice);
     answer.choices = choices.iter().enumerate().map(read).collect::<Result<_, _>>()?;
+    answer.service_tier = fields::string_of(&object, tier::FIELD).and_then(tier::read);
+    if let Some(first) = answer.choices.first_mut().filter(|first| first.citations.is_empty()) {
+        annotations::beside(&object).into_iter().for_each(|citation| first.cite(citation));
+    }
     Ok(answer)
 }
 
@@ -82,7 +89,7 @@ fn read_choice(place: usize, choice: Value<'_, '_>) -> Result<Choice, Fault> {
     let object = choice.as_object().ok_or_else(broken)?;
     let mut keeper = Keeper::new(NAME);
     let place = u64::try_from(place).unwrap_or(u64::MAX);
-    let mut read = Choice { index: place, parts: Vec::new(), finish: None, logprobs: None, extra: Vec::new() };
+    let mut read = Choice { index: place, ..Choice::default() };
     let mut indexed = false;
     for (name, value) in object.iter() {
         match name {
@@ -95,6 +102,8 @@ fn read_choice(place: usize, choice: Value<'_, '_>) -> Result<Choice, Fault> {
             "message" => {
                 let message = value.as_object().ok_or_else(broken)?;
                 read_message(&message, &mut read.parts, &mut keeper)?;
+                let cited = message.get(annotations::FIELD).map(annotations::read).unwrap_or_default();
+                cited.into_iter().for_each(|citation| read.cite(citation));
             }
             _ => keeper.keep(name, value),
         }
@@ -285,6 +294,7 @@ pub(super) fn write_answer(answer: &Answer, out: &mut Vec<u8>) {
     {
         write_usage(usage, out);
     }
+    writer.optional_string(tier::FIELD, answer.service_tier.map(tier::openai));
     writer.close();
 }
 
@@ -324,6 +334,12 @@ fn write_message(choice: &Choice, out: &mut Vec<u8>) {
         writer.text("refusal", "null");
     }
     message::write_tool_calls(parts, &mut writer);
+    let mut cited = choice.citations.iter().filter(|citation| is_told_in(NAME, citation)).peekable();
+    if cited.peek().is_some()
+        && let Some(out) = writer.field(annotations::FIELD)
+    {
+        fields::write_list(cited, out, |citation, out| annotations::write(None, citation, out));
+    }
     writer.close();
 }
 

@@ -249,7 +249,7 @@ fn read_answer(body: Value<'_, '_>) -> Result<Answer, Fault> {
 
 fn read_choice(index: u64, choice: &JsonObject<'_, '_>) -> Choice {
     let mut keeper = Keeper::new(NAME);
-    let mut read = Choice { index, parts: Vec::new(), finish: None, logprobs: None, extra: Vec::new() };
+    let mut read = Choice { index, ..Choice::default() };
     for (name, value) in choice.iter() {
         match (name, value.as_str()) {
             ("text", Some(text)) => {
@@ -375,6 +375,7 @@ fn read_chunk(chunk: &JsonObject<'_, '_>, first: bool, into: &mut Vec<Event>) ->
             id: fields::string_of(chunk, "id").unwrap_or_default().to_owned(),
             model: fields::string_of(chunk, "model").unwrap_or_default().to_owned(),
             created_s: fields::integer_of(chunk, "created").unwrap_or_default(),
+            service_tier: None,
             extra: others
                 .map(|(name, value)| Extra { dialect: NAME, name: name.to_owned(), value: RawJson(json::raw(value)) })
                 .collect(),

@@ -16,6 +16,7 @@
 //! `cache_control` on parts and tools is both kept for providers of this dialect that know it and given
 //! to those of others.
 
+mod annotations;
 mod answer;
 mod ask;
 mod completions;

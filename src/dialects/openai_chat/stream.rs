@@ -7,18 +7,24 @@ use super::super::EventFacts;
 use super::super::EventReader;
 use super::super::EventWriter;
 use super::super::StreamOptions;
+use super::super::citations::is_told_in;
 use super::super::fields;
 use super::super::fields::ObjectWriter;
+use super::super::tier;
 use super::NAME;
+use super::annotations;
 use super::answer;
 use super::answer::Said;
 use super::entries;
 use super::fault;
 use super::message;
+use crate::chat::CITATIONS_MAX;
+use crate::chat::Citation;
 use crate::chat::Event;
 use crate::chat::Extra;
 use crate::chat::Part;
 use crate::chat::RawJson;
+use crate::chat::ServiceTier;
 use crate::chat::Usage;
 use crate::fault::Fault;
 use crate::wire::json;
@@ -36,7 +42,8 @@ const NOT_UNDERSTOOD: &str = "the provider's stream holds something that is not 
 /// Most tool calls and choices followed in one stream.
 const TRACKED_MAX: usize = 1024;
 /// Fields that stand in every chunk and belong to the stream as a whole.
-const REPEATED_FIELDS: &[&str] = &["system_fingerprint", "service_tier", "provider"];
+const REPEATED_FIELDS: &[&str] =
+    &["system_fingerprint", tier::FIELD, "provider", annotations::SEARCH_RESULTS, annotations::ADDRESSES];
 /// Fields of a chunk that are read, or mean nothing once it arrived (`obfuscation` pads it).
 const CHUNK_FIELDS: &[&str] = &["id", "object", "created", "model", "choices", "usage", "error", "obfuscation"];
 /// Fields of a delta that are read, or repeat from chunk to chunk without adding up.
@@ -113,6 +120,7 @@ impl Reader {
 
     fn read_envelope(&mut self, chunk: &JsonObject<'_, '_>, into: &mut Vec<Event>) {
         let first = !std::mem::replace(&mut self.started, true);
+        let told_before = self.repeated.len();
         let mut kept = Vec::new();
         for (name, value) in chunk.iter().filter(|(name, value)| !CHUNK_FIELDS.contains(name) && !value.is_null()) {
             let repeated = REPEATED_FIELDS.iter().find(|known| **known == name);
@@ -121,16 +129,24 @@ impl Reader {
                 kept.push(own(name.to_owned(), value));
             }
         }
+        let (before, news) = self.repeated.split_at(told_before);
+        let is_listed = |fields: &[&str]| annotations::LISTS.iter().any(|list| fields.contains(list));
+        let service_tier = news.contains(&tier::FIELD).then(|| fields::string_of(chunk, tier::FIELD)).flatten();
+        let service_tier = service_tier.and_then(tier::read);
+        let cited = if is_listed(news) && !is_listed(before) { annotations::beside(chunk) } else { Vec::new() };
         if first {
             into.push(Event::Start {
                 id: fields::string_of(chunk, "id").unwrap_or_default().to_owned(),
                 model: fields::string_of(chunk, "model").unwrap_or_default().to_owned(),
                 created_s: fields::integer_of(chunk, "created").unwrap_or_default(),
+                service_tier,
                 extra: kept,
             });
         } else {
             into.extend(kept.into_iter().map(Event::AnswerExtra));
+            into.extend(service_tier.map(Event::ServiceTier));
         }
+        into.extend(cited.into_iter().map(|citation| Event::Cited { choice: 0, citation }));
     }
 
     fn read_choice(&mut self, place: usize, choice: &JsonObject<'_, '_>, into: &mut Vec<Event>) -> Result<(), Fault> {
@@ -184,6 +200,10 @@ impl Reader {
         for (name, value) in delta.iter() {
             let empty = value.is_null() || value.as_array().is_some_and(|list| list.is_empty());
             if !empty && !DELTA_FIELDS.contains(&name) {
+                if name == annotations::FIELD {
+                    let cited = annotations::read(value).into_iter();
+                    into.extend(cited.map(|citation| Event::Cited { choice, citation }));
+                }
                 let value = RawJson(entries::unnumbered(value));
                 let extra = Extra { dialect: NAME, name: format!("message/{name}"), value };
                 into.push(Event::ChoiceExtra { choice, extra });
@@ -323,6 +343,8 @@ pub(super) struct Writer {
     introduced: Vec<u64>,
     /// How many entries lists of deltas have so far, by choice and name.
     listed: Vec<(u64, String, u64)>,
+    /// Sources of each choice, which are told when it ends.
+    citations: Vec<(u64, Citation)>,
     usage: Option<Usage>,
 }
 
@@ -336,11 +358,12 @@ impl Writer {
             thoughts: Vec::new(),
             introduced: Vec::new(),
             listed: Vec::new(),
+            citations: Vec::new(),
             usage: None,
         }
     }
 
-    fn start(&mut self, id: &str, model: &str, created_s: u64, extra: &[Extra]) {
+    fn start(&mut self, id: &str, model: &str, created_s: u64, tier: Option<ServiceTier>, extra: &[Extra]) {
         let created_s = if created_s == 0 { self.options.created_s } else { created_s };
         self.head.clear();
         self.head.extend_from_slice(b"data: {\"id\":");
@@ -351,18 +374,32 @@ impl Writer {
         json::write_string(model, &mut self.head);
         for (name, value) in top_level(extra) {
             if REPEATED_FIELDS.contains(&name) {
-                self.repeated.push(name.to_owned());
-                write_member(name, value, &mut self.head);
+                self.repeat(name, value);
             } else {
                 self.pending.extend(extra.iter().find(|extra| extra.name == name).cloned());
             }
         }
+        if let Some(tier) = tier {
+            self.tier(tier);
+        }
+    }
+
+    /// A field of this chunk and all that follow; what was told already stays.
+    fn repeat(&mut self, name: &str, value: &str) {
+        if !self.repeated.iter().any(|known| known == name) {
+            self.repeated.push(name.to_owned());
+            write_member(name, value, &mut self.head);
+        }
+    }
+
+    fn tier(&mut self, tier: ServiceTier) {
+        self.repeat(tier::FIELD, &format!("\"{}\"", tier::openai(tier)));
     }
 
     /// Everything before the list of choices.
     fn open(&mut self, out: &mut Vec<u8>) {
         if self.head.is_empty() {
-            self.start("", "", 0, &[]);
+            self.start("", "", 0, None, &[]);
         }
         out.extend_from_slice(&self.head);
         for extra in self.pending.drain(..) {
@@ -419,20 +456,44 @@ impl Writer {
         self.list(choice, "thinking_blocks", &format!("[{block}]"), out);
     }
 
-    /// A delta of a list, whose entries are numbered through the stream.
-    fn list(&mut self, choice: u64, name: &str, list: &str, out: &mut Vec<u8>) {
-        self.introduce(choice, out);
+    /// The number of the next entry of a list in deltas.
+    fn listed(&mut self, choice: u64, name: &str) -> &mut u64 {
         let known = self.listed.iter().position(|(of, known, _)| *of == choice && known == name);
         let at = known.unwrap_or_else(|| {
             self.listed.push((choice, name.to_owned(), 0));
             self.listed.len() - 1
         });
-        let (list, more) = entries::numbered(list, self.listed[at].2);
-        self.listed[at].2 += more;
+        &mut self.listed[at].2
+    }
+
+    /// A delta of a list, whose entries are numbered through the stream.
+    fn list(&mut self, choice: u64, name: &str, list: &str, out: &mut Vec<u8>) {
+        self.introduce(choice, out);
+        let next = self.listed(choice, name);
+        let (list, more) = entries::numbered(list, *next);
+        *next += more;
         self.delta(choice, out, |out| {
             json::write_string(name, out);
             out.push(b':');
             out.extend_from_slice(list.as_bytes());
+        });
+    }
+
+    /// Sources of a choice that ends, all in one delta.
+    fn cite(&mut self, choice: u64, out: &mut Vec<u8>) {
+        let cited: Vec<(u64, Citation)> = self.citations.extract_if(.., |(of, _)| *of == choice).collect();
+        if cited.is_empty() {
+            return;
+        }
+        self.introduce(choice, out);
+        let next = self.listed(choice, annotations::FIELD);
+        let first = *next;
+        *next += cited.len() as u64;
+        self.delta(choice, out, |out| {
+            out.extend_from_slice(b"\"annotations\":");
+            fields::write_list((first..).zip(&cited), out, |(number, (_, citation)), out| {
+                annotations::write(Some(number), citation, out);
+            });
         });
     }
 
@@ -498,10 +559,7 @@ impl Writer {
     /// Told late, it stands in every chunk that follows, if it is one of those that do.
     fn answer_extra(&mut self, extra: &Extra) {
         if REPEATED_FIELDS.contains(&extra.name.as_str()) && !self.head.is_empty() {
-            if !self.repeated.contains(&extra.name) {
-                self.repeated.push(extra.name.clone());
-                write_member(&extra.name, &extra.value.0, &mut self.head);
-            }
+            self.repeat(&extra.name, &extra.value.0);
         } else {
             self.pending.push(extra.clone());
         }
@@ -538,8 +596,8 @@ impl Writer {
 impl EventWriter for Writer {
     fn write(&mut self, event: &Event, out: &mut Vec<u8>) {
         match event {
-            Event::Start { id, model, created_s, extra } => {
-                self.start(id, model, *created_s, extra);
+            Event::Start { id, model, created_s, service_tier, extra } => {
+                self.start(id, model, *created_s, *service_tier, extra);
                 self.introduce(0, out);
             }
             Event::Text { choice, text } => self.words(*choice, "content", text, out),
@@ -556,9 +614,16 @@ impl EventWriter for Writer {
             Event::Refusal { choice, text } => self.words(*choice, "refusal", text, out),
             Event::Whole { choice, part } => self.whole(*choice, part, out),
             Event::Logprobs { choice, json } => self.beside(*choice, ("logprobs", &json.0), "null", out),
+            Event::Cited { choice, citation } => {
+                if is_told_in(NAME, citation) && self.citations.len() < CITATIONS_MAX {
+                    self.citations.push((*choice, citation.clone()));
+                }
+            }
             Event::ChoiceExtra { choice, extra } => self.choice_extra(*choice, extra, out),
             Event::AnswerExtra(extra) if extra.dialect == NAME => self.answer_extra(extra),
+            Event::ServiceTier(tier) => self.tier(*tier),
             Event::Finish { choice, finish } => {
+                self.cite(*choice, out);
                 let word = fields::written(|out| json::write_string(answer::finish_word(finish), out));
                 self.beside(*choice, ("", ""), &word, out);
             }
@@ -744,7 +809,7 @@ mod tests {
         let mut out = Vec::new();
         let usage = |output_tokens| Usage { input_tokens: 1, output_tokens, ..Usage::default() };
         for event in [
-            Event::Start { id: "i".into(), model: "m".into(), created_s: 0, extra: vec![] },
+            Event::Start { id: "i".into(), model: "m".into(), created_s: 0, service_tier: None, extra: vec![] },
             Event::Usage(usage(1)),
             Event::Text { choice: 0, text: "hi".into() },
             Event::Finish { choice: 0, finish: Finish::Stop },
@@ -775,7 +840,8 @@ mod tests {
         ];
         let mut writer = Writer::new(StreamOptions::default());
         let mut out = Vec::new();
-        writer.write(&Event::Start { id: "i".into(), model: "m".into(), created_s: 1, extra: vec![] }, &mut out);
+        let (id, model) = ("i".into(), "m".into());
+        writer.write(&Event::Start { id, model, created_s: 1, service_tier: None, extra: vec![] }, &mut out);
         said.iter().for_each(|event| writer.write(event, &mut out));
         let text = String::from_utf8(out).expect("text");
         assert!(
@@ -851,6 +917,8 @@ mod tests {
         let late = r#"{"choices":[{"index":0,"delta":{"content":"b"}}],"service_tier":"default"}"#;
         let events = read(&[r#"{"choices":[{"index":0,"delta":{"content":"a"}}],"service_tier":null}"#, late, late]);
         assert_eq!(events.iter().filter(|event| matches!(event, Event::AnswerExtra(_))).count(), 1, "told once");
+        let tiers = events.iter().filter(|event| matches!(event, Event::ServiceTier(ServiceTier::Default)));
+        assert_eq!(tiers.count(), 1, "to others as well");
         let mut writer = Writer::new(StreamOptions::default());
         let mut out = Vec::new();
         events.iter().for_each(|event| writer.write(event, &mut out));

@@ -1,10 +1,11 @@
 //! Whole answers, and the response object that streams begin and end with.
 
 use super::super::AnswerFacts;
+use super::super::citations;
+use super::super::citations::Words;
 use super::super::fields;
 use super::super::fields::Keeper;
 use super::super::fields::ObjectWriter;
-use super::super::sources;
 use super::super::tier;
 use super::NAME;
 use super::content;
@@ -13,11 +14,13 @@ use super::items::List;
 use super::items::Naming;
 use super::settings;
 use crate::chat::Answer;
+use crate::chat::CITATIONS_MAX;
 use crate::chat::Choice;
 use crate::chat::Extra;
 use crate::chat::Finish;
 use crate::chat::Part;
 use crate::chat::RawJson;
+use crate::chat::ServiceTier;
 use crate::chat::Usage;
 use crate::fault::Fault;
 use crate::wire::json;
@@ -34,26 +37,33 @@ const SUFFIX_BYTES_MAX: usize = 48;
 
 pub(super) fn read_answer(body: Value<'_, '_>) -> Result<Answer, Fault> {
     let (object, output) = envelope(body)?;
-    let mut choice = Choice { index: 0, parts: Vec::new(), finish: None, logprobs: None, extra: Vec::new() };
+    let mut choice = Choice::default();
+    let mut words = Words::default();
     let mut calls = false;
     for item in &output {
         let item_object = item.as_object().ok_or_else(|| fields::not_understood(NOT_UNDERSTOOD))?;
         calls |= fields::string_of(&item_object, "type").is_some_and(items::is_call);
+        let before = choice.parts.len();
         items::read(item, &item_object, &mut choice.parts, &mut choice.extra);
+        choice.citations.extend(items::citations(&item_object, &choice.parts[before..], &mut words));
     }
     choice.finish = read_finish(&object, calls);
     choice.logprobs = read_logprobs(&choice.parts);
-    choice.extra.extend(content::sources(&choice.parts));
-    let mut extra = read_extra(&object);
-    extra.extend(tier::kept(fields::string_of(&object, tier::FIELD)));
+    choice.citations.truncate(CITATIONS_MAX);
     Ok(Answer {
         id: fields::string_of(&object, "id").unwrap_or_default().to_owned(),
         model: fields::string_of(&object, "model").unwrap_or_default().to_owned(),
         created_s: read_created(&object),
         choices: vec![choice],
         usage: object.get("usage").filter(|usage| usage.is_object()).map(|usage| read_usage(usage, true)),
-        extra,
+        service_tier: read_tier(&object),
+        extra: read_extra(&object),
     })
+}
+
+/// The tier that served a response; one that is not known yet is called `auto`.
+pub(super) fn read_tier(response: &JsonObject<'_, '_>) -> Option<ServiceTier> {
+    tier::read(fields::string_of(response, tier::FIELD)?)
 }
 
 /// A response that failed is told as what it is, an error, although it came with status 200.
@@ -228,6 +238,7 @@ pub(super) struct Envelope<'a> {
     pub(super) id: &'a str,
     pub(super) created_s: u64,
     pub(super) model: &'a str,
+    pub(super) service_tier: Option<ServiceTier>,
     pub(super) extra: &'a [Extra],
 }
 
@@ -284,7 +295,7 @@ impl Envelope<'_> {
         if let Some(out) = writer.field("output") {
             out.extend_from_slice(output);
         }
-        writer.optional_string(tier::FIELD, tier::of(self.extra));
+        writer.optional_string(tier::FIELD, self.service_tier.map(tier::openai));
         settings::write(writer);
     }
 }
@@ -332,12 +343,19 @@ pub(super) fn write_answer(answer: &Answer, out: &mut Vec<u8>) {
         let is_cut = status(finish).0 == "incomplete";
         let naming = Naming { suffix: &suffix, number: 0, is_cut, logprobs: &logprobs };
         let place = (NAME, content::ANNOTATIONS);
-        let parts = sources::placed(&choice.parts, &choice.extra, place, content::write_citation);
+        let told = choice.citations.iter().filter(|citation| citations::is_told_in(NAME, citation));
+        let parts = citations::placed(&choice.parts, told, place, content::write_citation);
         items::write_answered(&parts, &choice.extra, naming, &mut list);
     }
     let mut output = Vec::with_capacity(list.written.len() + 2);
     list.write(&mut output);
-    let envelope = Envelope { id: &id, created_s: answer.created_s, model: &answer.model, extra: &answer.extra };
+    let envelope = Envelope {
+        id: &id,
+        created_s: answer.created_s,
+        model: &answer.model,
+        service_tier: answer.service_tier,
+        extra: &answer.extra,
+    };
     envelope.write_ended(finish, &output, answer.usage.as_ref(), out);
 }
 

@@ -1,12 +1,13 @@
 //! Pieces of content: what a person, a tool or the model says in one message.
 
+use super::super::citations;
+use super::super::citations::URL_CITATION;
 use super::super::fields;
 use super::super::fields::Keeper;
 use super::super::fields::ObjectWriter;
 use super::super::media;
-use super::super::sources;
-use super::super::sources::Source;
 use super::NAME;
+use crate::chat::Citation;
 use crate::chat::Extra;
 use crate::chat::ImageDetail;
 use crate::chat::MediaSource;
@@ -22,21 +23,18 @@ use crate::wire::json::ValueAsScalar;
 /// Where a text names its sources.
 pub(super) const ANNOTATIONS: &str = "annotations";
 
-/// What to keep of the sources of these texts for other dialects.
-pub(super) fn sources(parts: &[Part]) -> Option<Extra> {
-    sources::of_texts(parts, (NAME, ANNOTATIONS), |annotation, _| cited(annotation))
-}
-
-/// The address on the web that an annotation is about.
-pub(super) fn cited(annotation: &JsonObject<'_, '_>) -> Option<Source> {
-    Source::of_openai(annotation).filter(|_| fields::string_of(annotation, "type") == Some("url_citation"))
+/// The source with an address that an annotation is; its place counts in its text.
+pub(super) fn read_citation(annotation: Value<'_, '_>) -> Option<Citation> {
+    let object = annotation.as_object()?;
+    citations::read_openai(&object, NAME).filter(|_| fields::string_of(&object, "type") == Some(URL_CITATION))
 }
 
 /// Writes a source as an annotation.
-pub(super) fn write_citation(source: &Source, out: &mut Vec<u8>) {
-    out.extend_from_slice(b"{\"type\":\"url_citation\",");
-    source.write_openai(out);
-    out.push(b'}');
+pub(super) fn write_citation(citation: &Citation, out: &mut Vec<u8>) {
+    let mut writer = ObjectWriter::open(out, &[], NAME);
+    writer.string("type", URL_CITATION);
+    citations::write_openai(citation, &mut writer);
+    writer.close();
 }
 
 /// Reads what somebody other than the model says; `param` is where it stands. What is not shaped as

@@ -4,12 +4,15 @@
 //! ends and the next one begins; a message that begins with a refusal has no text to keep them with, so
 //! they stay with what holds the parts, as `refusal/…`.
 
+use super::super::citations::Words;
+use super::super::citations::entries;
 use super::super::fields;
 use super::super::fields::Keeper;
 use super::super::fields::ObjectWriter;
 use super::NAME;
 use super::content;
 use super::reasoning;
+use crate::chat::Citation;
 use crate::chat::Extra;
 use crate::chat::MediaSource;
 use crate::chat::Part;
@@ -87,6 +90,24 @@ fn read_message(object: &JsonObject<'_, '_>, around: &mut Vec<Extra>) -> Option<
         _ => around.append(&mut keeper.extras),
     }
     Some(parts)
+}
+
+/// The sources of a message that was read as these parts, which are the next ones after `words`.
+pub(super) fn citations(message: &JsonObject<'_, '_>, parts: &[Part], words: &mut Words) -> Vec<Citation> {
+    let pieces = message.get("content").and_then(|content| content.as_array());
+    let mut pieces = pieces.iter().flat_map(|pieces| pieces.iter());
+    let mut citations = Vec::new();
+    for part in parts {
+        let piece = pieces.next().and_then(|piece| piece.as_object());
+        if let Part::Text { text, .. } = part {
+            words.begin();
+            words.say(text);
+            let annotations = piece.iter().flat_map(|piece| entries(piece, content::ANNOTATIONS));
+            let told = annotations.filter_map(content::read_citation);
+            citations.extend(told.map(|citation| citation.moved(words.range().start)));
+        }
+    }
+    citations
 }
 
 fn read_piece(object: &JsonObject<'_, '_>) -> Option<Part> {

@@ -8,10 +8,9 @@
 
 use super::super::EventFacts;
 use super::super::EventReader;
+use super::super::citations::Words;
+use super::super::citations::entries;
 use super::super::fields;
-use super::super::sources;
-use super::super::sources::Words;
-use super::super::tier;
 use super::NAME;
 use super::answer;
 use super::content;
@@ -23,6 +22,7 @@ use crate::chat::Extra;
 use crate::chat::Finish;
 use crate::chat::Part;
 use crate::chat::RawJson;
+use crate::chat::ServiceTier;
 use crate::fault::Fault;
 use crate::wire::json;
 use crate::wire::json::JsonObject;
@@ -48,7 +48,7 @@ pub(super) struct Reader {
     calls: u64,
     words: Words,
     /// The tier that was told.
-    tier: Option<Extra>,
+    tier: Option<ServiceTier>,
 }
 
 /// An item by its place in the output, and what of it was told.
@@ -78,9 +78,7 @@ impl EventReader for Reader {
         let tape = self.parser.parse(&mut copy).map_err(|_| broken())?;
         let event = tape.as_value().as_object().ok_or_else(broken)?;
         let kind = fields::string_of(&event, "type").or(name).ok_or_else(broken)?;
-        let told = into.len();
         let read = self.read_event(kind, &event, tape.as_value(), into);
-        self.count(&into[told..]);
         self.parser.recycle(tape);
         read
     }
@@ -114,7 +112,7 @@ impl Reader {
             "response.output_text.done" => self.end_text(index, said("text"), into)?,
             "response.output_text.annotation.added" => {
                 if let Some(annotation) = event.get("annotation") {
-                    self.annotate(index, &[json::raw(annotation)], into);
+                    self.annotate(index, &[annotation], into);
                 }
             }
             "response.content_part.done" => {
@@ -147,24 +145,14 @@ impl Reader {
         }
         self.extra = answer::read_extra(response);
         self.extra.retain(|extra| extra.name != "status"); // that of the moment
-        self.tier = tier_of(response);
+        self.tier = answer::read_tier(response);
         into.push(Event::Start {
             id: fields::string_of(response, "id").unwrap_or_default().to_owned(),
             model: fields::string_of(response, "model").unwrap_or_default().to_owned(),
             created_s: answer::read_created(response),
-            extra: self.extra.iter().cloned().chain(self.tier.clone()).collect(),
+            service_tier: self.tier,
+            extra: self.extra.clone(),
         });
-    }
-
-    /// Words that were told, as sources count them.
-    fn count(&mut self, into: &[Event]) {
-        for event in into {
-            match event {
-                Event::TextStart { .. } => self.words.begin(),
-                Event::Text { text, .. } => self.words.say(text),
-                _ => {}
-            }
-        }
     }
 
     fn state(&mut self, index: u64) -> Option<&mut State> {
@@ -218,6 +206,7 @@ impl Reader {
             into.extend(around.drain(..).map(|extra| Event::TextExtra { choice: CHOICE, extra }));
             (*told_text, *annotations) = (false, 0);
             *parts += 1;
+            self.words.begin();
         }
         Ok(())
     }
@@ -230,6 +219,7 @@ impl Reader {
             if let State::Message { told_text, .. } = self.message(index)? {
                 *told_text = true;
             }
+            self.words.say(text);
             into.push(Event::Text { choice: CHOICE, text: text.to_owned() });
         }
         let logprobs = event.get("logprobs").and_then(|list| list.as_array()).filter(|list| !list.is_empty());
@@ -248,6 +238,7 @@ impl Reader {
         if let (State::Message { told_text, .. }, Some(text)) = (self.message(index)?, text)
             && !std::mem::replace(told_text, true)
         {
+            self.words.say(text);
             into.push(Event::Text { choice: CHOICE, text: text.to_owned() });
         }
         Ok(())
@@ -258,8 +249,7 @@ impl Reader {
             return Ok(());
         }
         self.end_text(index, fields::string_of(part, "text").filter(|text| !text.is_empty()), into)?;
-        let all = part.get("annotations").and_then(|list| list.as_array());
-        let all: Vec<String> = all.iter().flat_map(|list| list.iter()).map(json::raw).collect();
+        let all = entries(part, content::ANNOTATIONS);
         let told = match self.state(index) {
             Some(State::Message { annotations, .. }) => *annotations,
             _ => all.len(),
@@ -270,14 +260,16 @@ impl Reader {
         Ok(())
     }
 
-    fn annotate(&mut self, index: u64, annotations: &[String], into: &mut Vec<Event>) {
+    fn annotate(&mut self, index: u64, annotations: &[Value<'_, '_>], into: &mut Vec<Event>) {
         if let Some(State::Message { annotations: told, .. }) = self.state(index) {
             *told += annotations.len();
-            let (list, before) = (format!("[{}]", annotations.join(",")), self.words.range().start);
-            let cited = sources::listed(&list, content::cited).into_iter().map(|source| source.moved(before));
-            let elsewhere = sources::kept(&cited.collect::<Vec<_>>());
+            let list = fields::written(|out| {
+                fields::write_list(annotations, out, |annotation, out| json::write_value(*annotation, out));
+            });
             into.push(Event::TextExtra { choice: CHOICE, extra: own(content::ANNOTATIONS, list) });
-            into.extend(elsewhere.map(|extra| Event::ChoiceExtra { choice: CHOICE, extra }));
+            let cited = annotations.iter().filter_map(|annotation| content::read_citation(*annotation));
+            let begins = self.words.range().start;
+            into.extend(cited.map(|citation| Event::Cited { choice: CHOICE, citation: citation.moved(begins) }));
         }
     }
 
@@ -371,7 +363,7 @@ impl Reader {
         let (mut parts, mut around) = (Vec::new(), Vec::new());
         items::read(item, object, &mut parts, &mut around);
         into.extend(around.into_iter().map(|extra| Event::ChoiceExtra { choice: CHOICE, extra }));
-        let elsewhere = content::sources(&parts);
+        let citations = items::citations(object, &parts, &mut self.words);
         for part in parts {
             match part {
                 Part::Text { text, extra, .. } => {
@@ -383,10 +375,7 @@ impl Reader {
                 part => into.push(Event::Whole { choice: CHOICE, part }),
             }
         }
-        let before = self.words.range().end;
-        let moved = elsewhere.iter().flat_map(sources::of_extra).map(|source| source.moved(before));
-        let elsewhere = sources::kept(&moved.collect::<Vec<_>>());
-        into.extend(elsewhere.map(|extra| Event::ChoiceExtra { choice: CHOICE, extra }));
+        into.extend(citations.into_iter().map(|citation| Event::Cited { choice: CHOICE, citation }));
     }
 
     fn finish(&mut self, response: &JsonObject<'_, '_>, into: &mut Vec<Event>) -> Result<(), Fault> {
@@ -408,8 +397,9 @@ impl Reader {
         // In the order of the start, whatever order providers have for the end.
         let place = |extra: &Extra| self.extra.iter().position(|known| known.name == extra.name).unwrap_or(usize::MAX);
         news.sort_by_key(place);
-        let tier = tier_of(response).filter(|tier| self.tier.as_ref() != Some(tier));
-        into.extend(news.into_iter().chain(tier).map(Event::AnswerExtra));
+        into.extend(news.into_iter().map(Event::AnswerExtra));
+        let tier = answer::read_tier(response).filter(|tier| self.tier != Some(*tier));
+        into.extend(tier.map(Event::ServiceTier));
         if let Some(finish) = answer::read_finish(response, calls || self.calls > 0) {
             into.push(Event::Finish { choice: CHOICE, finish });
         }
@@ -424,11 +414,6 @@ impl Reader {
             Some(known) => known != extra.value.0 && !(known.starts_with('[') && extra.value.0.starts_with('[')),
         }
     }
-}
-
-/// The tier that served a response; one that is not yet known is called `auto`.
-fn tier_of(response: &JsonObject<'_, '_>) -> Option<Extra> {
-    tier::kept(fields::string_of(response, tier::FIELD))
 }
 
 /// Fields of the message; there is always one, because they also tell that another message begins.

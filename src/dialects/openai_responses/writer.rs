@@ -9,10 +9,9 @@
 
 use super::super::EventWriter;
 use super::super::StreamOptions;
+use super::super::citations::Waiting;
+use super::super::citations::is_told_in;
 use super::super::fields;
-use super::super::sources::Source;
-use super::super::sources::Waiting;
-use super::super::tier;
 use super::NAME;
 use super::answer;
 use super::answer::Envelope;
@@ -27,10 +26,12 @@ use super::items::Naming;
 use super::items::REFUSAL;
 use super::reasoning;
 use super::reasoning::Native;
+use crate::chat::Citation;
 use crate::chat::Event;
 use crate::chat::Extra;
 use crate::chat::Finish;
 use crate::chat::Part;
+use crate::chat::ServiceTier;
 use crate::chat::Usage;
 use crate::fault::Fault;
 use crate::wire::json;
@@ -52,8 +53,8 @@ pub(super) struct Writer {
     refusing: Vec<Extra>,
     /// The next words begin a part of their own.
     apart: bool,
-    /// What another dialect told beside its texts.
-    sources: Waiting,
+    /// Sources whose text has not ended.
+    citations: Waiting,
     /// Log probabilities came with their texts.
     told_logprobs: bool,
     /// Reasoning whose item is not known yet; only of answers that were in this dialect before.
@@ -72,6 +73,7 @@ struct Head {
     suffix: String,
     model: String,
     created_s: u64,
+    service_tier: Option<ServiceTier>,
     extra: Vec<Extra>,
     own: bool,
 }
@@ -109,7 +111,9 @@ impl EventWriter for Writer {
             return;
         }
         match event {
-            Event::Start { id, model, created_s, extra } => self.start(id, model, *created_s, extra, out),
+            Event::Start { id, model, created_s, service_tier, extra } => {
+                self.start(id, model, *created_s, *service_tier, extra, out);
+            }
             Event::Usage(usage) => self.usage = Some(usage.clone()),
             Event::AnswerExtra(extra) => self.answer_extra(extra),
             Event::ChoiceExtra { extra, .. } if extra.dialect == NAME => {
@@ -117,10 +121,17 @@ impl EventWriter for Writer {
                     self.refusing.push(extra.clone());
                 }
             }
-            Event::ChoiceExtra { extra, .. } if !self.head.as_ref().is_some_and(|head| head.own) => {
-                self.sources.hear(extra);
-            }
             Event::ChoiceExtra { .. } => {}
+            Event::Cited { citation, .. } => {
+                if is_told_in(NAME, citation) {
+                    self.citations.hear(citation);
+                }
+            }
+            Event::ServiceTier(tier) => {
+                if let Some(head) = &mut self.head {
+                    head.service_tier = Some(*tier);
+                }
+            }
             Event::Ping => out.extend_from_slice(super::super::KEEP_ALIVE),
             Event::Error(error) => self.tell_error(error, out),
             _ => self.write_content(event, out),
@@ -146,7 +157,7 @@ impl Writer {
             around: Vec::new(),
             refusing: Vec::new(),
             apart: false,
-            sources: Waiting::default(),
+            citations: Waiting::default(),
             told_logprobs: false,
             thought: String::new(),
             gathered_bytes: 0,
@@ -157,14 +168,23 @@ impl Writer {
         }
     }
 
-    fn start(&mut self, id: &str, model: &str, created_s: u64, extra: &[Extra], out: &mut Vec<u8>) {
+    fn start(
+        &mut self,
+        id: &str,
+        model: &str,
+        created_s: u64,
+        service_tier: Option<ServiceTier>,
+        extra: &[Extra],
+        out: &mut Vec<u8>,
+    ) {
         let id = answer::shaped_id(id, extra);
         self.head = Some(Head {
             suffix: answer::suffix_of(&id),
             id,
             model: model.to_owned(),
             created_s: if created_s == 0 { self.created_s } else { created_s },
-            extra: extra.iter().filter(is_told).cloned().collect(),
+            service_tier,
+            extra: extra.iter().filter(|extra| extra.dialect == NAME).cloned().collect(),
             own: answer::is_own(extra),
         });
         let begun = fields::written(|out| {
@@ -177,7 +197,8 @@ impl Writer {
 
     fn envelope(&self, write: impl FnOnce(&Envelope<'_>)) {
         if let Some(head) = &self.head {
-            write(&Envelope { id: &head.id, created_s: head.created_s, model: &head.model, extra: &head.extra });
+            let Head { id, model, created_s, service_tier, extra, .. } = head;
+            write(&Envelope { id, created_s: *created_s, model, service_tier: *service_tier, extra });
         }
     }
 
@@ -213,7 +234,7 @@ impl Writer {
 
     fn write_content(&mut self, event: &Event, out: &mut Vec<u8>) {
         if self.head.is_none() {
-            self.start("", "", 0, &[], out);
+            self.start("", "", 0, None, &[], out);
         }
         if !matches!(event, Event::Thinking { .. } | Event::ThinkingSignature { .. }) {
             self.settle_thought(out);
@@ -277,10 +298,10 @@ impl Writer {
         }
     }
 
-    /// Tells the sources of a text that ends.
-    fn tell_sources(&mut self, out: &mut Vec<u8>) {
-        let due = self.sources.due(self.finish.is_some());
-        let written = |source: &Source| fields::written(|out| content::write_citation(source, out));
+    /// Tells the sources of the text that ends.
+    fn cite(&mut self, out: &mut Vec<u8>) {
+        let due = self.citations.due(self.finish.is_some());
+        let written = |citation: &Citation| fields::written(|out| content::write_citation(citation, out));
         let added: Vec<String> = due.iter().map(written).collect();
         if !added.is_empty() {
             self.annotate(&added, out);
@@ -290,7 +311,7 @@ impl Writer {
     fn text(&mut self, text: &str, out: &mut Vec<u8>) {
         self.open_text(out);
         self.gathered_bytes += text.len();
-        self.sources.say(text);
+        self.citations.say(text);
         let Some(Open { kind: Kind::Message { parts, .. }, .. }) = &mut self.open else {
             return;
         };
@@ -379,7 +400,7 @@ impl Writer {
         let place = parts.len() as u64;
         let empty = written_part(&part, "[]");
         if matches!(part, Part::Text { .. }) {
-            self.sources.begin();
+            self.citations.begin();
         }
         parts.push(part);
         self.piece("response.content_part.added", Some(("content_index", place)), &[("part", &empty)], out);
@@ -558,10 +579,10 @@ impl Writer {
     }
 
     fn answer_extra(&mut self, extra: &Extra) {
-        let Some(head) = self.head.as_mut().filter(|_| is_told(&extra)) else {
+        let Some(head) = self.head.as_mut().filter(|_| extra.dialect == NAME) else {
             return;
         };
-        match head.extra.iter_mut().find(|known| known.name == extra.name && known.dialect == extra.dialect) {
+        match head.extra.iter_mut().find(|known| known.name == extra.name) {
             Some(known) => known.value = extra.value.clone(),
             None => head.extra.push(extra.clone()),
         }
@@ -569,7 +590,7 @@ impl Writer {
 
     fn close_part(&mut self, out: &mut Vec<u8>) {
         if self.is_in_text() {
-            self.tell_sources(out);
+            self.cite(out);
         }
         let Some(Open { kind: Kind::Message { parts, logprobs, .. }, .. }) = &self.open else {
             return;
@@ -683,11 +704,6 @@ fn list_entries(list: &str) -> Vec<String> {
     read.iter().map(ToString::to_string).collect()
 }
 
-/// Does this field of a stream's head stand in a response?
-fn is_told(extra: &&Extra) -> bool {
-    extra.dialect == NAME || tier::of_extra(extra).is_some()
-}
-
 fn annotations_of(extra: &[Extra]) -> Vec<String> {
     fields::kept(extra, NAME, "annotations").map(list_entries).unwrap_or_default()
 }
@@ -704,10 +720,10 @@ fn keep_annotations(extra: &mut Vec<Extra>, added: &[String]) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::sources;
     use super::*;
     use crate::chat::MediaSource;
     use crate::chat::RawJson;
+    use crate::chat::Source;
     use crate::fault::Kind;
 
     fn written(events: &[Event]) -> String {
@@ -727,7 +743,7 @@ mod tests {
     }
 
     fn start(extra: Vec<Extra>) -> Event {
-        Event::Start { id: "msg_01".into(), model: "m".into(), created_s: 0, extra }
+        Event::Start { id: "msg_01".into(), model: "m".into(), created_s: 0, service_tier: None, extra }
     }
 
     fn call(call: u64) -> Event {
@@ -820,7 +836,8 @@ mod tests {
 
     #[test]
     fn sources_and_pictures_of_others_have_a_place() {
-        let cited = Source { url: "u".into(), title: "t".into(), start: 1, end: 99 };
+        let (source, title) = (Source::Url("u".into()), Some("t".into()));
+        let citation = Citation { dialect: "other", source, title, cited_text: None, span: Some(1..99) };
         let picture = Part::Image {
             source: MediaSource::Base64 { media_type: "image/webp".into(), data: "QQ==".into() },
             detail: None,
@@ -830,7 +847,7 @@ mod tests {
         let text = written(&[
             start(vec![]),
             // Before its words, as some tell them.
-            Event::ChoiceExtra { choice: 0, extra: sources::kept(&[cited]).expect("some") },
+            Event::Cited { choice: 0, citation },
             Event::Text { choice: 0, text: "h\u{e9}".into() },
             Event::Whole { choice: 0, part: picture },
             finish(Finish::Stop),
