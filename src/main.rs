@@ -129,10 +129,7 @@ fn main() -> ExitCode {
         Command::Check { config } => check(&config),
         Command::Models { config, json } => models(config.as_deref(), json),
         Command::Keys { command: KeysCommand::New { name } } => new_key(&name),
-        Command::Version => {
-            println!("ringgate {}", env!("CARGO_PKG_VERSION"));
-            Ok(())
-        }
+        Command::Version => say(&format!("ringgate {}\n", env!("CARGO_PKG_VERSION"))),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -159,31 +156,39 @@ fn assembled(path: Option<&Path>) -> Result<Deployment, String> {
 
 fn models(path: Option<&Path>, json: bool) -> Result<(), String> {
     let rows = assembled(path)?.reachable();
-    let text = if json { gateway::reachable_json(&rows) } else { gateway::reachable_table(&rows) };
-    // Whoever reads only the beginning closes the pipe; that is no mistake.
-    match std::io::stdout().write_all(text.as_bytes()) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(format!("cannot write the list: {error}")),
+    say(&if json { gateway::reachable_json(&rows) } else { gateway::reachable_table(&rows) })
+}
+
+/// Writes to standard output. Whoever reads only the beginning closes the pipe; that is no mistake.
+fn say(text: &str) -> Result<(), String> {
+    let mut output = std::io::stdout();
+    match output.write_all(text.as_bytes()).and_then(|()| output.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(format!("cannot write to standard output: {error}")),
         _ => Ok(()),
     }
 }
 
 fn check(path: &Path) -> Result<(), String> {
     let deployment = assembled(Some(path))?;
-    println!(
-        "{} is valid: {} providers, {} routes, {} keys",
+    say(&format!(
+        "{} is valid: {} providers, {} routes, {} keys\n",
         path.display(),
         deployment.providers.len(),
         deployment.routes.len(),
         deployment.settings.keys.len()
-    );
-    Ok(())
+    ))
 }
 
 fn new_key(name: &str) -> Result<(), String> {
+    if let Some(fault) = config::key_name_fault(name) {
+        return Err(format!("--name {fault}"));
+    }
     let key = keys::generate(&random()?);
-    println!("# Give this to the caller; it is shown only now:\n#   {}\n", key.secret);
-    println!("# Put this into the configuration file:\n[[keys]]\nname = {name:?}\nhash = \"{}\"", key.hash);
-    Ok(())
+    say(&format!(
+        "# Give this to the caller; it is shown only now:\n#   {}\n\n\
+         # Put this into the configuration file:\n[[keys]]\nname = {name:?}\nhash = \"{}\"\n",
+        key.secret, key.hash
+    ))
 }
 
 fn load(path: Option<&Path>) -> Result<Settings, String> {
@@ -255,10 +260,9 @@ fn run(launch: Launch, kernel: Kernel, log: &Log) -> Result<(), String> {
     let exact = Arc::new(ExactCache::new(settings.cache.bytes_max));
     let admin = match &settings.admin {
         None => None,
-        Some(admin) => Some(
-            TcpListener::bind(admin.listen)
-                .map_err(|error| format!("cannot listen on {} (admin): {error}", admin.listen))?,
-        ),
+        Some(admin) => {
+            Some(TcpListener::bind(admin.listen).map_err(|error| cannot_listen(admin.listen, "admin.listen", &error))?)
+        }
     };
     let deployment = Deployment::assemble(settings, demo, None).map_err(|error| error.to_string())?;
     let shared = Arc::new(Shared {
@@ -296,6 +300,17 @@ fn start_demo(settings: &Settings, delay: Duration) -> Result<Option<SocketAddr>
     started.map_err(|error| format!("cannot start the demo provider: {error}"))
 }
 
+/// Why an address cannot be had, and what to change.
+fn cannot_listen(address: SocketAddr, setting: &str, error: &std::io::Error) -> String {
+    let advice = match error.kind() {
+        ErrorKind::AddrInUse => "end the process that has this port, or choose another",
+        ErrorKind::AddrNotAvailable => "this machine has no such address; choose one that it has",
+        ErrorKind::PermissionDenied => "ports below 1024 need a privilege; choose a higher one",
+        _ => "choose another address",
+    };
+    format!("cannot listen on {address}: {error}; {advice} ({setting})")
+}
+
 fn random_u64() -> Result<u64, String> {
     random().map(u64::from_ne_bytes)
 }
@@ -315,7 +330,7 @@ impl Process {
         let cores = thread::allowed_cores().unwrap_or_default();
         let shards = server.shards.unwrap_or(cores.len()).max(1);
         let (_port, listen) =
-            socket::reserve(server.listen).map_err(|error| format!("cannot listen on {}: {error}", server.listen))?;
+            socket::reserve(server.listen).map_err(|error| cannot_listen(server.listen, "server.listen", &error))?;
         if matches!(TcpListener::bind(server.listen), Err(error) if error.kind() == ErrorKind::AddrInUse && server.listen.port() != 0)
         {
             self.log.warn(

@@ -639,7 +639,12 @@ fn the_total_deadline_bounds_every_stage() {
     world.blackhole(address());
     let (failure, took) = failure_of(&world, &upstreams(&world), &link(&settings(), URL), seconds(1));
     assert_eq!((failure.stage, failure.reason, took), (Stage::Connect, Reason::TimedOut(Deadline::Total), seconds(1)));
-    // A request that cannot be written because nobody reads it.
+    let (failure, took) = failure_of_unread(seconds(3));
+    assert_eq!((failure.stage, failure.reason, took), (Stage::Send, Reason::TimedOut(Deadline::Total), seconds(3)));
+}
+
+/// How a request fails that cannot be written because nobody reads it, and after how long.
+fn failure_of_unread(total: Duration) -> (Failure, Duration) {
     let world = World::new(1);
     world.listen(address(), |socket| async move {
         let _held = socket;
@@ -648,9 +653,37 @@ fn the_total_deadline_bounds_every_stage() {
     let large = vec![b'x'; 1 << 20];
     let upstreams = upstreams(&world);
     let failure =
-        world.run(upstreams.exchange(&link(&settings(), URL), &mut large.into(), world.now().after(seconds(7)))).err();
-    let expected = Failure { stage: Stage::Send, reason: Reason::TimedOut(Deadline::Total), reused: false };
-    assert_eq!((failure, world.now().0), (Some(expected), 7_000_000_000));
+        world.run(upstreams.exchange(&link(&settings(), URL), &mut large.into(), world.now().after(total))).err();
+    (failure.expect("nobody answers"), Duration::from_nanos(world.now().0))
+}
+
+#[test]
+fn a_standstill_of_the_request_is_not_waited_out() {
+    let (failure, took) = failure_of_unread(seconds(60));
+    assert_eq!((failure.stage, failure.reason), (Stage::Send, Reason::TimedOut(Deadline::Idle)));
+    assert_eq!(took, seconds(5));
+    // Slow is not still: what is taken bit by bit may take longer.
+    let world = World::new(1);
+    let clock = world.clone();
+    world.listen(address(), move |mut socket| {
+        let clock = clock.clone();
+        async move {
+            use ringgate::net::Stream;
+            let mut taken = 0;
+            while taken < 1 << 20 {
+                let (read, _) = socket.read(Vec::with_capacity(64 << 10)).await;
+                taken += read.expect("the request goes on");
+                clock.sleep(seconds(1)).await;
+            }
+            let _ = socket.write_all(sized("{}")).await;
+        }
+    });
+    let upstreams = upstreams(&world);
+    let large = vec![b'x'; 1 << 20];
+    let answered =
+        world.run(upstreams.exchange(&link(&settings(), URL), &mut large.into(), world.now().after(seconds(60))));
+    assert!(answered.is_ok_and(|exchange| exchange.status() == 200));
+    assert!(world.now().0 > 10_000_000_000, "{:?}", world.now());
 }
 
 #[test]

@@ -180,6 +180,22 @@ impl Lead {
         self.end(Step::Failed(fault));
     }
 
+    /// Lets nobody join any more and keeps nothing for those who might, unless somebody follows already. Says whether
+    /// nobody does.
+    pub fn go_alone(&self) -> bool {
+        let mut state = self.flight.lock();
+        if state.seats.iter().any(Option::is_some) {
+            return false;
+        }
+        while !state.chunks.is_empty() {
+            state.drop_first();
+        }
+        // Whoever has found this flight and takes a seat only now is told that it came too late.
+        state.first = state.first.max(1);
+        self.flight.closed.store(true, Ordering::Relaxed);
+        true
+    }
+
     /// How many wait. A leader whose own caller left may stop once this is zero.
     pub fn followers(&self) -> usize {
         self.flight.followers()
@@ -565,6 +581,28 @@ mod tests {
             }
         }
         Some("led")
+    }
+
+    #[test]
+    fn a_leader_goes_alone_unless_somebody_follows() {
+        let cache = cache();
+        let leading = lead(&cache, 1);
+        let found = leading.flight().clone();
+        leading.push(Bytes::from_static(b"one "));
+        let mut follower = join(&cache, 1);
+        assert!(!leading.go_alone());
+        leading.complete_unrecorded();
+        assert_eq!(read_all(&mut follower).0, b"one ");
+        drop((follower, found));
+
+        let leading = lead(&cache, 1);
+        let found = leading.flight().clone();
+        leading.push(Bytes::from_static(b"one "));
+        assert!(leading.go_alone());
+        leading.push(Bytes::from_static(b"two"));
+        assert_eq!(leading.flight().lock().bytes, 0, "nothing is kept for nobody");
+        assert!(matches!(cache.lookup(&key(1), Tick(0), true, true), Lookup::Miss));
+        assert!(matches!(block_on(found.follow().next()), Step::Abandoned));
     }
 
     #[test]

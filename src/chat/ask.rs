@@ -5,6 +5,9 @@
 
 use std::borrow::Cow;
 
+/// Longest name of a model, bytes, in settings as in requests: names go into metrics, logs and headers.
+pub const MODEL_BYTES_MAX: usize = 256;
+
 /// The judgeable facts of one request, borrowed from its parsed body.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Ask<'a> {

@@ -14,6 +14,7 @@ mod request;
 pub use answer::{Answer, Choice, Finish, ServiceTier, Usage};
 pub use ask::Ask;
 pub use ask::Kept;
+pub use ask::MODEL_BYTES_MAX;
 pub use ask::VectorForm;
 pub use citation::{CITATIONS_MAX, Citation, Source, Unit};
 pub use event::{Assembler, Event, answer_events};

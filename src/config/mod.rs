@@ -21,6 +21,7 @@ mod settings;
 mod shape;
 pub mod written;
 
+pub use check::key_name_fault;
 pub use check::parse_key_hash;
 pub use demo::demo;
 pub use problem::ConfigError;

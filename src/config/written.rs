@@ -213,7 +213,7 @@ pub struct Provider {
     #[serde(default = "defaults::first_byte_timeout_ms")]
     #[schemars(range(min = 1, max = 3_600_000))]
     pub first_byte_timeout_ms: u64,
-    /// Longest silence inside an answer.
+    /// Longest silence inside an answer, and longest standstill while a request is sent.
     #[serde(default = "defaults::idle_timeout_ms")]
     #[schemars(range(min = 1, max = 3_600_000))]
     pub idle_timeout_ms: u64,

@@ -3,11 +3,14 @@
 use crate::observe::Registry;
 use bytes::Bytes;
 use http_body_util::Full;
+use hyper::Method;
 use hyper::Request;
 use hyper::Response;
 use hyper::StatusCode;
 use hyper::body::Incoming;
+use hyper::header::ALLOW;
 use hyper::header::CONTENT_TYPE;
+use hyper::header::HeaderValue;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use std::convert::Infallible;
@@ -54,7 +57,11 @@ pub async fn serve(listener: std::net::TcpListener, admin: Admin) -> io::Result<
 
 fn answer(admin: &Admin, request: &Request<Incoming>) -> Response<Full<Bytes>> {
     const TEXT: &str = "text/plain; charset=utf-8";
+    let is_reading = matches!(*request.method(), Method::GET | Method::HEAD);
     let (status, kind, body) = match request.uri().path() {
+        _ if !is_reading => {
+            (StatusCode::METHOD_NOT_ALLOWED, TEXT, "the admin listener takes GET and HEAD only\n".to_owned())
+        }
         "/metrics" => {
             let mut text = String::new();
             admin.registry.render(&mut text);
@@ -69,6 +76,9 @@ fn answer(admin: &Admin, request: &Request<Incoming>) -> Response<Full<Bytes>> {
     };
     let mut response = Response::new(Full::new(Bytes::from(body)));
     *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, hyper::header::HeaderValue::from_static(kind));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    if !is_reading {
+        response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+    }
     response
 }

@@ -11,11 +11,14 @@ use std::fs::OpenOptions;
 use std::io;
 use std::io::BufWriter;
 use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::thread::JoinHandle;
 
 /// Lines waiting to be written.
 const LINES_MAX: usize = 8192;
+/// Of a file that is made: who asked what is nobody's business but the operator's, and with bodies all of it is there.
+const FILE_MODE: u32 = 0o640;
 
 /// The shards' end of the request log.
 pub struct RequestLog {
@@ -50,7 +53,7 @@ pub fn open(path: &Path, dropped: SharedCounter, log: Log) -> io::Result<(Reques
     let sink: Box<dyn Write + Send> = if path == Path::new("-") {
         Box::new(io::stdout())
     } else {
-        Box::new(OpenOptions::new().create(true).append(true).open(path)?)
+        Box::new(OpenOptions::new().create(true).append(true).mode(FILE_MODE).open(path)?)
     };
     let (sender, receiver) = bounded(LINES_MAX);
     let lost = dropped.clone();

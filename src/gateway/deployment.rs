@@ -346,7 +346,8 @@ fn request_rates(settings: &Settings, previous: Option<&Deployment>) -> Vec<Opti
     let kept = |name: &str, limit: u32| {
         let before = previous?;
         let index = before.settings.keys.iter().position(|key| key.name == name)?;
-        before.rates.get(index)?.clone().filter(|rate| rate.limit() == limit)
+        let rate = before.rates.get(index)?.as_ref()?;
+        Some(if rate.limit() == limit { Arc::clone(rate) } else { Arc::new(rate.resized(limit)) })
     };
     let rate = |name: &str, limit: u32| kept(name, limit).unwrap_or_else(|| Arc::new(RequestRate::new(limit)));
     settings.keys.iter().map(|key| key.requests_per_minute.map(|limit| rate(&key.name, limit))).collect()

@@ -125,6 +125,8 @@ pub(super) struct Failure {
     failover: bool,
     /// What it says about the key that was used.
     pub setback: Option<Setback>,
+    /// What the provider said of itself, as lines of a head.
+    upstream_fields: Vec<u8>,
 }
 
 #[expect(clippy::large_enum_variant, reason = "what is served is moved on at once, and a box would be paid for by all")]
@@ -199,7 +201,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
                 status: Some(200),
                 duration,
             };
-            let failure = match attempt {
+            let mut failure = match attempt {
                 Ok(Attempt::Served(forwarded)) => {
                     key.iter().for_each(|key| provider.keys.accepted(*key));
                     story.provider = Some(index);
@@ -216,6 +218,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
                     return Err(unserved);
                 }
             };
+            story.upstream_fields = std::mem::take(&mut failure.upstream_fields);
             noted.outcome = failure.outcome;
             noted.status = failure.status;
             noted.setback = failure.setback.filter(|_| key.is_some());
@@ -379,7 +382,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         remembrance: &Remembrance,
     ) -> Result<Attempt<N>, Unserved> {
         let options = StreamOptions { include_usage: request.ask.include_usage, created_s: self.net.unix_ms() / 1000 };
-        let keep = remembrance.is_wanted();
+        let keep = remembrance.is_wanted() || request.deployment.logs_bodies();
         let speaks = provider.dialect_for(request.dialect);
         let mut translation = Translation::new(speaks, request.dialect, options, request.ask.choices, keep);
         translation.repeat(request.incoming.body);
@@ -462,7 +465,9 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         let body = if read.is_ok() { exchange.body() } else { &[] };
         let dialect = provider.dialect_for(request.dialect);
         let fault = dialect.read_refusal(status, &|name| exchange.header(name), body);
-        Ok(judged_refusal(status, self.refused(&exchange, fault, provider), provider))
+        let mut upstream_fields = Vec::new();
+        super::relay::upstream_fields(&mut upstream_fields, &exchange);
+        Ok(Failure { upstream_fields, ..judged_refusal(status, self.refused(&exchange, fault, provider), provider) })
     }
 
     /// The provider's fault without any credential, and with what its head says about trying again.
@@ -521,7 +526,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
 fn inexpressible(fault: Fault) -> Failure {
     let is_ours = fault.kind == Kind::Overloaded;
     let outcome = if is_ours { AttemptOutcome::Unreachable } else { AttemptOutcome::ClientError };
-    Failure { fault, outcome, status: None, failover: true, setback: None }
+    Failure { fault, outcome, status: None, failover: true, setback: None, upstream_fields: Vec::new() }
 }
 
 /// The whole upstream request, its own part in `out`: own head, allow-listed fields, body in the provider's
@@ -654,8 +659,8 @@ const PASSED: &[(Known, &str)] = &[
 
 pub(super) fn pass_fields(incoming: &Incoming<'_>, provider: &Provider, instance: &str, out: &mut Vec<u8>) {
     for (known, name) in PASSED {
-        if let Some(value) = incoming.header(*known) {
-            push_header(out, name, value);
+        if let Some(value) = incoming.list(*known) {
+            push_header(out, name, &value);
         }
     }
     for (name, value) in provider.default_headers {
@@ -666,8 +671,8 @@ pub(super) fn pass_fields(incoming: &Incoming<'_>, provider: &Provider, instance
     }
     // The mark by which a gateway that is its own upstream recognises itself.
     out.extend_from_slice(b"via: ");
-    if let Some(before) = incoming.header(Known::Via) {
-        out.extend_from_slice(before);
+    if let Some(before) = incoming.list(Known::Via) {
+        out.extend_from_slice(&before);
         out.extend_from_slice(b", ");
     }
     out.extend_from_slice(b"1.1 ");
@@ -702,7 +707,7 @@ pub(super) fn transport(failure: &upstream::Failure, provider: &Provider, status
         (_, Stage::Resolve | Stage::Connect | Stage::Tls) => AttemptOutcome::Unreachable,
         _ => AttemptOutcome::Broken,
     };
-    Failure { fault, outcome, status, failover: true, setback: None }
+    Failure { fault, outcome, status, failover: true, setback: None, upstream_fields: Vec::new() }
 }
 
 /// A failure that came with status 200: what was said in the answer may all the same be about the key.
@@ -713,7 +718,7 @@ fn in_band(fault: Fault, outcome: AttemptOutcome, provider: &Provider) -> Failur
         _ => None,
     };
     let fault = if setback == Some(Setback::Rejected) { rejected(provider) } else { fault };
-    Failure { fault, outcome, status: Some(200), failover: true, setback }
+    Failure { fault, outcome, status: Some(200), failover: true, setback, upstream_fields: Vec::new() }
 }
 
 fn rejected(provider: &Provider) -> Fault {
@@ -773,7 +778,7 @@ pub(super) fn judged_refusal(status: u16, fault: Fault, provider: &Provider) -> 
             (ours(message), AttemptOutcome::Broken, true)
         }
     };
-    Failure { fault, outcome, status: Some(status), failover, setback }
+    Failure { fault, outcome, status: Some(status), failover, setback, upstream_fields: Vec::new() }
 }
 
 /// Says in the fault's own message that it was not the only one.

@@ -37,6 +37,7 @@ pub use deployment::AssemblyError;
 pub use deployment::Deployment;
 pub use homes::Home;
 pub use homes::Homes;
+pub use models::dialect_of_list;
 pub use neighbours::Neighbours;
 pub use neighbours::Postbox;
 pub use opaque::Endpoint;
@@ -85,6 +86,7 @@ use recall::Remembrance;
 use replay::Occasion;
 use reply::CacheOutcome;
 use rules::CacheRules;
+use std::borrow::Cow;
 use std::cell::Cell;
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -137,6 +139,7 @@ pub struct Gateway<N: Net, R: Resolve> {
     instance: String,
     ids: Ids,
     model_names: ModelNames,
+    dates: reply::Dates,
 }
 
 /// The deployment a shard works by. Requests hold it by a count of the shard's own: one shared by all
@@ -191,6 +194,16 @@ pub struct Incoming<'r> {
 impl<'r> Incoming<'r> {
     fn header(&self, known: Known) -> Option<&'r [u8]> {
         self.head.header(self.bytes, known)
+    }
+
+    /// The same of a field that may stand in several lines, which together are one list (RFC 9110, section 5.3).
+    fn list(&self, known: Known) -> Option<Cow<'r, [u8]>> {
+        let mut list = Cow::Borrowed(self.header(known)?);
+        for line in lines_of(self.head, self.bytes, known).skip(1) {
+            list.to_mut().extend_from_slice(b", ");
+            list.to_mut().extend_from_slice(line);
+        }
+        Some(list)
     }
 }
 
@@ -258,6 +271,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
             shared,
             ids: Ids { prefix: seed, next: Cell::new(0) },
             model_names: ModelNames::default(),
+            dates: reply::Dates::default(),
         }
     }
 
@@ -296,6 +310,11 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         &self.shared
     }
 
+    /// Begins the head of an answer.
+    fn open_head(&self, head: &mut Vec<u8>, status: u16) {
+        reply::opening(head, status, &self.dates, self.net.unix_ms());
+    }
+
     /// An id for a request whose head could not be read.
     pub fn new_request_id(&self) -> Box<str> {
         self.ids.request_id()
@@ -306,7 +325,19 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         self.shared.draining.load(Ordering::Relaxed)
     }
 
-    fn expired(&self) -> bool {
+    /// What to say of a request that ended before it was whole: because its caller, or because the drain's deadline
+    /// ended the caller's side.
+    pub fn cut_request(&self) -> Fault {
+        match self.expired() {
+            true => shutting_down(),
+            false => {
+                Fault::new(Kind::BadRequest, "the connection's sending side was closed before the request was whole")
+            }
+        }
+    }
+
+    /// Has the drain's deadline passed?
+    pub fn expired(&self) -> bool {
         self.shared.expired.load(Ordering::Relaxed)
     }
 
@@ -421,7 +452,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         let whole_stream = stream.filter(|_| remains.is_some());
         match remains {
             Some(remains) => {
-                if deployment.logs_bodies() {
+                if deployment.logs_bodies() && remains.whole {
                     story.answer = Some(remains.bytes.clone());
                 }
                 let remembrance = std::mem::take(remembrance);
@@ -454,6 +485,9 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         story: &mut Story,
         allowance: &mut Option<Allowance>,
     ) -> Result<Option<Box<Errand<'r>>>, Unserved> {
+        if incoming.body.is_empty() {
+            return Err(Fault::new(Kind::BadRequest, "the request has no body: send a JSON object").into());
+        }
         let mut copy = self.memory.take();
         json::copy_to_parse(incoming.body, &mut copy);
         let tape = self.parse(&mut copy)?;
@@ -489,6 +523,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         let query = incoming.head.query(incoming.bytes);
         let listed = named.as_ref().is_some_and(|named| named.stream && named::wants_list(query));
         let ask = receive::ask(dialect, named, body)?;
+        receive::bound_model(&ask.model)?;
         client.tell_as_list(listed);
         story.note_ask(&ask, self.model_names.shared(&ask.model));
         client.fin_means_gone = ask.stream || deployment.settings.server.half_close == HalfClose::Abort;
@@ -595,9 +630,8 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
     }
 
     fn refuse_loop(&self, head: &RequestHead, bytes: &[u8]) -> Result<(), Fault> {
-        let marked = head.header(bytes, Known::Via);
         let is_own = |via: &[u8]| memchr::memmem::find(via, self.instance.as_bytes()).is_some();
-        if marked.is_some_and(is_own) {
+        if head.header(bytes, Known::Via).is_some() && lines_of(head, bytes, Known::Via).any(is_own) {
             let advice = "this request has passed this gateway before: a provider's base_url points back at it";
             return Err(Fault::new(Kind::LoopDetected, advice));
         }
@@ -624,6 +658,15 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
             include_usage: request.ask.include_usage,
         }
     }
+}
+
+/// The values of every line of that name.
+fn lines_of<'h, 'b>(
+    head: &'h RequestHead,
+    bytes: &'b [u8],
+    known: Known,
+) -> impl Iterator<Item = &'b [u8]> + use<'h, 'b> {
+    head.headers(bytes).filter(move |(.., found)| *found == Some(known)).map(|(_, value, _)| value)
 }
 
 fn shutting_down() -> Fault {

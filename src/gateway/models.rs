@@ -67,6 +67,11 @@ impl Shape {
     }
 }
 
+/// In which dialect a list of models is asked for.
+pub fn dialect_of_list(path: ModelPath, incoming: &Incoming<'_>) -> &'static dyn Dialect {
+    Shape::of(path, incoming).dialect()
+}
+
 impl<N: Net, R: Resolve> Gateway<N, R> {
     pub(super) async fn serve_models(
         &self,
@@ -89,7 +94,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         };
         let mut head = self.memory.take();
         story.status = 200;
-        reply::status_line(&mut head, 200);
+        self.open_head(&mut head, 200);
         reply::field(&mut head, "content-type", b"application/json");
         reply::request_id(&mut head, &story.request_id);
         let sent = client.send_whole(&self.net, &head, &body).await.is_ok();

@@ -31,6 +31,7 @@ use crate::observe;
 use crate::observe::CacheTier;
 use crate::upstream::resolve::Resolve;
 use crate::wire::http1::Known;
+use std::borrow::Cow;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -102,9 +103,13 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
             return Recall::Known(Recalled::Miss(Remembrance::default()));
         }
         let mut scratch = self.memory.take();
-        let namespace = namespace(request, way);
+        let passed = PASSED.map(|known| request.incoming.list(known).unwrap_or_default());
         let plain = plain(request, parsed, way);
-        let key = self.shared.keying.key(&namespace, content(request, parsed, plain.as_ref()), &mut scratch);
+        let key = self.shared.keying.key(
+            &namespace(request, way, &passed),
+            content(request, parsed, plain.as_ref()),
+            &mut scratch,
+        );
         let mut recalled = self.recall_exact(&key, request, rules, story);
         if let Recalled::Miss(miss) = &mut recalled {
             miss.key = rules.store.then_some(key);
@@ -112,6 +117,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         match recalled {
             Recalled::Miss(miss) if route.semantic => Recall::Asked(Box::pin(async move {
                 let content = content(request, parsed, plain.as_ref());
+                let namespace = namespace(request, way, &passed);
                 let asked =
                     self.recall_semantic(miss, &namespace, content, request, parsed, route, story, &mut scratch);
                 let recalled = asked.await;
@@ -250,19 +256,21 @@ fn embedding_word(reason: NoVector) -> observe::words::Embedding {
     }
 }
 
+/// Fields that the provider is shown and that change what it answers.
+const PASSED: [Known; 3] = [Known::AnthropicBeta, Known::OpenaiOrganization, Known::OpenaiProject];
+
 /// Everything beside the content that must be equal for two requests to share an answer.
-fn namespace<'r>(request: &'r Request<'r>, way: &Way<'r>) -> [&'r [u8]; 7] {
-    let header = |known| request.incoming.header(known).unwrap_or_default();
+fn namespace<'r>(request: &'r Request<'r>, way: &Way<'r>, passed: &'r [Cow<'r, [u8]>; 3]) -> [&'r [u8]; 7] {
     [
         request.caller.scope.as_bytes(),
         // Callers of one dialect who have routes of their own are served by providers of their own.
         way.only_caller(request.deployment).unwrap_or_default().as_bytes(),
         // Not every dialect names it in the body.
         request.ask.model.as_bytes(),
-        header(Known::XRinggateCacheNamespace),
-        header(Known::AnthropicBeta),
-        header(Known::OpenaiOrganization),
-        header(Known::OpenaiProject),
+        request.incoming.header(Known::XRinggateCacheNamespace).unwrap_or_default(),
+        &passed[0],
+        &passed[1],
+        &passed[2],
     ]
 }
 

@@ -6,6 +6,7 @@ use super::named::Named;
 use super::opaque;
 use super::opaque::Endpoint;
 use crate::chat::Ask;
+use crate::chat::MODEL_BYTES_MAX;
 use crate::dialects;
 use crate::dialects::Dialect;
 use crate::fault::Fault;
@@ -113,6 +114,8 @@ pub(super) fn surface(method: Method, path: &str) -> Result<Surface, Fault> {
         }
     }
     match rest {
+        // Only OPTIONS can ask for it, and whoever does wants to know whether anybody is here (RFC 9110, section 9.3.7).
+        "*" => Ok(Surface::Live),
         "/livez" | "/health" => only(reading, "GET, HEAD", Surface::Live),
         "/readyz" => only(reading, "GET, HEAD", Surface::Ready),
         _ => opaque::endpoint(rest, mount).map(Surface::Opaque).ok_or_else(|| {
@@ -197,6 +200,14 @@ pub(super) fn ask<'input>(
     })
 }
 
+/// Refuses what is too long to be a model's name.
+pub(super) fn bound_model(model: &str) -> Result<(), Fault> {
+    if model.len() > MODEL_BYTES_MAX {
+        return Err(Fault::bad_field("model", format!("`model` is longer than {MODEL_BYTES_MAX} bytes: name a model")));
+    }
+    Ok(())
+}
+
 /// What the path of a request says about it, if it is one that does.
 pub(super) fn named(incoming: Incoming<'_>) -> Option<Named> {
     named::read(unmounted(incoming.head.path(incoming.bytes)).0)
@@ -266,6 +277,7 @@ mod tests {
         assert_eq!(name(Method::Post, "/v1/chat/completions/"), "not_found");
         assert_eq!(name(Method::Post, "/openaiv1/chat/completions"), "not_found");
         assert_eq!(name(Method::Get, "/readyz"), "ready");
+        assert_eq!(name(Method::Options, "*"), "live");
     }
 
     #[test]

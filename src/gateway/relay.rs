@@ -16,8 +16,10 @@ use super::reply;
 use super::story::Ending;
 use super::story::Story;
 use super::tell::header_safe;
+use crate::cache::FLIGHT_BYTES_MAX;
 use crate::cache::FlightMeta;
 use crate::cache::Form;
+use crate::cache::Lead;
 use crate::chat::Answer;
 use crate::chat::Finish;
 use crate::chat::Part;
@@ -58,6 +60,8 @@ impl<N: Net> Whole<N> {
 pub(super) struct Remains {
     pub form: Form,
     pub bytes: Bytes,
+    /// Nothing of it was forgotten on the way because it was too long.
+    pub whole: bool,
     /// Complete, not refused, not cut short.
     pub sound: bool,
     pub tool_calls: bool,
@@ -129,6 +133,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         Remains {
             form: Form::Whole,
             bytes: Bytes::copy_from_slice(whole.amended(request).unwrap_or(whole.exchange.body())),
+            whole: true,
             sound: whole.facts.complete && !whole.facts.refused && whole.facts.content,
             tool_calls: whole.facts.tool_calls,
         }
@@ -164,12 +169,13 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         story.usage = Some(usage_of(answer, request));
         story.cost_usd = self.cost(request, story);
         match ended {
-            Ok(()) => {
+            Ok(whole) => {
                 story.ending = if client.is_absent() { Ending::Vanished } else { Ending::Answered };
                 let facts = &answer.translation.facts;
                 Some(Remains {
                     form: Form::Events,
                     bytes: Bytes::from(answer.translation.kept.take().unwrap_or_default()),
+                    whole,
                     sound: !facts.refused && !facts.cut && facts.content,
                     tool_calls: facts.tool_calls,
                 })
@@ -202,6 +208,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         }
     }
 
+    /// Passes the stream on to its end, event by event. Says whether all of it was kept.
     async fn pump(
         &self,
         answer: &mut StreamedAnswer<N>,
@@ -209,15 +216,10 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         client: &mut Client<'_, N::Stream>,
         remembrance: &Remembrance,
         story: &mut Story,
-    ) -> Result<(), Interrupted> {
-        let mut shared_to = 0;
+    ) -> Result<bool, Interrupted> {
+        let mut sharing = Sharing::up_to(request.deployment.settings.cache.entry_bytes_max);
         loop {
-            if let (Some(lead), Some(kept)) = (&remembrance.lead, &answer.translation.kept)
-                && kept.len() > shared_to
-            {
-                lead.push(Bytes::copy_from_slice(&kept[shared_to..]));
-                shared_to = kept.len();
-            }
+            sharing.share(&mut answer.translation.kept, remembrance.lead.as_ref());
             let complete = answer.translation.facts.complete;
             if self.expired() && !complete {
                 return Err(Interrupted::Broken(super::shutting_down()));
@@ -232,7 +234,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
                 client.leave();
             }
             if complete {
-                return Ok(());
+                return Ok(sharing.kept_all);
             }
             if client.is_absent() && remembrance.is_mine_alone() {
                 return Err(Interrupted::Vanished);
@@ -275,7 +277,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         exchange: Option<&Exchange<N>>,
     ) {
         story.status = 200;
-        reply::status_line(head, 200);
+        self.open_head(head, 200);
         if request.ask.stream && !request.listed {
             reply::stream_fields(head);
         } else {
@@ -288,6 +290,45 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         if !dropped.is_empty() {
             reply::field(head, "x-ringgate-dropped", dropped_names(dropped).as_bytes());
         }
+    }
+}
+
+/// What is kept of a stream while it runs: for the caches as far as they take it, and for those who follow.
+struct Sharing {
+    /// Longest answer that anything stores.
+    stored_bytes_max: usize,
+    /// How much of what is kept the followers have.
+    shared: usize,
+    /// Nothing was forgotten.
+    kept_all: bool,
+}
+
+impl Sharing {
+    fn up_to(stored_bytes_max: usize) -> Self {
+        Sharing { stored_bytes_max, shared: 0, kept_all: true }
+    }
+
+    /// Hands on what is new. What has become too long to be stored is kept only as long as somebody might still be
+    /// given all of it, so that a long answer to a slow reader does not pile up.
+    fn share(&mut self, kept: &mut Option<Vec<u8>>, lead: Option<&Lead>) {
+        let Some(bytes) = kept else { return };
+        if let Some(lead) = lead.filter(|_| bytes.len() > self.shared) {
+            lead.push(Bytes::copy_from_slice(&bytes[self.shared..]));
+            self.shared = bytes.len();
+        }
+        if self.kept_all && bytes.len() <= self.stored_bytes_max {
+            return;
+        }
+        let is_followed = lead.is_some_and(|lead| !lead.go_alone());
+        if !is_followed {
+            *kept = None;
+        } else if self.kept_all && bytes.len() <= FLIGHT_BYTES_MAX {
+            return;
+        } else {
+            bytes.clear();
+            self.shared = 0;
+        }
+        self.kept_all = false;
     }
 }
 

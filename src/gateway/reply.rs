@@ -8,7 +8,12 @@ use crate::fault::Fault;
 use crate::fault::Kind;
 use crate::limits::Allowance;
 use crate::limits::openai_duration;
+use crate::observe::Rfc3339;
+use httpdate::HttpDate;
+use std::cell::Cell;
+use std::io::Write;
 use std::time::Duration;
+use std::time::UNIX_EPOCH;
 
 /// Longest `Retry-After` ever sent: Node's OpenAI SDK would sleep an hour if told to.
 pub(super) const RETRY_AFTER_MAX: Duration = Duration::from_secs(60);
@@ -58,8 +63,43 @@ pub(super) fn number(out: &mut Vec<u8>, name: &str, value: u64) {
     field(out, name, itoa::Buffer::new().format(value).as_bytes());
 }
 
-/// Appends the status line.
-pub(super) fn status_line(out: &mut Vec<u8>, status: u16) {
+/// The `date` field, which every answer carries (RFC 9110, section 6.6.1), rendered once a second.
+pub(super) struct Dates {
+    second: Cell<u64>,
+    text: Cell<[u8; DATE_BYTES]>,
+}
+
+/// Every date of HTTP has this length.
+const DATE_BYTES: usize = "Sun, 06 Nov 1994 08:49:37 GMT".len();
+
+impl Default for Dates {
+    fn default() -> Self {
+        Dates { second: Cell::new(u64::MAX), text: Cell::new([b' '; DATE_BYTES]) }
+    }
+}
+
+impl Dates {
+    fn write(&self, unix_ms: u64, out: &mut Vec<u8>) {
+        /// The last second that has a date of this length.
+        const END_OF_9999: u64 = 253_402_300_799;
+        let second = (unix_ms / 1000).min(END_OF_9999);
+        if self.second.replace(second) != second {
+            let date = HttpDate::from(UNIX_EPOCH + Duration::from_secs(second));
+            let mut text = [b' '; DATE_BYTES];
+            write!(&mut text[..], "{date}").expect("every date has this length");
+            self.text.set(text);
+        }
+        field(out, "date", &self.text.get());
+    }
+}
+
+/// Appends what every head begins with: the status line and the date.
+pub(super) fn opening(out: &mut Vec<u8>, status: u16, dates: &Dates, unix_ms: u64) {
+    status_line(out, status);
+    dates.write(unix_ms, out);
+}
+
+fn status_line(out: &mut Vec<u8>, status: u16) {
     out.extend_from_slice(b"HTTP/1.1 ");
     out.extend_from_slice(itoa::Buffer::new().format(status).as_bytes());
     out.push(b' ');
@@ -87,6 +127,14 @@ pub(super) fn allowance(out: &mut Vec<u8>, allowance: &Allowance) {
     out.extend_from_slice(b"x-ratelimit-reset-requests: ");
     openai_duration(allowance.reset, out);
     out.extend_from_slice(b"\r\n");
+}
+
+/// Appends the same as Anthropic words it: when the bucket is full again is a point in time.
+pub(super) fn anthropic_allowance(out: &mut Vec<u8>, allowance: &Allowance, unix_ms: u64) {
+    number(out, "anthropic-ratelimit-requests-limit", u64::from(allowance.limit));
+    number(out, "anthropic-ratelimit-requests-remaining", u64::from(allowance.remaining));
+    let full_at = unix_ms.saturating_add(allowance.reset.as_millis() as u64);
+    field(out, "anthropic-ratelimit-requests-reset", Rfc3339(full_at).to_string().as_bytes());
 }
 
 /// Appends `x-ringgate-overhead-us` and `server-timing`.
@@ -164,6 +212,7 @@ fn reason(status: u16) -> &'static str {
         409 => "Conflict",
         413 => "Content Too Large",
         414 => "URI Too Long",
+        415 => "Unsupported Media Type",
         417 => "Expectation Failed",
         422 => "Unprocessable Content",
         429 => "Too Many Requests",
@@ -195,6 +244,20 @@ mod tests {
         assert_eq!(text(|out| dollars(out, "c", 0.0)), "c: 0\r\n");
         assert_eq!(text(|out| dollars(out, "c", 0.000_013_5)), "c: 0.0000135\r\n");
         assert_eq!(text(|out| dollars(out, "c", 1.5)), "c: 1.5\r\n");
+    }
+
+    #[test]
+    fn dates_follow_the_clock_wherever_it_jumps() {
+        let dates = Dates::default();
+        for (unix_ms, date) in [
+            (784_111_777_000, "Sun, 06 Nov 1994 08:49:37 GMT"),
+            (784_111_777_999, "Sun, 06 Nov 1994 08:49:37 GMT"),
+            (784_111_778_000, "Sun, 06 Nov 1994 08:49:38 GMT"),
+            (0, "Thu, 01 Jan 1970 00:00:00 GMT"),
+            (u64::MAX, "Fri, 31 Dec 9999 23:59:59 GMT"),
+        ] {
+            assert_eq!(text(|out| dates.write(unix_ms, out)), format!("date: {date}\r\n"));
+        }
     }
 
     #[test]

@@ -38,8 +38,10 @@ pub(super) fn cache_rules(route: &RouteCache, head: &RequestHead, bytes: &[u8]) 
         ttl: route.ttl,
         similarity_min: route.similarity_min,
     };
-    if let Some(value) = head.header(bytes, Known::CacheControl) {
-        standard_control(&mut rules, &String::from_utf8_lossy(value));
+    if head.header(bytes, Known::CacheControl).is_some() {
+        // A list, which may stand in several lines.
+        let lines = super::lines_of(head, bytes, Known::CacheControl);
+        lines.for_each(|value| standard_control(&mut rules, &String::from_utf8_lossy(value)));
     }
     if let Some(value) = head.header(bytes, Known::XRinggateCacheControl) {
         own_control(&mut rules, text("x-ringgate-cache-control", value)?)?;
@@ -85,15 +87,21 @@ fn standard_control(rules: &mut CacheRules, value: &str) {
             }
             "only-if-cached" => rules.only_if_cached = true,
             "max-age" => {
-                if let Ok(seconds) = argument.trim().trim_matches('"').parse::<u64>() {
-                    rules.age_max = Some(Duration::from_secs(seconds.min(TTL_MAX_S)));
-                    rules.lookup &= seconds > 0;
-                }
+                let age_max = Duration::from_secs(seconds_of(argument));
+                rules.age_max = Some(rules.age_max.map_or(age_max, |other| other.min(age_max)));
+                rules.lookup &= !age_max.is_zero();
             }
             // RFC 9111: unknown directives are ignored.
             _ => {}
         }
     }
+}
+
+/// The argument of `max-age`. What is no number asks for something fresh (RFC 9111, section 4.2.1).
+fn seconds_of(argument: &str) -> u64 {
+    let digits = argument.trim().trim_matches('"');
+    let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    if is_number { digits.parse().unwrap_or(TTL_MAX_S).min(TTL_MAX_S) } else { 0 }
 }
 
 fn own_control(rules: &mut CacheRules, value: &str) -> Result<(), Fault> {

@@ -9,6 +9,7 @@ use super::reply::CacheOutcome;
 use super::story::Ending;
 use super::story::Story;
 use crate::cache::Derived;
+use crate::cache::Lead;
 use crate::cache::Record;
 use crate::clock::Tick;
 use crate::config::RouteCache;
@@ -44,9 +45,14 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
     ) {
         let now = self.net.lately();
         let most = request.deployment.settings.cache.entry_bytes_max;
-        let storable = remains.sound && remains.bytes.len() <= most && (route.tool_calls || !remains.tool_calls);
+        let storable =
+            remains.sound && remains.whole && remains.bytes.len() <= most && (route.tool_calls || !remains.tool_calls);
         let Remembrance { key, lead, inquiry } = remembrance;
         if !storable && lead.is_none() {
+            return;
+        }
+        if !remains.whole {
+            lead.into_iter().for_each(Lead::complete_unrecorded);
             return;
         }
         let Some(record) = record(remains, request, story, now, ttl) else { return };

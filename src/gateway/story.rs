@@ -85,6 +85,8 @@ pub struct Story {
     pub status: u16,
     /// What went wrong.
     pub fault: Option<Fault>,
+    /// What the provider that refused last said of itself, as lines of a head.
+    pub upstream_fields: Vec<u8>,
     /// Complexity tier and score, where the route asked for one.
     pub complexity: Option<(crate::config::Tier, f32)>,
     /// Bytes of the request's body.
@@ -122,6 +124,7 @@ impl Story {
             embedding: Duration::ZERO,
             status: 0,
             fault: None,
+            upstream_fields: Vec::new(),
             complexity: None,
             bytes_in: 0,
             ending: Ending::Open,

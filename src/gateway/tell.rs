@@ -16,6 +16,8 @@ use super::story::Ending;
 use crate::cache::Record;
 use crate::chat::Ask;
 use crate::dialects::Dialect;
+use crate::dialects::ProviderDialect;
+use crate::dialects::anthropic_messages::AnthropicMessages;
 use crate::fault::Fault;
 use crate::fault::Kind;
 use crate::limits::Allowance;
@@ -58,19 +60,20 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         let mut head = self.memory.take();
         let mut body = self.memory.take();
         dialect.write_fault(&fault, &story.request_id, &mut body);
-        reply::status_line(&mut head, story.status);
+        self.open_head(&mut head, story.status);
         reply::field(&mut head, "content-type", b"application/json");
         reply::request_id(&mut head, &story.request_id);
         reply::retry_hints(&mut head, &fault);
-        if let Kind::MethodNotAllowed(methods) = fault.kind {
-            reply::field(&mut head, "allow", methods.as_bytes());
+        match fault.kind {
+            Kind::MethodNotAllowed(methods) => reply::field(&mut head, "allow", methods.as_bytes()),
+            Kind::InvalidKey => reply::field(&mut head, "www-authenticate", b"Bearer realm=\"ringgate\""),
+            _ => {}
         }
-        if let Some(allowance) = &allowance {
-            reply::allowance(&mut head, allowance);
-        }
+        self.allowance_fields(&mut head, dialect, allowance.as_ref());
         if !story.tries.is_empty() {
             reply::number(&mut head, "x-ringgate-attempts", story.tries.len() as u64);
         }
+        head.extend_from_slice(&story.upstream_fields);
         reply::timing(&mut head, story.started, self.net.now(), story.upstream);
         let sent = client.send_whole(&self.net, &head, &body).await;
         self.memory.give(head);
@@ -193,16 +196,28 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
                 reply::dollars(head, "x-ringgate-saved-usd", saved);
             }
         }
-        if let Some(allowance) = &request.allowance {
-            reply::allowance(head, allowance);
-        }
+        self.allowance_fields(head, request.dialect, request.allowance.as_ref());
         reply::timing(head, story.started, self.net.now(), story.upstream);
+    }
+
+    /// What the caller's key may still do, in the words of its dialect beside those that every caller gets.
+    pub(super) fn allowance_fields(
+        &self,
+        head: &mut Vec<u8>,
+        dialect: &'static dyn Dialect,
+        allowance: Option<&Allowance>,
+    ) {
+        let Some(allowance) = allowance else { return };
+        reply::allowance(head, allowance);
+        if dialect.family() == AnthropicMessages.name() {
+            reply::anthropic_allowance(head, allowance, self.net.unix_ms());
+        }
     }
 
     /// A short text answer for probes.
     pub(super) async fn serve_plain(&self, client: &mut Client<'_, N::Stream>, status: u16, text: &str) {
         let mut head = self.memory.take();
-        reply::status_line(&mut head, status);
+        self.open_head(&mut head, status);
         reply::field(&mut head, "content-type", b"text/plain; charset=utf-8");
         let _gone = client.send_whole(&self.net, &head, text.as_bytes()).await;
         self.memory.give(head);

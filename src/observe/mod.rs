@@ -18,6 +18,6 @@ pub use catalogue::Id;
 pub use facts::{Attempt, Facts};
 pub use log::{Level, Log};
 pub use metrics::{Held, ModelSeries, ProviderSeries, Recorder, Registry, RequestLabels, RequestSeries, SharedCounter};
-pub use numbers::Compact;
+pub use numbers::{Compact, Rfc3339};
 pub use prometheus::CONTENT_TYPE;
 pub use words::{AttemptOutcome, CacheOutcome, CacheTier, ConnectionState, Handshake, KeySetback, Lookup};

@@ -45,7 +45,7 @@ impl fmt::Display for Millis {
 }
 
 /// Milliseconds since the Unix epoch, written as RFC 3339 in UTC: `2026-01-31T08:05:09.042Z`.
-pub(super) struct Rfc3339(pub(super) u64);
+pub struct Rfc3339(pub u64);
 
 impl fmt::Display for Rfc3339 {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {

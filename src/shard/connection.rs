@@ -18,6 +18,7 @@ use crate::gateway::Story;
 use crate::gateway::Surface;
 use crate::gateway::Turned;
 use crate::gateway::Visit;
+use crate::gateway::dialect_of_list;
 use crate::net::Net;
 use crate::net::Stream;
 use crate::net::timeout;
@@ -54,6 +55,8 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
 const BODY_GRACE: Duration = Duration::from_secs(10);
 /// First growth of a body buffer: a claimed length is not yet a body.
 const BODY_GROWTH_BYTES: usize = 64 * 1024;
+/// Largest body where none is looked at: probes are answered to strangers, who must not fill the memory.
+const UNREAD_BODY_BYTES_MAX: usize = 4 * 1024;
 /// A body's buffer grows by this factor, and to the claimed length once two such steps would pass that: what
 /// grows by copying to the very end holds most of a long body twice for a moment.
 const BODY_GROWTH: usize = 4;
@@ -101,8 +104,8 @@ enum Reading {
 enum BodyFault {
     Closed,
     Late,
-    TooLarge,
-    Malformed,
+    TooLarge(usize),
+    Malformed(&'static str),
 }
 
 struct Connection<N: Net, R: Resolve> {
@@ -123,7 +126,8 @@ impl<N: Net, R: Resolve> Connection<N, R> {
             let server = &deployment.settings.server;
             match self.read_head(server).await {
                 Ok(Reading::Done) => {}
-                Ok(Reading::Closed) => return Close::Polite,
+                Ok(Reading::Closed) if self.is_between_requests() => return Close::Polite,
+                Ok(Reading::Closed) => return Box::pin(self.refuse_cut(server)).await,
                 Ok(Reading::Late) => return Box::pin(self.refuse_late(server)).await,
                 Err(fault) => return Box::pin(self.refuse_head(fault, server)).await,
             }
@@ -135,15 +139,20 @@ impl<N: Net, R: Resolve> Connection<N, R> {
                     None => continue,
                 },
             };
-            match self.read_body(server).await {
+            match self.read_body(&visit, server).await {
                 Ok(()) => {}
-                Err(BodyFault::Closed) => return Close::Now,
                 Err(fault) => return Box::pin(self.refuse_body(fault, visit, server)).await,
             }
             if let Some(close) = self.answer(visit, server).await {
                 return close;
             }
         }
+    }
+
+    /// Is there nothing to be answered? The line end that some clients send behind a body is no request, and whoever is
+    /// interrupted by the end of a drain has not said yet in which words to be told.
+    fn is_between_requests(&self) -> bool {
+        matches!(&self.input[..], b"" | b"\r" | b"\r\n") || self.gateway.expired()
     }
 
     /// Reads until a whole head is there.
@@ -204,20 +213,21 @@ impl<N: Net, R: Resolve> Connection<N, R> {
     }
 
     /// Reads until the whole body is there: behind the head in `input`, or decoded in `body`.
-    async fn read_body(&mut self, server: &Server) -> Result<(), BodyFault> {
+    async fn read_body(&mut self, visit: &Visit, server: &Server) -> Result<(), BodyFault> {
         self.body.clear();
         let started = self.gateway.net().lately();
+        let most = body_bytes_max(visit.surface, server);
         match self.head.framing {
             Framing::None => Ok(()),
             Framing::Length(length) => {
-                let length = usize::try_from(length).ok().filter(|length| *length <= server.body_bytes_max);
-                let length = length.ok_or(BodyFault::TooLarge)?;
+                let length = usize::try_from(length).ok().filter(|length| *length <= most);
+                let length = length.ok_or(BodyFault::TooLarge(most))?;
                 if self.input.len() >= self.head.head_bytes + length {
                     return Ok(()); // the common case: it came with the head
                 }
                 Box::pin(self.read_length(self.head.head_bytes + length, started, server)).await
             }
-            Framing::Chunked => Box::pin(self.read_chunked(started, server)).await,
+            Framing::Chunked => Box::pin(self.read_chunked(most, started, server)).await,
         }
     }
 
@@ -231,17 +241,17 @@ impl<N: Net, R: Resolve> Connection<N, R> {
         Ok(())
     }
 
-    async fn read_chunked(&mut self, started: Tick, server: &Server) -> Result<(), BodyFault> {
+    async fn read_chunked(&mut self, most: usize, started: Tick, server: &Server) -> Result<(), BodyFault> {
         let from = self.head.head_bytes;
         let mut decoder = ChunkedDecoder::new();
         let mut invited = false;
         loop {
             if self.input.len() > from {
                 let progress = decoder.decode(&self.input[from..], &mut self.body);
-                let progress = progress.map_err(|_| BodyFault::Malformed)?;
+                let progress = progress.map_err(|fault| BodyFault::Malformed(fault.message()))?;
                 self.input.drain(from..from + progress.consumed);
-                if self.body.len() > server.body_bytes_max {
-                    return Err(BodyFault::TooLarge);
+                if self.body.len() > most {
+                    return Err(BodyFault::TooLarge(most));
                 }
                 if progress.done {
                     return Ok(());
@@ -293,7 +303,10 @@ impl<N: Net, R: Resolve> Connection<N, R> {
         let http10 = self.head.minor_version == 0;
         let mut client = Client::new(&mut self.stream, gateway.memory(), http10, keep_alive, server.write_timeout);
         client.head_only = self.head.method == Method::Head;
-        let dialect = dialect_of(visit.surface);
+        let dialect = match visit.surface {
+            Surface::Models(path) => dialect_of_list(path, &incoming),
+            other => dialect_of(other),
+        };
         let panicked = {
             let serving = pin!(gateway.serve(visit, incoming, &mut client));
             contained(serving).await.is_err()
@@ -361,16 +374,24 @@ impl<N: Net, R: Resolve> Connection<N, R> {
         if self.tell(turned, false, server).await { Close::Polite } else { Close::Now }
     }
 
+    /// The caller ended its side within a head. It may still be listening.
+    async fn refuse_cut(&mut self, server: &Server) -> Close {
+        let turned = self.turned(self.gateway.cut_request(), None);
+        if self.tell(turned, false, server).await { Close::Draining } else { Close::Now }
+    }
+
     async fn refuse_body(&mut self, fault: BodyFault, visit: Visit, server: &Server) -> Close {
         // Then a read was cancelled, and nothing may be read after it.
         let late = matches!(fault, BodyFault::Late);
         let fault = match fault {
             BodyFault::Late => Fault::new(Kind::ClientSlow, "the request body arrived too slowly"),
-            BodyFault::Malformed => Fault::new(Kind::BadRequest, "the chunked request body is malformed"),
-            BodyFault::TooLarge | BodyFault::Closed => {
-                let most = server.body_bytes_max;
+            BodyFault::Malformed(what) => {
+                Fault::new(Kind::BadRequest, format!("the chunked request body is malformed: {what}"))
+            }
+            BodyFault::TooLarge(most) => {
                 Fault::new(Kind::TooLarge, format!("the request body is larger than {most} bytes"))
             }
+            BodyFault::Closed => self.gateway.cut_request(),
         };
         let dialect = dialect_of(visit.surface);
         let turned = Turned { dialect, deployment: visit.deployment, fault, story: visit.story, status: None };
@@ -415,6 +436,13 @@ impl<N: Net, R: Resolve> Connection<N, R> {
             }
         };
         timeout(gateway.net(), DRAIN_TIMEOUT, discard).await;
+    }
+}
+
+fn body_bytes_max(surface: Surface, server: &Server) -> usize {
+    match surface {
+        Surface::Chat(_) | Surface::Opaque(_) => server.body_bytes_max,
+        Surface::Models(_) | Surface::Live | Surface::Ready => UNREAD_BODY_BYTES_MAX.min(server.body_bytes_max),
     }
 }
 

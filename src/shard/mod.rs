@@ -222,7 +222,7 @@ fn admit(socket: Socket, gateway: &Rc<ShardGateway>, state: &Rc<ShardState>) {
 
 /// Says that the shard is full. The answer is the same for every dialect's SDK: a 503 is retried.
 async fn turn_away(mut socket: Socket) {
-    const BODY: &str = r#"{"error":{"message":"the gateway has no room for another connection","type":"overloaded","param":null,"code":"overloaded"}}"#;
+    const BODY: &str = r#"{"error":{"message":"the gateway has no room for another connection","type":"server_error","param":null,"code":"overloaded"}}"#;
     let answer = format!(
         "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\nretry-after: 1\r\n\
          content-length: {}\r\nconnection: close\r\n\r\n{BODY}",

@@ -23,7 +23,6 @@ use crate::wire::http1;
 use crate::wire::http1::HeadStep;
 use crate::wire::http1::ResponseFraming;
 use crate::wire::http1::ResponseHead;
-use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -144,11 +143,13 @@ impl<N: Net> Exchange<N> {
 
     /// Writes all of the request; the outer error is that of a deadline.
     async fn send(&mut self, request: &mut Outgoing<'_>) -> Result<std::io::Result<()>, Reason> {
-        let late = Reason::TimedOut(Deadline::Total);
-        let left = remaining(self.deadline, self.shared.net.lately()).ok_or(late)?;
+        let (net, idle, deadline) = (&self.shared.net, self.idle, self.deadline);
+        remaining(deadline, net.lately()).ok_or(Reason::TimedOut(Deadline::Total))?;
+        let patience = |now| idle.min(deadline.since(now));
         let connection = self.connection.as_mut().expect("nothing has ended it yet");
-        let sending = pin!(request.write(connection.link()));
-        net::timeout(&self.shared.net, left, sending).await.ok_or(late)
+        let sent = request.write(connection.link(), net, patience).await;
+        let is_over = || remaining(deadline, net.now()).is_none();
+        sent.ok_or_else(|| Reason::TimedOut(if is_over() { Deadline::Total } else { Deadline::Idle }))
     }
 
     fn failed(&self, stage: Stage, reason: Reason) -> Failure {

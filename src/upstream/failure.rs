@@ -166,6 +166,9 @@ impl Failure {
         match self.reason {
             Reason::Refused => format!("Provider `{provider}` refused the connection."),
             Reason::Unreachable => format!("Provider `{provider}` could not be reached: no route to it."),
+            Reason::TimedOut(Deadline::Idle) if self.stage == Stage::Send => format!(
+                "Provider `{provider}` stopped taking the request; raise its `idle_timeout_ms` if it needs longer."
+            ),
             Reason::TimedOut(deadline) => timed_out(deadline, stage, provider),
             Reason::Reset => format!("Provider `{provider}` broke the connection {stage}."),
             Reason::Closed => format!("Provider `{provider}` closed the connection {stage}."),

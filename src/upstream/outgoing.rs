@@ -6,10 +6,14 @@
 //! thinks. So what such a request shares with the caller's stays there and is copied piece by piece, as
 //! it is sent; no copy of the whole is ever made.
 
+use crate::clock::Clock;
+use crate::clock::Tick;
 use crate::net::Stream;
+use crate::net::timeout;
 use crate::wire::edits::Edited;
 use std::io;
 use std::iter::once;
+use std::time::Duration;
 
 /// Shorter bodies are copied whole.
 const SHARED_BYTES_MIN: usize = 256 * 1024;
@@ -57,32 +61,50 @@ impl<'r> Outgoing<'r> {
         std::mem::take(&mut self.own)
     }
 
-    /// Writes all of it.
-    pub(super) async fn write<S: Stream>(&mut self, stream: &mut S) -> io::Result<()> {
-        if !self.borrowed.is_empty() {
-            return Box::pin(self.write_by_pieces(stream)).await;
+    /// Writes all of it. `None`: a part was not taken within `patience` at that time, and the connection is lost.
+    pub(super) async fn write<S: Stream, C: Clock>(
+        &mut self,
+        stream: &mut S,
+        clock: &C,
+        patience: impl Fn(Tick) -> Duration,
+    ) -> Option<io::Result<()>> {
+        if self.own.len() > SHARED_BYTES_MIN || !self.borrowed.is_empty() {
+            return Box::pin(self.write_by_pieces(stream, clock, patience)).await;
         }
-        let (sent, own) = stream.write_all(std::mem::take(&mut self.own)).await;
+        let own = std::mem::take(&mut self.own);
+        let (sent, own) = timeout(clock, patience(clock.lately()), stream.write_all(own)).await?;
         self.own = own;
-        sent
+        Some(sent)
     }
 
-    async fn write_by_pieces<S: Stream>(&self, stream: &mut S) -> io::Result<()> {
+    async fn write_by_pieces<S: Stream, C: Clock>(
+        &self,
+        stream: &mut S,
+        clock: &C,
+        patience: impl Fn(Tick) -> Duration,
+    ) -> Option<io::Result<()>> {
         let mut piece = Vec::with_capacity(PIECE_BYTES);
         for mut part in self.parts() {
-            while !part.is_empty() {
+            loop {
                 let (fitting, rest) = part.split_at(part.len().min(PIECE_BYTES - piece.len()));
                 piece.extend_from_slice(fitting);
                 part = rest;
-                if piece.len() == PIECE_BYTES {
-                    piece = written(piece, stream).await?;
+                if piece.len() < PIECE_BYTES {
+                    break;
                 }
+                let sent;
+                (sent, piece) = timeout(clock, patience(clock.lately()), stream.write_all(piece)).await?;
+                if sent.is_err() {
+                    return Some(sent);
+                }
+                piece.clear();
             }
         }
-        if !piece.is_empty() {
-            written(piece, stream).await?;
+        if piece.is_empty() {
+            return Some(Ok(()));
         }
-        Ok(())
+        let (sent, _) = timeout(clock, patience(clock.lately()), stream.write_all(piece)).await?;
+        Some(sent)
     }
 
     /// All of it, in its order.
@@ -95,13 +117,6 @@ impl<'r> Outgoing<'r> {
             [own, stretch]
         })
     }
-}
-
-/// The buffer, written and empty again.
-async fn written<S: Stream>(piece: Vec<u8>, stream: &mut S) -> io::Result<Vec<u8>> {
-    let (sent, mut piece) = stream.write_all(piece).await;
-    piece.clear();
-    sent.map(|()| piece)
 }
 
 #[cfg(test)]
@@ -182,10 +197,28 @@ mod tests {
         fn abort(&mut self) {}
     }
 
+    /// Time that does not pass.
+    struct Still;
+
+    impl Clock for Still {
+        fn now(&self) -> Tick {
+            Tick(0)
+        }
+
+        fn unix_ms(&self) -> u64 {
+            0
+        }
+
+        async fn sleep(&self, _: Duration) {
+            std::future::pending::<()>().await;
+        }
+    }
+
     fn sent(mut outgoing: Outgoing<'_>) -> Vec<Vec<u8>> {
         let mut paper = Paper::default();
-        let written = pin!(outgoing.write(&mut paper)).poll(&mut Context::from_waker(Waker::noop()));
-        assert!(matches!(written, Poll::Ready(Ok(()))), "nothing here waits");
+        let written =
+            pin!(outgoing.write(&mut paper, &Still, |_| Duration::ZERO)).poll(&mut Context::from_waker(Waker::noop()));
+        assert!(matches!(written, Poll::Ready(Some(Ok(())))), "nothing here waits");
         paper.0
     }
 

@@ -44,6 +44,7 @@ on_both_drivers! {
     a_leader_that_leaves_takes_nobody_along,
     a_leader_that_fails_tells_everybody,
     a_broken_stream_breaks_for_everybody,
+    what_is_too_long_to_store_reaches_everybody,
 }
 
 fn bearer(number: u8) -> String {
@@ -307,6 +308,14 @@ fn callers_direct_the_cache_by_header(driver: Driver) {
     asks("cache-control: max-age=0\r\n", "age", "BYPASS");
     asks("cache-control: public, unknown=1\r\n", "age", "HIT");
     asks("cache-control: No-Cache, max-age=5\r\n", "age", "BYPASS");
+    // A list may stand in several lines, and what is no age asks for something fresh.
+    asks("cache-control: max-age=3600\r\ncache-control: no-store\r\n", "age", "BYPASS");
+    asks("cache-control: max-age=3600, max-age=0\r\n", "age", "BYPASS");
+    for fresh in ["max-age", "max-age=soon", "max-age=-1", "max-age=1.5"] {
+        asks(&format!("cache-control: {fresh}\r\n"), "age", "BYPASS");
+    }
+    asks("cache-control: max-age=\"3600\"\r\n", "age", "HIT");
+    asks("cache-control: max-age=99999999999999999999\r\n", "age", "HIT");
     asks("x-ringgate-cache-ttl: 0\r\n", "ttl", "MISS");
     asks("", "ttl", "MISS");
     asks("x-ringgate-cache-ttl: 1\r\n", "short", "MISS");
@@ -593,4 +602,50 @@ fn a_broken_stream_breaks_for_everybody(driver: Driver) {
         assert!(last.contains("\"error\""), "{last}");
     }
     assert_eq!(provider.count(), 1);
+}
+
+fn what_is_too_long_to_store_reaches_everybody(driver: Driver) {
+    const WORDS: usize = 5000;
+    let gate = Gate::default();
+    let inner = gate.clone();
+    let provider = Provider::start(move |seen, peer| {
+        let prompt = seen.prompt();
+        peer.send(STREAM_HEAD);
+        peer.chunk(opening());
+        if prompt == "together" {
+            inner.wait(&prompt);
+        }
+        peer.chunk(delta(&"x".repeat(WORDS)));
+        if prompt == "one by one" {
+            inner.wait(&prompt);
+        }
+        peer.chunk(format!("{}{}{}{DONE}", delta("end"), finish("stop"), usage_event()));
+        peer.end_chunks();
+    });
+    let gateway = start(driver, &provider, "[cache]\nentry_bytes_max = 1024\n");
+    let said_all = |answer: &Answer| {
+        assert!(answer.is_complete_stream(), "{}", answer.text());
+        assert_eq!(answer.streamed_content().len(), WORDS + 3);
+    };
+    // Who joined before it was too long is told all of it.
+    let together = vec![stream_body("m", "together"); 10];
+    let answers = at_once(&gateway, &together, || {
+        wait_joined(&gateway, 9);
+        gate.open("together");
+    });
+    answers.iter().for_each(said_all);
+    assert_eq!(provider.count(), 1);
+    // Who comes later asks anew: nothing was kept for him.
+    let mut callers = [gateway.caller(), gateway.caller()];
+    for (number, caller) in callers.iter_mut().enumerate() {
+        caller.send(&post(&bearer(1), &stream_body("m", "one by one")));
+        caller.wait_for("xxxx");
+        assert_eq!(provider.seen_with("one by one").len(), 1 + number);
+    }
+    gate.open("one by one");
+    wait_in_flight(&gateway, 1);
+    gate.open("one by one");
+    callers.iter_mut().for_each(|caller| said_all(&caller.answer()));
+    wait_in_flight(&gateway, 0);
+    assert_eq!(gateway.metric("ringgate_cache_entries", &["exact"]), 0.0);
 }

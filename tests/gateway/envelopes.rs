@@ -303,6 +303,13 @@ fn a_used_up_minute_says_when_to_come_back(driver: Driver) {
         );
         assert_eq!(answer.field("x-ratelimit-remaining-requests"), Some("0"));
     }
+    let told = gateway.ask(&post_to("/v1/messages", &bearer(1), &body("m", "x")));
+    assert_eq!(told.field("anthropic-ratelimit-requests-limit"), Some("6"), "{told:?}");
+    assert!(told.field("anthropic-ratelimit-requests-remaining").is_some_and(|left| left.parse::<u32>().is_ok()));
+    let reset = told.field("anthropic-ratelimit-requests-reset").expect("a reset");
+    assert!(reset.len() == "2026-01-31T08:05:09.042Z".len() && reset.ends_with('Z'), "{reset}");
+    let others = answers.iter().flat_map(|answer| &answer.fields);
+    assert!(others.into_iter().all(|(name, _)| !name.starts_with("anthropic-")), "each in its own words");
     let other = gateway.ask(&post(&bearer(2), &body("m", "x")));
     assert_eq!((other.status, other.field("x-ratelimit-limit-requests")), (200, None), "limits are per key");
     assert!(gateway.metric("ringgate_rate_limited_total", &["requests"]) >= 2.0);

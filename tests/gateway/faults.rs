@@ -49,6 +49,7 @@ on_both_drivers! {
     streams_that_end_politely_but_unfinished_are_broken,
     streams_that_go_wrong_after_content_are_broken,
     slow_readers_hold_the_provider_back,
+    a_provider_that_stops_taking_a_request_is_replaced,
     lost_races_with_a_closing_provider_cost_nobody_a_request,
 }
 
@@ -320,6 +321,12 @@ fn hints_of_a_provider_are_passed_on_and_capped(driver: Driver) {
         assert_fault(&answer, 429, "rate_limit_exceeded");
         assert_eq!((answer.field("retry-after"), answer.field("x-should-retry")), (after, should), "{prompt}");
     }
+    let named = "x-request-id: req_theirs|x-ratelimit-remaining-tokens: 0|set-cookie: a=b";
+    let answer = gateway.ask(&post("", &body("m", named)));
+    assert_fault(&answer, 429, "rate_limit_exceeded");
+    assert_eq!(answer.field("x-ringgate-upstream-request-id"), Some("req_theirs"));
+    assert_eq!(answer.field("x-ringgate-upstream-x-ratelimit-remaining-tokens"), Some("0"));
+    assert_eq!((answer.all("x-request-id").len(), answer.field("set-cookie")), (1, None));
 }
 
 fn failover_is_invisible_but_told(driver: Driver) {
@@ -655,7 +662,7 @@ fn slow_readers_hold_the_provider_back(driver: Driver) {
     let count = std::sync::Arc::clone(&sent);
     let provider = Provider::start(move |seen, peer| {
         peer.send(STREAM_HEAD);
-        let events = if seen.prompt() == "flood" { EVENTS } else { 40 };
+        let events = if seen.prompt().starts_with("flood") { EVENTS } else { 40 };
         let long = delta(&"y".repeat(EVENT_BYTES));
         for _ in 0..events {
             peer.chunk(&long);
@@ -664,13 +671,18 @@ fn slow_readers_hold_the_provider_back(driver: Driver) {
         peer.chunk(format!("{}{DONE}", finish("stop")));
         peer.end_chunks();
     });
-    let gateway = alone(driver, &provider);
+    // What is cached must not pile up either when it has become too long for that.
+    let gateway = Setup::new(driver)
+        .provider("p", &provider, "")
+        .route("m", "\"p\"", "")
+        .tables("[cache]\nentry_bytes_max = 65536\n")
+        .start();
     // Both shards must have seen such a stream before memory is compared.
     (0..16).for_each(|_| assert!(gateway.ask(&post("", &stream_body("m", "warm"))).is_complete_stream()));
     let before = gateway.resident_bytes();
     let mut callers: Vec<_> = (0..READERS).map(|_| gateway.caller()).collect();
-    for caller in &mut callers {
-        caller.send(&post("", &stream_body("m", "flood")));
+    for (number, caller) in callers.iter_mut().enumerate() {
+        caller.send(&post("", &stream_body("m", &format!("flood {number}"))));
         caller.wait_for("yyyy");
     }
     // The kernel's buffers fill, then nothing may move.
@@ -688,6 +700,23 @@ fn slow_readers_hold_the_provider_back(driver: Driver) {
     let answer = callers[0].answer();
     assert!(answer.is_complete_stream(), "everything arrives in the end");
     assert_eq!(answer.streamed_content().len(), EVENTS * EVENT_BYTES);
+}
+
+fn a_provider_that_stops_taking_a_request_is_replaced(driver: Driver) {
+    // More than the kernel's buffers hold; nobody ever accepts.
+    const PROMPT_BYTES: usize = 12 << 20;
+    let deaf = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let url = format!("http://{}/v1", deaf.local_addr().expect("it is bound"));
+    let provider = Provider::start(|_, peer| peer.send(json_answer(200, &completion("taken"))));
+    let gateway =
+        Setup::new(driver).provider_at("deaf", &url, "idle_timeout_ms = 300").provider("p", &provider, "").start();
+    let mut caller = gateway.caller();
+    caller.set_patience(Duration::from_secs(120)); // that much is slow to read on a busy machine
+    caller.send(&post("", &body("m", &"x".repeat(PROMPT_BYTES))));
+    let answer = caller.answer();
+    assert_eq!((answer.status, answer.content().as_str()), (200, "taken"), "{}", answer.text());
+    assert_eq!(answer.field("x-ringgate-fallback"), Some("timeout"));
+    assert!(gateway.stderr.text().contains("stopped taking the request"), "{}", gateway.stderr.text());
 }
 
 fn lost_races_with_a_closing_provider_cost_nobody_a_request(driver: Driver) {

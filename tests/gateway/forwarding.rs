@@ -31,6 +31,7 @@ on_both_drivers! {
     long_bodies_are_held_once_and_then_forgotten,
     models_are_named_in_every_form,
     the_upstream_head_is_made_anew,
+    lists_in_several_lines_are_one_list,
     usage_is_asked_for_and_kept_from_who_did_not_ask,
     whole_answers_keep_every_byte,
     streams_keep_every_event_however_they_are_cut,
@@ -270,6 +271,18 @@ fn the_upstream_head_is_made_anew(driver: Driver) {
     }
     // Without a key of its own nothing of the caller's goes to the provider.
     assert_eq!(gateway.ask(&post(&bearer(), &body("bare/m", "x"))).status, 200);
+}
+
+fn lists_in_several_lines_are_one_list(driver: Driver) {
+    let provider = Provider::start(echo);
+    let gateway = Setup::new(driver).provider("p", &provider, "").route("*", "\"p\"", "").start();
+    let asked = |lines: &str| gateway.ask(&post(lines, &body("m", "x"))).cache().to_owned();
+    assert_eq!(asked("anthropic-beta: a\r\n"), "MISS");
+    assert_eq!(asked("anthropic-beta: a\r\nvia: 1.0 one\r\nAnthropic-Beta: b\r\nvia: 1.1 two\r\n"), "MISS");
+    assert_eq!(asked("anthropic-beta: a, b\r\n"), "HIT");
+    let seen = provider.seen().pop().expect("it was asked");
+    assert_eq!(seen.field("anthropic-beta").as_deref(), Some("a, b"));
+    assert!(seen.field("via").is_some_and(|via| via.starts_with("1.0 one, 1.1 two, 1.1 ringgate-")), "{seen:?}");
 }
 
 fn usage_is_asked_for_and_kept_from_who_did_not_ask(driver: Driver) {

@@ -20,13 +20,16 @@ use crate::provider::finish;
 use crate::provider::opening;
 use serde_json::Value;
 use std::collections::HashMap;
+use std::os::unix::fs::PermissionsExt;
 
 on_both_drivers! {
     the_kernel_interface_is_the_one_asked_for,
     probes_answer_on_both_listeners,
     metrics_are_prometheus_text,
     every_request_is_one_json_line,
+    bodies_are_written_where_they_are_wanted,
     a_reload_takes_effect_whole_or_not_at_all,
+    a_reload_hands_out_no_fresh_burst,
     reloads_under_load_fail_nobody,
     a_drain_lets_streams_finish,
     a_drain_past_its_deadline_says_so,
@@ -72,6 +75,10 @@ fn probes_answer_on_both_listeners(driver: Driver) {
     assert!(ready.status == 200 && ready.text().starts_with("ready\n"), "{}", ready.text());
     assert_eq!(gateway.ask(&get("/metrics", &bearer(1))).status, 404, "metrics are for the admin listener only");
     assert_eq!(gateway.admin("/v1/models").status, 404);
+    for method in ["POST", "DELETE", "OPTIONS"] {
+        let refused = gateway.admin_by(method, "/metrics");
+        assert_eq!((refused.status, refused.field("allow")), (405, Some("GET, HEAD")), "{method}");
+    }
 }
 
 /// Reads the text format strictly; gives the series.
@@ -216,6 +223,24 @@ fn every_request_is_one_json_line(driver: Driver) {
     assert_eq!(of("broken")["fault"]["kind"], "bad_request");
 }
 
+fn bodies_are_written_where_they_are_wanted(driver: Driver) {
+    let provider = Provider::start(echo);
+    let log = "[request_log]\npath = \"requests.log\"\nbodies = true\n";
+    let gateway = Setup::new(driver).provider("p", &provider, "").tables(log).start();
+    for text in [body("m", "x"), stream_body("m", "x")] {
+        assert_eq!(gateway.ask(&post("", &text)).status, 200);
+    }
+    let path = gateway.directory().join("requests.log");
+    until("two lines are written", || std::fs::read_to_string(&path).is_ok_and(|text| text.lines().count() >= 2));
+    let text = std::fs::read_to_string(&path).expect("the log is there");
+    for line in text.lines().map(|line| serde_json::from_str::<Value>(line).expect("a JSON line")) {
+        assert!(line["request_body"].as_str().is_some_and(|body| body.contains("\"x\"")), "{line}");
+        assert!(line["answer_body"].as_str().is_some_and(|body| body.contains("echo")), "nobody caches it: {line}");
+    }
+    let mode = std::fs::metadata(&path).expect("the log is there").permissions().mode();
+    assert_eq!(mode & 0o007, 0, "what users typed is not for everybody on the machine: {mode:o}");
+}
+
 fn a_reload_takes_effect_whole_or_not_at_all(driver: Driver) {
     let (first, second) = (Provider::start(echo), Provider::start(echo));
     let base = |key_number: u8, provider: &Provider| {
@@ -254,6 +279,26 @@ fn a_reload_takes_effect_whole_or_not_at_all(driver: Driver) {
     gateway.reload(&base(3, &first));
     until("the reload is judged", || gateway.metric("ringgate_config_reloads_total", &["applied"]) == 2.0);
     assert_eq!((status(2), status(3)), (401, 200));
+}
+
+fn a_reload_hands_out_no_fresh_burst(driver: Driver) {
+    let provider = Provider::start(echo);
+    let with = |limit: u32| {
+        let limit = format!("requests_per_minute = {limit}");
+        Setup::new(driver).provider("p", &provider, "").key("k", &key(1), &limit)
+    };
+    let gateway = with(2).start();
+    let asked = || gateway.ask(&post(&bearer(1), &body("m", "x")));
+    assert_eq!([asked().status, asked().status, asked().status], [200, 200, 429]);
+    for limit in [2, 3] {
+        gateway.reload(&with(limit).text());
+        until("the reload is applied", || {
+            gateway.metric("ringgate_config_reloads_total", &["applied"]) == f64::from(limit - 1)
+        });
+        let answer = asked();
+        assert_eq!((answer.status, answer.field("x-ratelimit-remaining-requests")), (429, Some("0")), "{limit}");
+        assert_eq!(answer.field("x-ratelimit-limit-requests"), Some(&*limit.to_string()));
+    }
 }
 
 fn reloads_under_load_fail_nobody(driver: Driver) {
@@ -376,6 +421,10 @@ fn a_drain_past_its_deadline_says_so(driver: Driver) {
     streaming.iter_mut().for_each(|caller| caller.wait_for("first"));
     let mut waiting: Vec<_> = waiting.iter().map(ask).collect();
     until("all are in flight", || gateway.metric("ringgate_requests_in_flight", &[]) == 6.0);
+    let mut unfinished = gateway.caller();
+    let request = post("", &body("m", "unfinished"));
+    unfinished.send(&request[..request.len() - 1]);
+    until("its head is read", || gateway.metric("ringgate_connections", &[]) == 7.0);
     gateway.signal("TERM");
     for caller in &mut streaming {
         let answer = caller.answer();
@@ -384,6 +433,7 @@ fn a_drain_past_its_deadline_says_so(driver: Driver) {
         crate::caller::assert_envelope(&last);
         assert_eq!(last["error"]["code"], "overloaded", "{last}");
     }
+    waiting.push(unfinished);
     for caller in &mut waiting {
         let answer = caller.answer();
         assert_eq!((answer.status, answer.fault().code.as_str()), (503, "overloaded"), "never silence");
@@ -441,9 +491,9 @@ fn mistakes_stop_the_start_and_say_what_to_change() {
     let said = refused_start(
         &good.replace("[admin]\nlisten = \"127.0.0.1:0\"", &format!("[admin]\nlisten = \"{}\"", provider.address)),
     );
-    assert!(said.contains("admin") && said.contains(&provider.address.to_string()), "{said}");
+    assert!(said.contains("(admin.listen)") && said.contains(&provider.address.to_string()), "{said}");
     let said = refused_start(&good.replacen("127.0.0.1:0", &provider.address.to_string(), 1));
-    assert!(said.contains(&provider.address.to_string()), "{said}");
+    assert!(said.contains("end the process that has this port") && said.contains("(server.listen)"), "{said}");
     let said = refused_start(&format!("{good}\n[request_log]\npath = \"/nowhere/at/all.log\"\n"));
     assert!(said.contains("/nowhere/at/all.log"), "{said}");
     let missing = run(&["serve", "--config", "/nowhere/ringgate.toml"], &[]);
@@ -488,10 +538,21 @@ fn the_command_line_answers() {
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(!output.status.success() && said.contains("tragets") && said.contains("`targets`"), "{said}");
 
+    // What cannot be written is said, not lost in a panic.
+    for arguments in ["version", "keys new", "models", &format!("check --config {}", path.display())] {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("a device of Linux");
+        std::fs::write(&path, &good).expect("it can be written");
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_ringgate"));
+        command.args(arguments.split(' ')).env("CANARY_PROVIDER_KEY", "x").stdout(full);
+        let output = command.output().expect("the binary runs");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.code() == Some(1) && said.contains("cannot write to standard output"), "{said}");
+    }
+
     // A key that was made works.
     let made = run(&["keys", "new", "--name", "fresh \"one\""], &[]);
-    let said = String::from_utf8_lossy(&made.stdout).into_owned();
-    assert!(!said.contains("fresh \"one\""), "a name is quoted: {said}");
+    let said = String::from_utf8_lossy(&made.stderr).into_owned();
+    assert!(!made.status.success() && said.contains("--name must be"), "a file with it would be refused: {said}");
     let made = run(&["keys", "new", "--name", "fresh"], &[]);
     let said = String::from_utf8_lossy(&made.stdout).into_owned();
     let secret = said.lines().find_map(|line| line.trim_start_matches('#').trim().strip_prefix("rg-")).expect("a key");

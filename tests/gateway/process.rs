@@ -254,8 +254,14 @@ impl Gateway {
     /// `GET path` at the admin listener.
     #[track_caller]
     pub fn admin(&self, path: &str) -> Answer {
+        self.admin_by("GET", path)
+    }
+
+    /// The same by another method.
+    #[track_caller]
+    pub fn admin_by(&self, method: &str, path: &str) -> Answer {
         let mut caller = Caller::connect(self.admin);
-        caller.send(format!("GET {path} HTTP/1.1\r\nhost: admin\r\nconnection: close\r\n\r\n").as_bytes());
+        caller.send(format!("{method} {path} HTTP/1.1\r\nhost: admin\r\nconnection: close\r\n\r\n").as_bytes());
         caller.answer()
     }
 

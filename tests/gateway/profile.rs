@@ -26,6 +26,11 @@ use std::time::Instant;
 on_both_drivers! {
     every_vector_meets_its_verdict,
     a_slow_head_is_told_so,
+    answers_carry_what_http_demands,
+    a_request_that_is_cut_short_is_told_so,
+    a_cut_request_is_settled,
+    probes_read_no_long_bodies,
+    what_nobody_can_read_is_refused,
     a_waiting_client_is_invited_to_send_its_body,
     an_unwanted_body_is_not_invited,
     an_early_refusal_is_not_lost_under_an_unread_body,
@@ -155,6 +160,105 @@ fn a_slow_head_is_told_so(driver: Driver) {
         assert!(started.elapsed() < Duration::from_secs(5), "a trickle keeps a head alive");
     };
     assert_eq!(answer.status, 408);
+}
+
+fn answers_carry_what_http_demands(driver: Driver) {
+    let provider = Provider::start(echo);
+    let key = crate::process::key(1);
+    let gateway = Setup::new(driver).provider("p", &provider, "").key("k", &key, "").start();
+    let bearer = format!("authorization: Bearer {}\r\n", key.secret);
+    let asked = [
+        (get("/livez", ""), 200),
+        (get("/v1/models", &bearer), 200),
+        (get("/nowhere", ""), 404),
+        (get("/v1/chat/completions", ""), 405),
+        (post(&bearer, &body("m", "whole")), 200),
+        (post(&bearer, &crate::caller::stream_body("m", "stream")), 200),
+        (post(&bearer, "{"), 400),
+        (post("", &body("m", "x")), 401),
+        (b"nonsense\r\n\r\n".to_vec(), 400),
+    ];
+    for (request, status) in asked {
+        let answer = gateway.ask(&request);
+        assert_eq!(answer.status, status, "{}", answer.text());
+        let dates = answer.all("date");
+        assert!(dates.len() == 1 && httpdate::parse_http_date(dates[0]).is_ok(), "{dates:?}");
+        let challenge = (status == 401).then_some("Bearer realm=\"ringgate\"");
+        assert_eq!(answer.field("www-authenticate"), challenge);
+    }
+}
+
+fn a_request_that_is_cut_short_is_told_so(driver: Driver) {
+    let provider = Provider::start(echo);
+    let gateway = start(driver, &provider, "");
+    let whole = post("", &body("m", "x"));
+    let chunked = b"POST /v1/responses HTTP/1.1\r\nhost: h\r\ntransfer-encoding: chunked\r\n\r\n5\r\n{\"mod";
+    for cut in [&whole[..1], &whole[..40], &whole[..whole.len() - 1], chunked] {
+        let mut caller = gateway.caller();
+        caller.send_and_finish(cut);
+        let answer = caller.answer();
+        let told = answer.fault();
+        assert_eq!(answer.status, 400, "{}", cut.escape_ascii());
+        assert!(told.message.contains("closed before the request was whole"), "{}", told.message);
+        assert!(caller.is_closed());
+    }
+    // Between two requests there is nothing to complain about.
+    for sent in [&b""[..], b"\r\n"] {
+        let mut caller = gateway.caller();
+        caller.send_and_finish(sent);
+        assert!(caller.is_closed(), "{}", sent.escape_ascii());
+    }
+    assert_eq!(provider.count(), 0);
+}
+
+fn a_cut_request_is_settled(driver: Driver) {
+    let provider = Provider::start(echo);
+    let gateway = start(driver, &provider, "");
+    let whole = post("", &body("m", "x"));
+    let mut caller = gateway.caller();
+    caller.send(&whole[..whole.len() - 1]);
+    caller.reset();
+    crate::process::until("who left is counted", || gateway.metric("ringgate_client_gone_total", &[]) == 1.0);
+}
+
+fn probes_read_no_long_bodies(driver: Driver) {
+    let provider = Provider::start(echo);
+    let key = crate::process::key(1);
+    let gateway = Setup::new(driver).provider("p", &provider, "").key("k", &key, "").start();
+    for path in ["/livez", "/health", "/readyz"] {
+        let mut caller = gateway.caller();
+        caller.send(&get(path, "content-length: 30000000\r\n"));
+        assert_eq!(caller.answer().status, 413, "before any of it was sent to {path}");
+        let mut caller = gateway.caller();
+        let chunk = format!("1fff\r\n{}", "x".repeat(0x1fff));
+        caller.send(&[get(path, "transfer-encoding: chunked\r\n"), chunk.into_bytes()].concat());
+        assert_eq!(caller.answer().status, 413, "{path}");
+        let mut caller = gateway.caller();
+        caller.send(&[get(path, "content-length: 2\r\n"), b"ok".to_vec(), get(path, "")].concat());
+        assert_eq!([caller.answer().status, caller.answer().status], [200, 200], "{path}");
+    }
+}
+
+fn what_nobody_can_read_is_refused(driver: Driver) {
+    let provider = Provider::start(echo);
+    let gateway = start(driver, &provider, "");
+    let answer = gateway.ask(&post("content-encoding: gzip\r\n", "\x1f"));
+    assert_eq!((answer.status, answer.field("connection")), (415, Some("close")));
+    assert!(answer.fault().message.contains("Content-Encoding"), "{}", answer.text());
+    assert_eq!(gateway.ask(&post("content-encoding: identity\r\n", &body("m", "x"))).status, 200);
+    for (number, request) in [post("", ""), post("", &body(&"m".repeat(257), "x"))].iter().enumerate() {
+        let told = gateway.ask(request);
+        assert_eq!(told.status, 400);
+        let says = ["has no body", "longer than 256 bytes"][number];
+        assert!(told.fault().message.contains(says), "{}", told.text());
+    }
+    let form = "--b\r\ncontent-disposition: form-data; name=\"model\"\r\n\r\n".to_owned();
+    let form = format!("{form}{}\r\n--b--\r\n", "m".repeat(257));
+    let kind = "content-type: multipart/form-data; boundary=b\r\n";
+    let head =
+        format!("POST /v1/audio/transcriptions HTTP/1.1\r\nhost: h\r\n{kind}content-length: {}\r\n\r\n", form.len());
+    assert_eq!(gateway.ask(format!("{head}{form}").as_bytes()).fault().param, "model");
+    assert_eq!(provider.count(), 1);
 }
 
 /// On one driver only, because the grace before a body is judged lasts ten seconds.

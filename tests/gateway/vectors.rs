@@ -393,16 +393,19 @@ fn methods(table: &mut Table) {
     table.add(Refused(&[405, 501]), with_method("TRACE"));
     for lines in [
         "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
-        "Upgrade: h2c\r\nConnection: Upgrade, HTTP2-Settings\r\nHTTP2-Settings: AAMAAABkAAQAAP__",
+        "Upgrade: h2c, websocket\r\nConnection: Upgrade",
         "Upgrade: TLS/1.0\r\nConnection: Upgrade",
         "Upgrade: websocket",
     ] {
         table.add(Refused(&[400, 405, 501]), good_with(lines));
     }
+    // An offer of HTTP/2 is not taken up, nor passed on.
+    let h2c = "Upgrade: h2c\r\nConnection: Upgrade, HTTP2-Settings\r\nHTTP2-Settings: AAMAAABkAAQAAP__";
+    table.add(Served(&[200]), good_with(h2c));
     for method in ["GET", "PUT", "PATCH", "DELETE", "OPTIONS", "post", "Post", "FOO", "M-SEARCH"] {
         table.add(Served(&[405]), with_method(method));
     }
-    table.add(Served(&[404]), "OPTIONS * HTTP/1.1\r\nHost: h\r\n\r\n");
+    table.add(Served(&[200]), "OPTIONS * HTTP/1.1\r\nHost: h\r\n\r\n");
     table.add(Served(&[200]), "GET /livez HTTP/1.1\r\nHost: h\r\n\r\n");
     table.add(Served(&[405]), "POST /livez HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n");
 }

@@ -96,7 +96,10 @@ ERRORS = {
     "a deadline passed, or `only-if-cached` found nothing": lambda stand, path, tag: stand.ask(
         path, tag("plain"), cache_control="only-if-cached"
     ),
-    "unknown expectation, upgrade, HTTP version": lambda stand, path, tag: stand.sent([f"POST {path} HTTP/2.0", *HEAD]),
+    "unknown expectation; upgrade, `CONNECT`, `TRACE`; HTTP version": lambda stand, path, tag: stand.sent([f"POST {path} HTTP/2.0", *HEAD]),
+    "compressed body": lambda stand, path, tag: stand.sent(
+        [f"POST {path} HTTP/1.1", *HEAD, "content-encoding: gzip"]
+    ),
     "request line / head too large": lambda stand, path, tag: stand.sent([f"POST {path}?{LONG} HTTP/1.1", *HEAD]),
 }
 
@@ -168,7 +171,7 @@ HEADERS = {
     "server-timing": [fresh, hit, refused], "x-ringgate-upstream-request-id": [fresh],
     "x-ratelimit-limit-requests": [limited], "x-ratelimit-remaining-requests": [limited],
     "x-ratelimit-reset-requests": [limited], "retry-after": [waiting], "retry-after-ms": [waiting],
-    "x-should-retry": [waiting],
+    "x-should-retry": [waiting], "date": [fresh, hit, refused],
 }
 # Those whose row is for some answers only, and an answer that has none of them.
 ABSENT = {

@@ -208,8 +208,8 @@ fn understand(fate: &mut Fate<'_>, answer: Answer, told: &mut Vec<String>) {
         told.push(format!("{name} got the content type {kind}"));
     }
     let tongue = match fate.request.want {
-        // A head that cannot be read names no dialect, and the malformed body goes to OpenAI's path.
-        Want::BadHead | Want::BadJson => Tongue::OpenAi,
+        // A head that cannot be read names no dialect, nor does a probe, and the malformed body goes to OpenAI's path.
+        Want::BadHead | Want::BadJson | Want::Alive => Tongue::OpenAi,
         // Nor does a head that never ended.
         _ if answer.status == 408 && memchr::memmem::find(&answer.body, b"request head").is_some() => Tongue::OpenAi,
         _ => fate.request.tongue,

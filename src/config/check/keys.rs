@@ -1,12 +1,18 @@
 //! `[[keys]]`.
 
 use super::Check;
+use super::name_fault;
 use crate::config::VirtualKey;
 use crate::config::document::Spot;
 use crate::config::written;
 
 /// What a key's name may hold besides letters and digits.
 const KEY_PUNCTUATION: &str = "._-@/:+";
+
+/// What is wrong with the name of a virtual key, if anything.
+pub fn key_name_fault(name: &str) -> Option<String> {
+    name_fault(name, KEY_PUNCTUATION)
+}
 
 /// The digest in `sha256:<64 hexadecimal digits>`.
 pub fn parse_key_hash(text: &str) -> Option<[u8; 32]> {

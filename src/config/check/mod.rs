@@ -8,6 +8,7 @@ mod keys;
 mod providers;
 mod routes;
 
+pub use keys::key_name_fault;
 pub use keys::parse_key_hash;
 
 use super::Admin;
@@ -24,6 +25,7 @@ use super::document::Spot;
 use super::nearest::suggestion;
 use super::problem::Problems;
 use super::written;
+use crate::chat::MODEL_BYTES_MAX;
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::net::SocketAddr;
@@ -33,8 +35,6 @@ use std::time::Duration;
 
 /// Longest name of a key, provider or scope, bytes: names become labels and header values.
 const NAME_BYTES_MAX: usize = 64;
-/// Longest model name or pattern, bytes.
-const MODEL_BYTES_MAX: usize = 256;
 
 /// What the checks need besides the file, and where problems go.
 pub(super) struct Check<'c, 't> {
@@ -180,10 +180,8 @@ impl Check<'_, '_> {
 
     /// A name that becomes a label, a header value, a part of a target.
     fn name(&mut self, name: &str, punctuation: &str, spot: &Spot<'_>) {
-        let fits = (1..=NAME_BYTES_MAX).contains(&name.len())
-            && name.chars().all(|c| c.is_ascii_alphanumeric() || punctuation.contains(c));
-        if !fits {
-            self.refuse(spot, format!("must be 1 to {NAME_BYTES_MAX} letters, digits or {punctuation}"));
+        if let Some(fault) = name_fault(name, punctuation) {
+            self.refuse(spot, fault);
         }
     }
 
@@ -243,4 +241,11 @@ fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
 
 fn as_size(bytes: u64) -> usize {
     usize::try_from(bytes).unwrap_or(usize::MAX)
+}
+
+/// What is wrong with a name, if anything.
+fn name_fault(name: &str, punctuation: &str) -> Option<String> {
+    let fits = (1..=NAME_BYTES_MAX).contains(&name.len())
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || punctuation.contains(c));
+    (!fits).then(|| format!("must be 1 to {NAME_BYTES_MAX} letters, digits or {punctuation}"))
 }

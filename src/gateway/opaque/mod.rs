@@ -115,6 +115,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         let query = incoming.head.query(incoming.bytes).filter(|_| receive::deployment(asked).is_none());
         paths::write_query(query, &mut target);
         let said = Said::read(&incoming, &self.parser)?;
+        said.model.as_deref().map_or(Ok(()), receive::bound_model)?;
         story.requested_model = said.model.as_deref().map(|model| self.model_names.shared(model));
 
         let words = paths::segments(path).chain(said.strings.iter().map(String::as_str));

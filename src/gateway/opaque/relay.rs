@@ -168,7 +168,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
 
     fn unread_head(&self, exchange: &Exchange<N>, call: &Call<'_>, story: &Story) -> Vec<u8> {
         let mut head = self.memory.take();
-        reply::status_line(&mut head, story.status);
+        self.open_head(&mut head, story.status);
         for name in PASSED {
             if let Some(value) = exchange.header(name) {
                 reply::field(&mut head, name, value);
@@ -194,9 +194,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         if let [failed, _, ..] = &story.tries[..] {
             reply::field(head, "x-ringgate-fallback", failed.outcome.word().as_bytes());
         }
-        if let Some(allowance) = &call.allowance {
-            reply::allowance(head, allowance);
-        }
+        self.allowance_fields(head, call.endpoint.dialect, call.allowance.as_ref());
         reply::timing(head, story.started, self.net.now(), story.upstream);
         upstream_fields(head, exchange);
     }
@@ -261,11 +259,12 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
         let is_of_key = matches!(status, 401 | 402) || asked.is_credential_quoted_in(body);
         let is_told = (400..=599).contains(&status) && !is_of_key && self.is_enveloped(body, dialect.name());
         if !is_told {
+            upstream_fields(&mut story.upstream_fields, &exchange);
             return Err(Unserved::Fault(fault));
         }
         story.status = status;
         let mut head = self.memory.take();
-        reply::status_line(&mut head, status);
+        self.open_head(&mut head, status);
         reply::field(&mut head, "content-type", b"application/json");
         self.own_unread_fields(&mut head, &exchange, call, story);
         reply::retry_hints(&mut head, &fault);

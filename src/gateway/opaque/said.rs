@@ -17,8 +17,6 @@ use crate::wire::multipart;
 use std::cell::RefCell;
 use std::ops::Range;
 
-/// Longest model name in a form, bytes.
-const MODEL_BYTES_MAX: usize = 256;
 /// Most strings of a body that are looked up as ids.
 const STRINGS_MAX: usize = 32;
 
@@ -45,10 +43,6 @@ enum Form {
 impl Said {
     /// Reads what can be read of a body.
     pub(super) fn read(incoming: &Incoming<'_>, parser: &RefCell<Parser>) -> Result<Said, Fault> {
-        let encoding = incoming.header(Known::ContentEncoding);
-        if encoding.is_some_and(|encoding| !encoding.eq_ignore_ascii_case(b"identity")) {
-            return Err(Fault::new(Kind::BadRequest, "compressed request bodies are not accepted; send it as it is"));
-        }
         let content_type = incoming.header(Known::ContentType).unwrap_or_default().trim_ascii();
         if let Some(boundary) = multipart::boundary(content_type) {
             return boundary
@@ -123,7 +117,7 @@ fn is_json(content_type: &[u8]) -> bool {
 fn said_in_form(body: &[u8], at: Option<Range<usize>>) -> Result<Said, Fault> {
     let Some(at) = at else { return Ok(Said::default()) };
     let wrong = || Fault::bad_field("model", "`model` must be the name of a model");
-    let model = std::str::from_utf8(&body[at.clone()]).ok().filter(|model| model.len() <= MODEL_BYTES_MAX);
+    let model = std::str::from_utf8(&body[at.clone()]).ok();
     let model = model.filter(|model| !model.contains(char::is_control)).ok_or_else(wrong)?;
     let model = Some(model.to_owned()).filter(|model| !model.is_empty());
     Ok(Said { model, strings: Vec::new(), form: Form::Multipart(at) })
@@ -226,7 +220,6 @@ mod tests {
             (JSON, r#"{"api_base":"http://x"}"#),
             (FORM, ""),
             ("content-type: multipart/form-data\r\n", "--b0--"),
-            ("content-encoding: gzip\r\n", "x"),
             (FORM, "--b0\r\ncontent-disposition: form-data; name=\"model\"\r\n\r\nm\nn\r\n--b0--\r\n"),
         ] {
             assert_eq!(said(content_type, body).expect_err(body).kind, Kind::BadRequest, "{content_type}{body}");

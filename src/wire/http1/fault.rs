@@ -49,6 +49,8 @@ pub enum HeadFault {
     EncodingInHttp10,
     /// An expectation other than `100-continue`.
     Expectation,
+    /// The body is compressed.
+    ContentEncoding,
     /// Upgrade, which is never tunnelled.
     UpgradeRefused,
     /// The status line of a response is malformed.
@@ -69,9 +71,9 @@ impl HeadFault {
             HeadFault::LineTooLong => 414,
             HeadFault::HeadTooLarge | HeadFault::TooManyFields => 431,
             HeadFault::Version => 505,
-            HeadFault::MethodRefused => 405,
             HeadFault::Expectation => 417,
-            HeadFault::UpgradeRefused => 501,
+            HeadFault::MethodRefused | HeadFault::UpgradeRefused => 501,
+            HeadFault::ContentEncoding => 415,
             HeadFault::StatusLine
             | HeadFault::LengthsDiffer
             | HeadFault::BodyForbidden
@@ -105,6 +107,7 @@ impl HeadFault {
             HeadFault::EncodingUnsupported => "the only Transfer-Encoding understood is chunked",
             HeadFault::EncodingInHttp10 => "HTTP/1.0 has no Transfer-Encoding",
             HeadFault::Expectation => "the only expectation met is 100-continue",
+            HeadFault::ContentEncoding => "compressed bodies are not understood: send it without Content-Encoding",
             HeadFault::UpgradeRefused => "protocol upgrades are not served: send no Upgrade header",
             HeadFault::StatusLine => "the status line is malformed",
             HeadFault::LengthsDiffer => "the Content-Length fields contradict each other",

@@ -143,10 +143,8 @@ impl RequestHead {
         self.judge_target(bytes, target)?;
         self.framing = self.judge_framing(bytes)?;
         self.expect_continue = self.judge_expectation(bytes)?;
-        match self.index.first(Known::Upgrade) {
-            Some(_) => Err(HeadFault::UpgradeRefused),
-            None => Ok(()),
-        }
+        self.judge_encoding(bytes)?;
+        self.judge_upgrade(bytes)
     }
 
     /// Target and Host together: a request must name one authority or none.
@@ -176,6 +174,31 @@ impl RequestHead {
             (None, Some(_)) if self.minor_version == 0 => Err(HeadFault::EncodingInHttp10),
             (None, Some(encoding)) if encoding.eq_ignore_ascii_case(b"chunked") => Ok(Framing::Chunked),
             (None, Some(_)) => Err(HeadFault::EncodingUnsupported),
+        }
+    }
+
+    /// HTTP/2 is an offer that may be ignored (RFC 9110, section 7.8), and Java's client makes it with every first
+    /// request. Whoever wants another protocol can do nothing without it.
+    fn judge_upgrade(&self, bytes: &[u8]) -> Result<(), HeadFault> {
+        if self.index.first(Known::Upgrade).is_none() {
+            return Ok(());
+        }
+        let mut offers = self.headers(bytes).filter(|(.., known)| *known == Some(Known::Upgrade));
+        match offers.all(|(_, value, _)| value.eq_ignore_ascii_case(b"h2c")) {
+            true => Ok(()),
+            false => Err(HeadFault::UpgradeRefused),
+        }
+    }
+
+    /// Nobody behind this decompresses, and a compressed body under its own name would be passed on as garbage.
+    fn judge_encoding(&self, bytes: &[u8]) -> Result<(), HeadFault> {
+        if self.framing == Framing::None || self.index.first(Known::ContentEncoding).is_none() {
+            return Ok(());
+        }
+        let mut encodings = self.headers(bytes).filter(|(.., known)| *known == Some(Known::ContentEncoding));
+        match encodings.all(|(_, value, _)| value.eq_ignore_ascii_case(b"identity")) {
+            true => Ok(()),
+            false => Err(HeadFault::ContentEncoding),
         }
     }
 

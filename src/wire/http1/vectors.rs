@@ -282,11 +282,12 @@ fn ambiguous_keys_and_instructions_are_refused() {
         (post(&["Expect: 200-ok"]), Expectation),
         (post(&["Expect: 100-continue, x"]), Expectation),
         (post(&["Expect:"]), Expectation),
+        (post(&["Content-Encoding: gzip", "Content-Length: 1"]), ContentEncoding),
+        (post(&["Content-Encoding: identity", "content-encoding: br", "Transfer-Encoding: chunked"]), ContentEncoding),
+        (post(&["Content-Encoding:", "Content-Length: 0"]), ContentEncoding),
         (post(&["Upgrade: websocket", "Connection: Upgrade"]), UpgradeRefused),
-        (
-            post(&["Upgrade: h2c", "Connection: Upgrade, HTTP2-Settings", "HTTP2-Settings: AAMAAABkAAQAAP__"]),
-            UpgradeRefused,
-        ),
+        (post(&["Upgrade: h2c, websocket", "Connection: Upgrade"]), UpgradeRefused),
+        (post(&["Upgrade: h2c", "Upgrade: websocket", "Connection: Upgrade"]), UpgradeRefused),
         (post(&["Upgrade: websocket", "Content-Length: 1", "Transfer-Encoding: chunked"]), LengthAndEncoding),
     ]);
 }
@@ -305,8 +306,10 @@ fn what_exceeds_a_limit_is_refused_before_it_ends() {
         (format!("GET / HTTP/1.1\r\n{}", "a:\r\n".repeat(11)).into_bytes(), TooManyFields),
     ]);
     let statuses =
-        [(LineTooLong, 414), (HeadTooLarge, 431), (TooManyFields, 431), (Version, 505), (MethodRefused, 405)];
-    for (fault, status) in statuses.into_iter().chain([(UpgradeRefused, 501), (Expectation, 417), (BareLf, 400)]) {
+        [(LineTooLong, 414), (HeadTooLarge, 431), (TooManyFields, 431), (Version, 505), (MethodRefused, 501)];
+    for (fault, status) in
+        statuses.into_iter().chain([(UpgradeRefused, 501), (Expectation, 417), (ContentEncoding, 415), (BareLf, 400)])
+    {
         assert_eq!(fault.status(), status);
     }
 }
@@ -326,6 +329,12 @@ fn what_is_unambiguous_is_read() {
         (post(&["x-ringgate-one: a", "x-ringgate-two: b"]), Framing::None),
         (post(&["!#$%&'*+-.^_`|~: a"]), Framing::None),
         (post(&["Expect: 100-Continue", "Content-Length: 1"]), Framing::Length(1)),
+        (
+            post(&["Upgrade: h2c", "Connection: Upgrade, HTTP2-Settings", "HTTP2-Settings: AAMAAABkAAQAAP__"]),
+            Framing::None,
+        ),
+        (post(&["Content-Encoding: Identity", "Content-Length: 1"]), Framing::Length(1)),
+        (post(&["Content-Encoding: gzip"]), Framing::None),
         (b"\r\nGET / HTTP/1.1\r\nHost: h\r\n\r\n".to_vec(), Framing::None),
         (b"GET / HTTP/1.0\r\n\r\n".to_vec(), Framing::None),
         (b"GET / HTTP/1.0\r\nExpect: x\r\n\r\n".to_vec(), Framing::None),
