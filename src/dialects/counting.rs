@@ -97,6 +97,10 @@ impl<C: TokenCount> Dialect for C {
         provider == self.beside().name()
     }
 
+    fn limit_field_prefix(&self) -> Option<&'static str> {
+        self.beside().limit_field_prefix()
+    }
+
     fn read_ask<'input>(&self, body: Value<'_, 'input>) -> Result<Ask<'input>, Fault> {
         // A count is neither streamed nor compared by meaning.
         Ok(Ask { stream: false, last_user_text: None, ..self.read_question(body)? })

@@ -305,6 +305,12 @@ pub trait Dialect: ProviderDialect {
         None
     }
 
+    /// How the names of the fields begin by which this dialect's SDKs learn what a key may still do: limit,
+    /// remaining, and when it may do all again as a point in time. `None`: by those that every caller gets.
+    fn limit_field_prefix(&self) -> Option<&'static str> {
+        None
+    }
+
     /// What of a request cannot be said to a provider that is spoken to like this: fields that are left out,
     /// or a refusal, because leaving it out would change the answer. Nothing, where the bytes pass. `model` is
     /// the provider's.

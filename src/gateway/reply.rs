@@ -129,12 +129,15 @@ pub(super) fn allowance(out: &mut Vec<u8>, allowance: &Allowance) {
     out.extend_from_slice(b"\r\n");
 }
 
-/// Appends the same as Anthropic words it: when the bucket is full again is a point in time.
-pub(super) fn anthropic_allowance(out: &mut Vec<u8>, allowance: &Allowance, unix_ms: u64) {
-    number(out, "anthropic-ratelimit-requests-limit", u64::from(allowance.limit));
-    number(out, "anthropic-ratelimit-requests-remaining", u64::from(allowance.remaining));
+/// Appends the same under names that begin with `prefix`; when the bucket is full again is a point in time.
+pub(super) fn dated_allowance(out: &mut Vec<u8>, prefix: &str, allowance: &Allowance, unix_ms: u64) {
     let full_at = unix_ms.saturating_add(allowance.reset.as_millis() as u64);
-    field(out, "anthropic-ratelimit-requests-reset", Rfc3339(full_at).to_string().as_bytes());
+    let mut tell = |name: &str, value: &dyn std::fmt::Display| {
+        write!(out, "{prefix}{name}: {value}\r\n").expect("a Vec accepts every byte");
+    };
+    tell("limit", &allowance.limit);
+    tell("remaining", &allowance.remaining);
+    tell("reset", &Rfc3339(full_at));
 }
 
 /// Appends `x-ringgate-overhead-us` and `server-timing`.

@@ -16,8 +16,6 @@ use super::story::Ending;
 use crate::cache::Record;
 use crate::chat::Ask;
 use crate::dialects::Dialect;
-use crate::dialects::ProviderDialect;
-use crate::dialects::anthropic_messages::AnthropicMessages;
 use crate::fault::Fault;
 use crate::fault::Kind;
 use crate::limits::Allowance;
@@ -209,8 +207,8 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
     ) {
         let Some(allowance) = allowance else { return };
         reply::allowance(head, allowance);
-        if dialect.family() == AnthropicMessages.name() {
-            reply::anthropic_allowance(head, allowance, self.net.unix_ms());
+        if let Some(prefix) = dialect.limit_field_prefix() {
+            reply::dated_allowance(head, prefix, allowance, self.net.unix_ms());
         }
     }
 

@@ -96,6 +96,10 @@ impl ProviderDialect for AnthropicMessages {
 }
 
 impl Dialect for AnthropicMessages {
+    fn limit_field_prefix(&self) -> Option<&'static str> {
+        Some("anthropic-ratelimit-requests-")
+    }
+
     fn read_ask<'input>(&self, body: Value<'_, 'input>) -> Result<Ask<'input>, Fault> {
         ask::read_ask(body)
     }
