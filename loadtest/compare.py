@@ -109,6 +109,9 @@ cache = {{ exact = true, semantic = false }}
 
 # More prompts of sixteen words a second than any core embeds.
 COMPANION_FOOD_RATE = 1200
+# What the embedder is fed by cell: nothing; as many requests of a model whose route has no semantic tier, because the
+# prompts are requests too; prompts.
+COMPANION_FOOD = {"idle": None, "fed": "plain-load", "saturated": "semantic-load"}
 
 SEMANTIC_ROUTE = """\
 [[routes]]
@@ -421,20 +424,20 @@ class Comparison:
             # The food is the same in every round: a gateway that remembers it would embed nothing.
             server = self.start_gateway(embedding + SEMANTIC_ROUTE)
             try:
-                for name in ("idle", "saturated"):
+                for name in COMPANION_FOOD:
                     self.companion_cell(name, server, rate)
             finally:
                 server.stop()
 
     def companion_cell(self, name, server, rate):
         seconds = self.chosen.open_s
-        food = None
-        if name == "saturated":
+        food, model = None, COMPANION_FOOD[name]
+        if model:
             # Longer than the measured run on both sides, so that the embedder is busy all along. Paced: a prompt
             # that finds the queue full is answered at once, and a closed loop would turn those into a flood of
             # forwarded misses that has nothing to do with embedding.
             command = [self.driver_bin, "--address", f"{HOST}:{self.gateway_port}", "--key", self.key, "--mode", "short"]
-            command += ["--model", "semantic-load", "--rate", str(COMPANION_FOOD_RATE), "--connections", "128"]
+            command += ["--model", model, "--rate", str(COMPANION_FOOD_RATE), "--connections", "128"]
             command += ["--warmup-seconds", "0"]
             command += ["--seconds", str(seconds + self.chosen.warm_s + 2), "--salt", str(self.next_salt())]
             wrapped = self.placement.wrap(command, self.chosen.load_core)

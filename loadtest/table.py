@@ -169,12 +169,13 @@ def translated(middle, subject):
 
 def companion(middle):
     """The scenario of the saturated embedder, as a sentence."""
-    idle, busy = middle.get(("companion", "idle")), middle.get(("companion", "saturated"))
-    if not idle or not busy:
+    idle, fed, busy = (middle.get(("companion", name)) for name in ("idle", "fed", "saturated"))
+    if not idle or not fed or not busy:
         return ""
     return (
         f"Requests that need no vector at {idle['rate']:,.0f} RPS: p50 {idle['p50_us']:.0f} µs and p99 "
-        f"{idle['p99_us']:.0f} µs with the embedder idle, p50 {busy['p50_us']:.0f} µs and p99 {busy['p99_us']:.0f} µs "
-        f"with it saturated (ratio of p99 {busy['p99_us'] / idle['p99_us']:.2f}); it answered "
-        f"{busy['embedded_rps']:,.0f} prompts/s and used {busy['companion_share'] * 100:.0f} % of the core."
+        f"{idle['p99_us']:.0f} µs with the embedder idle, p50 {fed['p50_us']:.0f} µs and p99 {fed['p99_us']:.0f} µs with "
+        f"{fed['embedded_rps']:,.0f} other requests/s beside them, p50 {busy['p50_us']:.0f} µs and p99 "
+        f"{busy['p99_us']:.0f} µs when those are embedded (ratio of p99 {busy['p99_us'] / fed['p99_us']:.2f}, "
+        f"{busy['p99_us'] / idle['p99_us']:.2f} to the idle one); the embedder used {busy['companion_share'] * 100:.0f} % of the core."
     )
