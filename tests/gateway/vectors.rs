@@ -394,6 +394,7 @@ fn methods(table: &mut Table) {
     for lines in [
         "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
         "Upgrade: h2c, websocket\r\nConnection: Upgrade",
+        "Upgrade: h2c\r\nConnection: Upgrade",
         "Upgrade: TLS/1.0\r\nConnection: Upgrade",
         "Upgrade: websocket",
     ] {

@@ -178,13 +178,15 @@ impl RequestHead {
     }
 
     /// HTTP/2 is an offer that may be ignored (RFC 9110, section 7.8), and Java's client makes it with every first
-    /// request. Whoever wants another protocol can do nothing without it.
+    /// request. Whoever wants another protocol can do nothing without it; nor is it an offer without its one line of
+    /// settings (RFC 7540, section 3.2.1).
     fn judge_upgrade(&self, bytes: &[u8]) -> Result<(), HeadFault> {
         if self.index.first(Known::Upgrade).is_none() {
             return Ok(());
         }
         let mut offers = self.headers(bytes).filter(|(.., known)| *known == Some(Known::Upgrade));
-        match offers.all(|(_, value, _)| value.eq_ignore_ascii_case(b"h2c")) {
+        let settings = self.headers(bytes).filter(|(name, ..)| name.eq_ignore_ascii_case("http2-settings")).count();
+        match offers.all(|(_, value, _)| value.eq_ignore_ascii_case(b"h2c")) && settings == 1 {
             true => Ok(()),
             false => Err(HeadFault::UpgradeRefused),
         }

@@ -286,7 +286,9 @@ fn ambiguous_keys_and_instructions_are_refused() {
         (post(&["Content-Encoding: identity", "content-encoding: br", "Transfer-Encoding: chunked"]), ContentEncoding),
         (post(&["Content-Encoding:", "Content-Length: 0"]), ContentEncoding),
         (post(&["Upgrade: websocket", "Connection: Upgrade"]), UpgradeRefused),
-        (post(&["Upgrade: h2c, websocket", "Connection: Upgrade"]), UpgradeRefused),
+        (post(&["Upgrade: h2c", "Connection: Upgrade"]), UpgradeRefused),
+        (post(&["Upgrade: h2c", "HTTP2-Settings: AAMA", "HTTP2-Settings: AAQA"]), UpgradeRefused),
+        (post(&["Upgrade: h2c, websocket", "HTTP2-Settings: AAMA"]), UpgradeRefused),
         (post(&["Upgrade: h2c", "Upgrade: websocket", "Connection: Upgrade"]), UpgradeRefused),
         (post(&["Upgrade: websocket", "Content-Length: 1", "Transfer-Encoding: chunked"]), LengthAndEncoding),
     ]);
