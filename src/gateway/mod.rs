@@ -198,8 +198,9 @@ impl<'r> Incoming<'r> {
 
     /// The same of a field that may stand in several lines, which together are one list (RFC 9110, section 5.3).
     fn list(&self, known: Known) -> Option<Cow<'r, [u8]>> {
-        let mut list = Cow::Borrowed(self.header(known)?);
-        for line in lines_of(self.head, self.bytes, known).skip(1) {
+        let mut lines = self.head.lines(self.bytes, known);
+        let mut list = Cow::Borrowed(lines.next()?);
+        for line in lines {
             list.to_mut().extend_from_slice(b", ");
             list.to_mut().extend_from_slice(line);
         }
@@ -631,7 +632,7 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
 
     fn refuse_loop(&self, head: &RequestHead, bytes: &[u8]) -> Result<(), Fault> {
         let is_own = |via: &[u8]| memchr::memmem::find(via, self.instance.as_bytes()).is_some();
-        if head.header(bytes, Known::Via).is_some() && lines_of(head, bytes, Known::Via).any(is_own) {
+        if head.lines(bytes, Known::Via).any(is_own) {
             let advice = "this request has passed this gateway before: a provider's base_url points back at it";
             return Err(Fault::new(Kind::LoopDetected, advice));
         }
@@ -658,15 +659,6 @@ impl<N: Net, R: Resolve> Gateway<N, R> {
             include_usage: request.ask.include_usage,
         }
     }
-}
-
-/// The values of every line of that name.
-fn lines_of<'h, 'b>(
-    head: &'h RequestHead,
-    bytes: &'b [u8],
-    known: Known,
-) -> impl Iterator<Item = &'b [u8]> + use<'h, 'b> {
-    head.headers(bytes).filter(move |(.., found)| *found == Some(known)).map(|(_, value, _)| value)
 }
 
 fn shutting_down() -> Fault {

@@ -38,10 +38,9 @@ pub(super) fn cache_rules(route: &RouteCache, head: &RequestHead, bytes: &[u8]) 
         ttl: route.ttl,
         similarity_min: route.similarity_min,
     };
-    if head.header(bytes, Known::CacheControl).is_some() {
-        // A list, which may stand in several lines.
-        let lines = super::lines_of(head, bytes, Known::CacheControl);
-        lines.for_each(|value| standard_control(&mut rules, &String::from_utf8_lossy(value)));
+    // A list, which may stand in several lines.
+    for value in head.lines(bytes, Known::CacheControl) {
+        standard_control(&mut rules, &String::from_utf8_lossy(value));
     }
     if let Some(value) = head.header(bytes, Known::XRinggateCacheControl) {
         own_control(&mut rules, text("x-ringgate-cache-control", value)?)?;

@@ -115,6 +115,13 @@ impl RequestHead {
         self.index.value(&self.fields, bytes, known)
     }
 
+    /// The values of every line of that name; nothing is looked through where there is none.
+    pub fn lines<'h, 'b>(&'h self, bytes: &'b [u8], known: Known) -> impl Iterator<Item = &'b [u8]> + use<'h, 'b> {
+        let from = self.index.first(known).unwrap_or(self.fields.len());
+        let named = self.fields[from..].iter().filter(move |field| field.known == Some(known));
+        named.map(move |field| fields::slice(bytes, &field.value))
+    }
+
     /// Every field as name, value and what it is.
     pub fn headers<'h, 'b>(
         &'h self,
@@ -184,9 +191,8 @@ impl RequestHead {
         if self.index.first(Known::Upgrade).is_none() {
             return Ok(());
         }
-        let mut offers = self.headers(bytes).filter(|(.., known)| *known == Some(Known::Upgrade));
         let settings = self.headers(bytes).filter(|(name, ..)| name.eq_ignore_ascii_case("http2-settings")).count();
-        match offers.all(|(_, value, _)| value.eq_ignore_ascii_case(b"h2c")) && settings == 1 {
+        match self.lines(bytes, Known::Upgrade).all(|offer| offer.eq_ignore_ascii_case(b"h2c")) && settings == 1 {
             true => Ok(()),
             false => Err(HeadFault::UpgradeRefused),
         }
@@ -194,11 +200,8 @@ impl RequestHead {
 
     /// Nobody behind this decompresses, and a compressed body under its own name would be passed on as garbage.
     fn judge_encoding(&self, bytes: &[u8]) -> Result<(), HeadFault> {
-        if self.framing == Framing::None || self.index.first(Known::ContentEncoding).is_none() {
-            return Ok(());
-        }
-        let mut encodings = self.headers(bytes).filter(|(.., known)| *known == Some(Known::ContentEncoding));
-        match encodings.all(|(_, value, _)| value.eq_ignore_ascii_case(b"identity")) {
+        let is_identity = |encoding: &[u8]| encoding.eq_ignore_ascii_case(b"identity");
+        match self.framing == Framing::None || self.lines(bytes, Known::ContentEncoding).all(is_identity) {
             true => Ok(()),
             false => Err(HeadFault::ContentEncoding),
         }
